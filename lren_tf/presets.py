@@ -1,0 +1,252 @@
+"""Every choice that can change a result, with its source, and the two faithful presets.
+
+``paper`` follows the text of the paper (Jiang et al., AAAI 2021) wherever the text is
+explicit; ``release`` follows the program that its authors released and ran. They differ
+in the optimiser, the batches, the loss, the dictionary and the score; both are needed,
+because the published tables come from the second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lren_tf.errors import InputError
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "scaling": ("zscore", "minmax_zscore"),
+    "latent_activation": ("linear", "tanh"),
+    "initial_weights": ("glorot_uniform", "tf1_glorot_uniform"),
+    "optimizer": ("sgd", "adam"),
+    "mixture_dtype": ("float64", "float32"),
+    "dictionary": ("centroid_farthest", "extreme_assignment"),
+    "solver_loss": ("l21", "l1", "frobenius"),
+    "solver_order": ("JWA", "JAW"),
+    "solver_dtype": ("float64", "float32"),
+    "score_norm": ("l1", "l2"),
+}
+_WHOLE_NUMBERS = {
+    # name -> smallest value allowed
+    "hidden_units": 1,
+    "latent_units": 1,
+    "estimator_units": 1,
+    "components": 1,
+    "seed": 0,
+    "batch_seed": 0,
+    "epochs": 1,
+    "solver_iterations": 1,
+}
+_POSITIVE = (
+    "learning_rate",
+    "covariance_floor",
+    "empty_mass",
+    "lam",
+    "solver_mu",
+    "solver_mu_max",
+    "solver_tolerance",
+)
+_NOT_NEGATIVE = ("energy_weight", "covariance_penalty")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of LREN; the defaults are the preset ``paper``.
+
+    Raises:
+        InputError: a value outside its range or its list of choices.
+    """
+
+    # --- scaling -------------------------------------------------------------------
+    scaling: str = "zscore"
+    """``"zscore"``: each band to mean 0, population standard deviation 1 (the paper is
+    silent). ``"minmax_zscore"``: the whole cube to [0, 1] first (release; the z-score
+    undoes it up to rounding)."""
+
+    # --- network -------------------------------------------------------------------
+    hidden_units: int = 400
+    """Width of the hidden layers of encoder and decoder (release; the paper gives none)."""
+    latent_units: int = 9
+    """l, width of the latent representation (paper, "Implementation details")."""
+    estimator_units: int = 60
+    """Width of the hidden layer of the density estimator (release)."""
+    components: int = 7
+    """k, number of mixture components (paper, "Implementation details")."""
+    latent_activation: str = "linear"
+    """Activation of the latent layer: ``"linear"`` (release) or ``"tanh"`` (the paper's
+    sentence read word for word). Hidden layers are tanh in both; the reconstruction is
+    always linear, since a tanh cannot reach z-scored values beyond ±1."""
+    initial_weights: str = "glorot_uniform"
+    """``"glorot_uniform"``: Keras (the paper is silent). ``"tf1_glorot_uniform"``: the
+    draws TensorFlow 1 makes for graph seed ``seed`` in the release's order of creation."""
+    seed: int = 123
+    """Seed of the initial weights; 123 is the release's graph seed."""
+
+    # --- training ------------------------------------------------------------------
+    optimizer: str = "sgd"
+    """``"sgd"`` (paper) or ``"adam"``: β 0.9/0.999, ε 1e-8 added to √v (release)."""
+    learning_rate: float = 1e-4
+    """Paper, "Implementation details"; the release agrees."""
+    batch_size: int | None = None
+    """Pixels per step; None is all pixels (paper); 4096 in the release."""
+    batch_seed: int = 123
+    """Seed of the single permutation that fixes the batches (release); unused when one
+    batch holds all pixels."""
+    epochs: int = 1000
+    """Paper, "Implementation details"; the release agrees."""
+    energy_weight: float = 1.0
+    """Weight of the mean energy, eq. (8): 1 in eq. (2), 0.1 in the release."""
+    covariance_penalty: float = 0.0
+    """Weight of Σₖ Σ_d 1/Γₖ,dd: absent from the paper, 1e-4 in the release."""
+
+    # --- mixture -------------------------------------------------------------------
+    mixture_dtype: str = "float64"
+    """Precision of eqs. (8)-(11). The release ran float32, which ends in NaN near epoch
+    500 on SanDiego."""
+    covariance_floor: float = 1e-6
+    """ε: Γₖ + εI is factored in the energy (release), and 1/max(Γₖ,dd, ε) is what the
+    covariance penalty sums, so that a collapsed component stays finite."""
+    empty_mass: float = 1e-10
+    """A component whose soft count Σᵢ βᵢₖ is below this many pixels is empty: it leaves
+    the energy and the penalty and gives no atoms (no source: division by zero)."""
+
+    # --- dictionary ----------------------------------------------------------------
+    dictionary: str = "centroid_farthest"
+    """``"centroid_farthest"``: μₖ and the member farthest from it (paper).
+    ``"extreme_assignment"``: the members with the largest and the smallest βₖ, looked up
+    as the release does, ties included."""
+
+    # --- low-rank step -------------------------------------------------------------
+    lam: float = 1e-2
+    """λ of eq. (1): 1e-2 in the paper for every scene but Pavia. It was chosen on ground
+    truth there."""
+    solver_loss: str = "l21"
+    """Loss on the residual A: ``"l21"`` (eq. 1), ``"l1"`` or ``"frobenius"`` (½‖A‖²_F)."""
+    solver_order: str = "JWA"
+    """Order of the updates: ``"JWA"`` as eqs. (15)-(18) are listed, ``"JAW"`` as the
+    release computes them."""
+    solver_mu: float = 1e-3
+    """Initial penalty μ of eq. (13) (release; the paper gives none)."""
+    solver_rho: float = 1.2
+    """Factor of μ per iteration (release)."""
+    solver_mu_max: float = 1e10
+    """Largest μ (release)."""
+    solver_tolerance: float = 1e-8
+    """Stop when the largest absolute change of W, A, J and both residuals are below it
+    (release)."""
+    solver_iterations: int = 500
+    """Largest number of iterations (release)."""
+    solver_dtype: str = "float64"
+    """Precision of the solver; the release's float32 never meets its own tolerance."""
+    score_norm: str = "l1"
+    """Norm of the residual of a pixel that is its score: ``"l1"`` (paper), ``"l2"``
+    (release)."""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(
+                    f"setting {name!r} is {value!r}; expected one of {', '.join(choices)}."
+                )
+        for name, smallest in _WHOLE_NUMBERS.items():
+            object.__setattr__(self, name, _whole(name, getattr(self, name), smallest))
+        if self.batch_size is not None:
+            object.__setattr__(self, "batch_size", _whole("batch_size", self.batch_size, 1))
+        for name in (*_POSITIVE, *_NOT_NEGATIVE, "solver_rho"):
+            object.__setattr__(self, name, _real(name, getattr(self, name)))
+        for name in _POSITIVE:
+            if getattr(self, name) <= 0:
+                raise InputError(
+                    f"setting {name!r} is {getattr(self, name)}; expected a number above 0."
+                )
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise InputError(
+                    f"setting {name!r} is {getattr(self, name)}; expected 0 or a number above 0."
+                )
+        if self.solver_rho < 1:
+            raise InputError(f"setting 'solver_rho' is {self.solver_rho}; expected 1 or more.")
+        if self.solver_mu_max < self.solver_mu:
+            raise InputError(
+                f"setting 'solver_mu_max' is {self.solver_mu_max}; expected at least "
+                f"'solver_mu' ({self.solver_mu})."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings by name, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def _whole(name: str, value: Any, smallest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(
+        value, "__index__"
+    ):
+        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.")
+    if isinstance(value, float) and not value.is_integer():
+        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.")
+    value = int(value)
+    if value < smallest:
+        raise InputError(f"setting {name!r} is {value}; expected {smallest} or more.")
+    return value
+
+
+def _real(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise InputError(f"setting {name!r} is {value!r}; expected a finite number.")
+    return number
+
+
+PAPER = Settings()
+"""The text of the paper, literally."""
+
+RELEASE = Settings(
+    scaling="minmax_zscore",
+    initial_weights="tf1_glorot_uniform",
+    optimizer="adam",
+    batch_size=4096,
+    energy_weight=0.1,
+    covariance_penalty=1e-4,
+    dictionary="extreme_assignment",
+    solver_order="JAW",
+    score_norm="l2",
+)
+"""What the authors released and ran."""
+
+PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE}
+"""The presets by name."""
+
+
+def setting_names() -> tuple[str, ...]:
+    """Names of all settings, in the order of :class:`Settings`."""
+    return tuple(field.name for field in dataclasses.fields(Settings))
+
+
+def resolve(preset: str = "paper", **overrides: Any) -> Settings:
+    """Settings of a preset with single settings replaced.
+
+    Args:
+        preset: ``"paper"`` or ``"release"``.
+        **overrides: values by setting name.
+
+    Raises:
+        InputError: unknown preset, unknown setting, or a value that is not allowed.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"preset {preset!r} is unknown; expected one of {', '.join(PRESETS)}.")
+    known = setting_names()
+    for name in overrides:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InputError(
+                f"setting {name!r} is unknown; expected one of {', '.join(known)}.{hint}"
+            )
+    return dataclasses.replace(PRESETS[preset], **overrides)
