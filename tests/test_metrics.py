@@ -405,7 +405,7 @@ def test_pearson_refuses(a, b, message):
 
 @pytest.mark.parametrize(
     ("module", "inside"),
-    [("metrics", {"lren_tf.errors"})],
+    [("metrics", {"lren_tf.errors"}), ("plots", {"lren_tf", "lren_tf.errors", "lren_tf.metrics"})],
 )
 def test_dependencies_point_one_way(module, inside):
     # Read from the source: importing the package may load TensorFlow for its other names.
