@@ -1,0 +1,343 @@
+"""How good a score map is, given the truth: AUC(Pd,Pf), the 3-D ROC family, separability.
+
+Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
+common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
+refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every value
+other than zero marks an anomaly.
+
+Notation: s are the scores after a global min-max to [0, 1], T the anomalous pixels, B the
+background, and for a threshold tau
+
+    Pd(tau) = mean over T of [s >= tau],    Pf(tau) = mean over B of [s >= tau].
+
+The areas under Pd and Pf against tau need no grid of thresholds: the integral over [0, 1] of
+[s >= tau] is s itself, so AUC(Pd,tau) is the mean of s over T and AUC(Pf,tau) its mean over B.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+
+from lren_tf.errors import InputError
+
+__all__ = [
+    "BOX_PERCENTILES",
+    "FORMULAS",
+    "BoxWhisker",
+    "ClassBox",
+    "RocCurve",
+    "auc_pd_pf",
+    "auc_pd_tau",
+    "auc_pf_tau",
+    "box_whisker",
+    "evaluate",
+    "normalise",
+    "paper_grid_auc_pf_tau",
+    "pearson",
+    "roc_curve",
+]
+
+# Public codes disagree on which sum is called "ODP" and which "OA"/"OD", so each name is given
+# with its formula. Those built on other entries are expressions in the keys of `evaluate`.
+FORMULAS: dict[str, str] = {
+    # The three areas.
+    "auc_pd_pf": "P(s_T > s_B) + P(s_T = s_B) / 2",
+    "auc_pf_tau": "mean of s over B",
+    "auc_pd_tau": "mean of s over T",
+    # 3-D ROC: C.-I Chang, IEEE TGRS 59(6), 2021, doi:10.1109/TGRS.2020.3021671.
+    "auc_td": "auc_pd_pf + auc_pd_tau",
+    "auc_bs": "auc_pd_pf - auc_pf_tau",
+    "auc_tdbs": "auc_pd_tau - auc_pf_tau",
+    "auc_odp": "auc_pd_tau + (1 - auc_pf_tau)",
+    "auc_od": "auc_pd_pf + auc_pd_tau - auc_pf_tau",  # often printed as AUC_OA
+    "auc_snpr": "auc_pd_tau / auc_pf_tau",
+    # The variant for anomalies: C.-I Chang, IEEE TGRS 60, 2022.
+    "adp": "auc_pd_tau",
+    "bdp": "1 - auc_pf_tau",
+    "jad": "auc_pd_pf + adp",
+    "jbs": "auc_pd_pf + bdp",
+    "adbs": "adp + bdp",
+    "oadp": "auc_pd_pf + adp + bdp",
+}
+
+# Lower whisker, lower quartile, median, upper quartile, upper whisker.
+BOX_PERCENTILES: tuple[float, ...] = (10.0, 25.0, 50.0, 75.0, 90.0)
+
+_PAPER_GRID_STEPS = 1000
+
+
+class RocCurve(NamedTuple):
+    """Pd and Pf at every distinct score, the threshold falling. Three arrays of one length.
+
+    The first point is the empty detection: Pd = Pf = 0 at the smallest number above 1, a
+    threshold that no normalised score reaches (the usual +inf cannot be drawn or integrated).
+    The last point is Pd = Pf = 1 at the smallest score.
+    """
+
+    tau: npt.NDArray[np.float64]
+    """Thresholds on the normalised scores, falling; distinct raw scores closer than float64
+    can tell apart after the min-max share a value here but keep their own points."""
+    pd: npt.NDArray[np.float64]
+    pf: npt.NDArray[np.float64]
+
+    @property
+    def auc_pd_pf(self) -> float:
+        """Area under Pd against Pf (trapezoids: a tie counts one half)."""
+        return _trapezoids(self.pd, self.pf)
+
+    @property
+    def auc_pf_tau(self) -> float:
+        """Area under the staircase Pf against tau."""
+        return float(np.sum(self.pf[:-1] * -np.diff(self.tau)))
+
+
+class ClassBox(NamedTuple):
+    """Percentiles of the normalised scores of one class; see `BOX_PERCENTILES`."""
+
+    low: float
+    """10th percentile, the lower whisker."""
+    q1: float
+    median: float
+    q3: float
+    high: float
+    """90th percentile, the upper whisker."""
+
+
+class BoxWhisker(NamedTuple):
+    """The box-and-whisker statistics of background and anomaly on the normalised scores."""
+
+    background: ClassBox
+    anomaly: ClassBox
+
+    @property
+    def separability(self) -> float:
+        """Anomaly lower whisker minus background upper whisker, in [-1, 1].
+
+        The gap that Figure 1 of the paper is read by; the paper leaves the percentiles open.
+        Positive: the upper 90 % of the anomalies lie above the lower 90 % of the background.
+        """
+        return self.anomaly.low - self.background.high
+
+
+def normalise(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Global min-max of ``scores`` (any shape) to [0, 1]; the shape is kept.
+
+    A constant map has no contrast and becomes all zeros: nothing in it is anomalous.
+    """
+    return _min_max(_finite(scores, "scores"))
+
+
+def auc_pd_pf(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """AUC(Pd,Pf): the probability that an anomaly outscores the background, ties one half.
+
+    Computed on the ranks of the scores as given, so exact whatever their scale.
+    """
+    return _auc_pd_pf(*_judged(scores, truth))
+
+
+def auc_pf_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """AUC(Pf,tau), lower is better: the mean normalised score of the background."""
+    s, anomaly = _judged(scores, truth)
+    return float(_min_max(s)[~anomaly].mean())
+
+
+def auc_pd_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """AUC(Pd,tau), higher is better: the mean normalised score of the anomalies."""
+    s, anomaly = _judged(scores, truth)
+    return float(_min_max(s)[anomaly].mean())
+
+
+def evaluate(scores: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, float | None]:
+    """Every measure of `FORMULAS`, under the same names and in the same order.
+
+    ``auc_snpr`` is None where AUC(Pf,tau) is zero (every background pixel holds the smallest
+    score): the ratio has no value there, and JSON has no infinity. No other value is None.
+    """
+    s, anomaly = _judged(scores, truth)
+    unit = _min_max(s)
+    df = _auc_pd_pf(s, anomaly)
+    ft = float(unit[~anomaly].mean())
+    dt = float(unit[anomaly].mean())
+    adp, bdp = dt, 1.0 - ft
+    return {
+        "auc_pd_pf": df,
+        "auc_pf_tau": ft,
+        "auc_pd_tau": dt,
+        "auc_td": df + dt,
+        "auc_bs": df - ft,
+        "auc_tdbs": dt - ft,
+        "auc_odp": dt + (1.0 - ft),
+        "auc_od": df + dt - ft,
+        "auc_snpr": _ratio(dt, ft),
+        "adp": adp,
+        "bdp": bdp,
+        "jad": df + adp,
+        "jbs": df + bdp,
+        "adbs": adp + bdp,
+        "oadp": df + adp + bdp,
+    }
+
+
+def paper_grid_auc_pf_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """AUC(Pf,tau) on the threshold grid that the paper's comparator rows carry.
+
+    A MATLAB helper in circulation (Zou and Shi, 2015) puts thresholds at a step h = 1/1000 from
+    min - h to max + h, counts strictly larger scores, and integrates by trapezoids. The step
+    below the minimum, where Pf = 1, adds h: the result is the exact `auc_pf_tau` + 0.001 up to
+    the grid error. Use it only to compare with published values, never to rank detectors.
+    """
+    s, anomaly = _judged(scores, truth)
+    background = np.sort(_min_max(s)[~anomaly])
+    tau = np.arange(-1, _PAPER_GRID_STEPS + 2) / _PAPER_GRID_STEPS
+    pf = 1.0 - np.searchsorted(background, tau, side="right") / background.size
+    return _trapezoids(pf, tau)
+
+
+def roc_curve(scores: npt.ArrayLike, truth: npt.ArrayLike) -> RocCurve:
+    """The exact ROC curve: one point for each distinct score, none dropped, none interpolated."""
+    s, anomaly = _judged(scores, truth)
+    order = np.argsort(-s, kind="stable")
+    falling = s[order]
+    # Pixels with one score pass the threshold together: only the last of a run is a point.
+    last = np.append(np.flatnonzero(falling[1:] != falling[:-1]), s.size - 1)
+    detected = np.cumsum(anomaly[order])[last]
+    false_alarms = last + 1 - detected
+    return RocCurve(
+        tau=np.concatenate(([np.nextafter(1.0, 2.0)], _min_max(s)[order][last])),
+        pd=np.concatenate(([0.0], detected / detected[-1])),
+        pf=np.concatenate(([0.0], false_alarms / false_alarms[-1])),
+    )
+
+
+def box_whisker(scores: npt.ArrayLike, truth: npt.ArrayLike) -> BoxWhisker:
+    """Percentiles of the normalised scores of each class, for a separability plot.
+
+    Whiskers at the 10th and 90th percentile rather than at the extremes: the global min-max
+    pins one pixel at 0 and one at 1, so the extremes say nothing about separation.
+    """
+    s, anomaly = _judged(scores, truth)
+    unit = _min_max(s)
+    return BoxWhisker(background=_box(unit[~anomaly]), anomaly=_box(unit[anomaly]))
+
+
+def pearson(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Pearson correlation of two maps of one common shape, in [-1, 1]."""
+    first, second = _finite(a, "a"), _finite(b, "b")
+    _same_shape(first, "a", second, "b")
+    x, y = _standardised(first, "a"), _standardised(second, "b")
+    # Rounding can carry the correlation of a map with itself a few units past 1.
+    return float(np.clip(np.dot(x, y), -1.0, 1.0))
+
+
+def _judged(
+    scores: npt.ArrayLike, truth: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The one place where scores and truth are checked; returns both flat: [N], [N]."""
+    s = _finite(scores, "scores")
+    t = _finite(truth, "truth")
+    _same_shape(s, "scores", t, "truth")
+    anomaly = t.ravel() != 0
+    count = int(anomaly.sum())
+    if count == 0:
+        raise InputError(
+            f"truth has no anomalous pixel (0 of {anomaly.size} values differ from zero); "
+            "expected both classes; pass a truth map that marks at least one anomaly."
+        )
+    if count == anomaly.size:
+        raise InputError(
+            f"truth has no background pixel (all {anomaly.size} values differ from zero); "
+            "expected both classes; mark the background with 0."
+        )
+    return s.ravel(), anomaly
+
+
+def _finite(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """``values`` as a float64 array of the same shape, or a refusal that names ``name``."""
+    if np.ma.is_masked(values):
+        # np.asarray would drop the mask and count the hidden pixels without a word.
+        raise InputError(
+            f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
+            "expected a plain array; pass only the valid pixels, of scores and of truth alike."
+        )
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} is a {type(values).__name__} that does not form one array ({error}); "
+            "expected rows of equal length; pass a numeric array."
+        ) from error
+    if array.dtype.kind not in "buif":
+        raise InputError(
+            f"{name} has dtype {array.dtype}; expected real numbers; "
+            "convert it to a real numeric array."
+        )
+    if array.size == 0:
+        raise InputError(
+            f"{name} is empty (shape {array.shape}); expected at least one value; "
+            "pass the scores of a whole scene or table."
+        )
+    with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused below
+        array = array.astype(np.float64)
+    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if bad:
+        nan = int(np.count_nonzero(np.isnan(array)))
+        raise InputError(
+            f"{name} holds {bad} non-finite values of {array.size} "
+            f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "
+            "leave those pixels out of scores and truth alike."
+        )
+    return array
+
+
+def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:
+    if first.shape != second.shape:
+        raise InputError(
+            f"{first_name} has shape {first.shape} and {second_name} has shape {second.shape}; "
+            "expected equal shapes; reshape or crop one to match the other."
+        )
+
+
+def _min_max(s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Global min-max of checked scores; zeros where they are constant."""
+    low, high = float(s.min()), float(s.max())
+    if low == high:
+        return np.zeros_like(s)
+    if np.isinf(high - low):  # halves keep a range wider than float64 finite
+        s, low, high = s / 2, low / 2, high / 2
+    return (s - low) / (high - low)
+
+
+def _auc_pd_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> float:
+    # Ranks, because scikit-learn takes differences of scores, which can overflow.
+    return float(roc_auc_score(anomaly, np.unique(s, return_inverse=True)[1]))
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return None if denominator == 0.0 else numerator / denominator
+
+
+def _trapezoids(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> float:
+    # NumPy renamed its own from trapz to trapezoid at 2.0; both sides of that are supported.
+    return float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2)
+
+
+def _box(unit: npt.NDArray[np.float64]) -> ClassBox:
+    return ClassBox(*(float(p) for p in np.percentile(unit, BOX_PERCENTILES)))
+
+
+def _standardised(values: npt.NDArray[np.float64], name: str) -> npt.NDArray[np.float64]:
+    """``values`` flat, centred and of unit length: [N]."""
+    if values.min() == values.max():
+        raise InputError(
+            f"{name} holds one value only ({values.flat[0]:g}, {values.size} times); "
+            "expected some contrast, without which a correlation is undefined; "
+            "compare maps that vary."
+        )
+    # Correlation ignores scale, and the unit range keeps the squares from overflowing.
+    unit = _min_max(values).ravel()
+    centred = unit - unit.mean()
+    return centred / np.linalg.norm(centred)

@@ -1,0 +1,389 @@
+"""Figures are checked on their artists: what is drawn, on which scale, under which label."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lren_tf import metrics, plots
+from lren_tf.errors import InputError
+
+RNG = np.random.default_rng(3)
+H, W = 12, 9
+SCORE = RNG.gamma(2.0, size=(H, W))
+TRUTH = np.zeros((H, W), np.uint8)
+TRUTH[2:4, 5:7] = 255
+RGB = RNG.random((H, W, 3))
+MAPS = {"LREN": SCORE, "RX": 100 + 50 * SCORE[::-1], "flat": np.full((H, W), 3)}
+
+
+def curve(noise: float) -> metrics.RocCurve:
+    return metrics.roc_curve((TRUTH > 0) + noise * SCORE, TRUTH)
+
+
+CURVES = {"LREN": curve(0.1), "RX": curve(1.0)}
+BOXES = {
+    "LREN": metrics.box_whisker(SCORE + 9 * TRUTH, TRUTH),
+    "RX": metrics.box_whisker(SCORE, TRUTH),
+}
+
+
+def pictures(figure: Figure) -> dict[str, object]:
+    """Title -> image of every titled panel (the colour bar has none)."""
+    return {a.get_title(): a.images[0] for a in figure.axes if a.images and a.get_title()}
+
+
+def drawn(figure: Figure) -> np.ndarray:
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())
+
+
+def inside(figure: Figure) -> bool:
+    """Whether every label, tick and legend lies on the canvas."""
+    figure.canvas.draw()
+    box = figure.get_tightbbox(figure.canvas.get_renderer())
+    width, height = figure.get_size_inches()
+    return bool(
+        box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
+    )
+
+
+def lines(axes: Axes) -> dict[str, object]:
+    return {line.get_label(): line for line in axes.lines}
+
+
+# --- maps -----------------------------------------------------------------------------------
+
+
+def test_score_map_shows_the_scores_with_their_own_scale():
+    figure = plots.score_map(SCORE, "San Diego")
+    axes, bar = figure.axes
+    assert isinstance(figure.canvas, FigureCanvasAgg)
+    assert axes.get_title() == "San Diego"
+    assert axes.get_xlabel() == "column (pixels)"
+    assert axes.get_ylabel() == "row (pixels)"
+    assert bar.get_ylabel() == "score (higher = more anomalous)"
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), SCORE)
+    assert image.get_clim() == (SCORE.min(), SCORE.max())
+    assert axes.get_ylim() == (H - 0.5, -0.5)  # row 0 on top
+    assert axes.get_aspect() == pytest.approx(1.0)  # square pixels
+
+
+def test_score_map_draws_missing_pixels_grey():
+    score = SCORE.copy()
+    score[0, 0] = np.nan
+    (image,) = plots.score_map(score).axes[0].images
+    assert image.get_array().mask.sum() == 1
+    assert image.get_array().mask[0, 0]
+    np.testing.assert_allclose(image.cmap.get_bad()[:3], 0x9E / 255)
+    hidden = np.ma.array(SCORE, mask=np.isnan(score))
+    (image,) = plots.score_map(hidden).axes[0].images
+    assert image.get_array().mask[0, 0]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 1), (1, 3), (1, 500), (500, 1), (3, 900), (900, 30), (40, 100), (100, 40), (700, 650)],
+)
+def test_any_size_of_map_gets_a_legible_picture(shape):
+    values = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    figure = plots.score_map(values, "a title of some length for a picture")
+    assert inside(figure)
+    axes, bar = figure.axes
+    box = axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    assert min(box.width, box.height) > 0.8
+    assert max(box.width, box.height) < 12
+    assert 1 / 6.5 < box.height / box.width < 6.5
+    stretched = not 1 / 6 <= shape[0] / shape[1] <= 6
+    assert ("not to scale" in axes.get_xlabel()) == stretched
+    assert "higher = more anomalous" in bar.get_ylabel() + bar.get_xlabel()
+    for ticks in (axes.get_xticks(), axes.get_yticks()):
+        np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_a_lone_anomaly_survives_being_drawn_smaller_than_the_scene():
+    truth = np.zeros((2000, 2000))
+    rgb = np.zeros((2000, 2000, 3))
+    without = drawn(plots.detection_panel(rgb, truth, {"RX": truth}))
+    truth[1001:1004, 777:780] = 1
+    with_it = drawn(plots.detection_panel(rgb, truth, {"RX": truth}))
+    assert np.abs(with_it.astype(int) - without.astype(int)).max() > 20
+
+
+def test_detection_panel_normalises_every_map_to_one_scale():
+    figure = plots.detection_panel(RGB, TRUTH, MAPS)
+    shown = pictures(figure)
+    assert list(shown) == ["pseudo-colour", "truth", "LREN", "RX", "flat"]
+    np.testing.assert_allclose(shown["pseudo-colour"].get_array(), RGB)
+    np.testing.assert_array_equal(shown["truth"].get_array(), TRUTH > 0)
+    for label, values in MAPS.items():
+        np.testing.assert_allclose(shown[label].get_array(), metrics.normalise(values))
+        assert shown[label].get_clim() == (0.0, 1.0)
+        assert shown[label].cmap.name == shown["LREN"].cmap.name
+    bars = [a.get_ylabel().replace("\n", " ") for a in figure.axes if a.get_ylabel()]
+    assert bars == ["normalised score (higher = more anomalous)"]
+    assert inside(figure)
+
+
+def test_detection_panel_without_truth():
+    assert list(pictures(plots.detection_panel(RGB, None, {"RX": SCORE}))) == [
+        "pseudo-colour",
+        "RX",
+    ]
+
+
+@pytest.mark.parametrize("shape", [(4, 120), (120, 4), (1, 50), (60, 60)])
+def test_detection_panel_of_any_shape_stays_on_the_page(shape):
+    rgb = np.zeros((*shape, 3), np.uint8)
+    maps = {f"detector {i}": RNG.random(shape) for i in range(7)}
+    figure = plots.detection_panel(rgb, np.zeros(shape), maps)
+    assert len(pictures(figure)) == 9
+    assert inside(figure)
+    assert max(figure.get_size_inches()) < 20
+
+
+def test_missing_pixels_do_not_enter_the_scale():
+    score = SCORE.copy()
+    score.flat[SCORE.argmax()] = np.nan
+    shown = pictures(plots.detection_panel(RGB, TRUTH, {"RX": score}))["RX"].get_array()
+    assert shown.max() == 1.0
+    assert shown.mask.sum() == 1
+
+
+def test_pseudo_colour_takes_bytes_fractions_and_gaps():
+    data = (RGB * 255).astype(np.uint8)
+    shown = pictures(plots.detection_panel(data, None, MAPS))["pseudo-colour"].get_array()
+    np.testing.assert_allclose(shown, data / 255)
+    gap = RGB.astype(np.float32)
+    gap[0, 0, 1] = np.nan
+    shown = pictures(plots.detection_panel(gap, None, MAPS))["pseudo-colour"].get_array()
+    np.testing.assert_allclose(shown[0, 0], 0x9E / 255)
+    np.testing.assert_allclose(shown[1:], RGB[1:], atol=1e-6)
+
+
+def test_detection_grid_has_one_row_per_scene_and_one_scale():
+    wide = RNG.random((5, 60))
+    rows = [
+        ("San Diego", RGB, None, {"RX": SCORE}),
+        ("Hydice", RGB, TRUTH, MAPS),
+        ("a strip", np.zeros((5, 60, 3)), wide > 0.5, {"LREN": wide}),
+    ]
+    figure = plots.detection_grid(rows)
+    panels = figure.axes[:-1]
+    assert len(panels) == 15
+    assert [a.get_title() for a in panels[:5]] == ["pseudo-colour", "truth", "RX", "LREN", "flat"]
+    assert [panels[i].get_ylabel() for i in (0, 5, 10)] == [
+        "San Diego",
+        "Hydice",
+        "a strip\n(not to scale)",
+    ]
+    assert [len(a.images) for a in panels] == [1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0]
+    assert [a.texts[0].get_text() for a in panels if not a.images] == ["none"] * 5
+    scaled = [a.images[0] for i, a in enumerate(panels) if a.images and i % 5]
+    assert {image.get_clim() for image in scaled} == {(0.0, 1.0)}
+    np.testing.assert_allclose(panels[13].images[0].get_array(), metrics.normalise(wide))
+    assert figure.axes[-1].get_ylabel() == "normalised score (higher = more anomalous)"
+    assert inside(figure)
+
+
+@pytest.mark.parametrize("shape", [(1, 50), (50, 1), (6, 90), (60, 60)])
+def test_detection_grid_of_one_scene_of_any_shape_stays_on_the_page(shape):
+    rows = [("one scene", np.zeros((*shape, 3)), None, {"RX": RNG.random(shape)})]
+    figure = plots.detection_grid(rows)
+    assert inside(figure)
+    assert len(pictures(figure)) == 2
+
+
+# --- curves ---------------------------------------------------------------------------------
+
+
+def test_roc_curves_have_a_logarithmic_axis_and_their_areas():
+    figure = plots.roc_curves(CURVES)
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlim() == (1e-4, 1.0)
+    assert axes.get_ylim() == pytest.approx((0.0, 1.005))
+    assert axes.get_xlabel() == "false-alarm probability Pf"
+    assert axes.get_ylabel() == "detection probability Pd"
+    want = [f"{label} (AUC {c.auc_pd_pf:.4f})" for label, c in CURVES.items()]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["chance", *want]
+    assert inside(figure)
+
+
+def test_a_drawn_roc_curve_keeps_every_point_and_adds_none_off_the_curve():
+    tied = metrics.roc_curve(np.round(SCORE), TRUTH)
+    (axes,) = plots.roc_curves({"tied": tied}).axes
+    pf, pd = axes.lines[1].get_data()
+    assert pf.min() > 0
+    assert np.all(np.diff(pf) >= 0)
+    on_it = {(f, d) for f, d in zip(pf, pd, strict=True)}
+    assert {(f, d) for f, d in zip(tied.pf, tied.pd, strict=True) if f > 0} <= on_it
+    # Between the points of the curve, the added ones lie on its chords.
+    alone = ~np.isin(pf, tied.pf) & (pf >= 1e-4)
+    assert alone.sum() > 300
+    np.testing.assert_allclose(pd[alone], np.interp(pf[alone], tied.pf, tied.pd), atol=1e-12)
+
+
+def test_chance_is_drawn_where_a_constant_map_lies():
+    flat = metrics.roc_curve(np.zeros((H, W)), TRUTH)
+    (axes,) = plots.roc_curves({"constant": flat}).axes
+    for line in axes.lines:
+        pf, pd = line.get_data()
+        seen = pf >= 1e-4
+        np.testing.assert_allclose(pd[seen], pf[seen], atol=1e-12)
+
+
+def test_labels_can_be_told_apart_up_to_24_and_keep_their_style_across_panels():
+    many = {f"detector {i}": CURVES["RX"] for i in range(24)}
+    figure = plots.roc_curves(many)
+    styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[1:]}
+    assert len(styles) == 24
+    assert inside(figure)
+    figure = plots.roc_grid({"one": CURVES, "two": {"RX": CURVES["RX"]}, "three": CURVES})
+    assert [a.get_title() for a in figure.axes] == ["one", "two", "three"]
+    first, second, _ = figure.axes
+    assert first.lines[2].get_color() == second.lines[1].get_color()
+    assert first.lines[2].get_linestyle() == second.lines[1].get_linestyle()
+    assert [a.get_xlim() for a in figure.axes] == [(1e-4, 1.0)] * 3
+    assert inside(figure)
+
+
+def test_pf_tau_curves_draw_the_staircase_whose_area_they_name():
+    figure = plots.pf_tau_curves(CURVES)
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "threshold τ on the normalised score"
+    assert axes.get_ylabel() == "false-alarm probability Pf"
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0.0, 1.0), (0.0, 1.0))
+    for label, c in CURVES.items():
+        line = lines(axes)[f"{label} (AUC {c.auc_pf_tau:.4f})"]
+        assert line.get_drawstyle() == "steps-pre"
+        tau, pf = line.get_data()
+        assert np.sum(np.diff(tau) * pf[1:]) == pytest.approx(c.auc_pf_tau, abs=1e-12)
+    assert inside(figure)
+
+
+def test_separability_draws_the_five_numbers_of_each_class():
+    figure = plots.separability(BOXES)
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "normalised score (higher = more anomalous)"
+    assert "10th to 90th percentile" in axes.get_title()
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["LREN", "RX"]
+    patches = [(p.get_facecolor()[:3], p.get_path().get_extents()) for p in axes.patches]
+    classes = [b.background for b in BOXES.values()] + [b.anomaly for b in BOXES.values()]
+    for (_, extent), five in zip(patches, classes, strict=True):
+        assert (extent.y0, extent.y1) == pytest.approx((five.q1, five.q3))
+    blue, _, red, _ = (np.array(colour) for colour, _ in patches)
+    assert blue[2] > blue[0]
+    assert red[0] > red[2]
+    heights = [line.get_ydata() for line in axes.lines]
+    ends = {round(float(y), 12) for ys in heights for y in ys}
+    for five in classes:
+        assert {round(v, 12) for v in (five.low, five.median, five.high)} <= ends
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["background", "anomaly"]
+    assert inside(figure)
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def test_save_writes_what_matplotlib_reads_back(tmp_path):
+    figure = plots.score_map(SCORE)
+    (path,) = plots.save(figure, tmp_path / "map")
+    assert path == tmp_path / "map.png"
+    width, height = figure.get_size_inches() * plots.DPI
+    assert matplotlib.image.imread(path).shape[:2] == (int(height), int(width))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_writes_each_format_next_to_the_others(tmp_path):
+    written = plots.save(
+        plots.score_map(SCORE), str(tmp_path / "map.v1.png"), ("png", "pdf", "svg")
+    )
+    assert [p.name for p in written] == ["map.v1.png", "map.v1.pdf", "map.v1.svg"]
+    assert [p.read_bytes()[:5] for p in written] == [b"\x89PNG\r", b"%PDF-", b"<?xml"]
+    (single,) = plots.save(plots.score_map(SCORE), tmp_path / "fig", "pdf")
+    assert single.name == "fig.pdf"
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_the_same_figure_gives_the_same_bytes(tmp_path, kind):
+    (a,) = plots.save(plots.roc_curves(CURVES), tmp_path / "a", (kind,))
+    (b,) = plots.save(plots.roc_curves(CURVES), tmp_path / "b", (kind,))
+    assert a.read_bytes() == b.read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no POSIX permissions")
+def test_save_leaves_a_file_with_ordinary_permissions(tmp_path):
+    (tmp_path / "ordinary").touch()
+    (path,) = plots.save(plots.score_map(SCORE), tmp_path / "map")
+    want = stat.S_IMODE((tmp_path / "ordinary").stat().st_mode)
+    assert stat.S_IMODE(path.stat().st_mode) == want
+
+
+def test_a_failed_save_leaves_the_earlier_files_and_no_rubbish(tmp_path, monkeypatch):
+    figure = plots.score_map(SCORE)
+    before = {p: p.read_bytes() for p in plots.save(figure, tmp_path / "map", ("png", "pdf"))}
+    figure.axes[0].set_title("changed")
+    whole = Figure.savefig
+
+    def breaks_on_pdf(self, stream, *, format, **rest):
+        whole(self, stream, format=format, **rest)
+        if format == "pdf":
+            raise OSError("disk full")
+
+    monkeypatch.setattr(Figure, "savefig", breaks_on_pdf)
+    with pytest.raises(OSError, match="disk full"):
+        plots.save(figure, tmp_path / "map", ("png", "pdf"))
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+    monkeypatch.undo()
+    plots.save(figure, tmp_path / "map", ("png", "pdf"))
+    assert all(p.read_bytes() != old for p, old in before.items())
+
+
+# --- refusals -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.score_map(np.zeros(5)), r"score has shape \(5,\)"),
+        (lambda: plots.score_map([[1, 2], [3]]), "score does not form one array"),
+        (lambda: plots.score_map(np.zeros((0, 4))), r"score has shape \(0, 4\)"),
+        (lambda: plots.score_map(np.zeros((2, 2), complex)), "score has dtype complex128"),
+        (lambda: plots.score_map([[0, np.inf]]), "holds 1 infinite and 0 NaN values of 2"),
+        (lambda: plots.score_map([[np.nan]]), "holds 0 infinite and 1 NaN values of 1"),
+        (lambda: plots.detection_panel(RGB, TRUTH, {}), "maps of the scene is empty"),
+        (lambda: plots.detection_panel(RGB, TRUTH, {"truth": SCORE}), "a map called 'truth'"),
+        (lambda: plots.detection_panel(RGB[..., :2], TRUTH, MAPS), r"shape \(12, 9, 2\)"),
+        (lambda: plots.detection_panel(RGB * 300, TRUTH, MAPS), "rgb of the scene spans 0 to"),
+        (lambda: plots.detection_panel(RGB - 1, TRUTH, MAPS), "rgb of the scene spans -"),
+        (lambda: plots.detection_panel(RGB, TRUTH.T, MAPS), "'truth' .* 9 × 12 .* rgb 12 × 9"),
+        (lambda: plots.detection_panel(RGB, None, {"RX": SCORE[1:]}), "'RX' .* 11 × 9"),
+        (lambda: plots.detection_grid([]), "rows is empty"),
+        (lambda: plots.detection_grid([("Pavia", RGB, None, {})]), "maps of Pavia is empty"),
+        (lambda: plots.roc_curves({}), "curves is empty"),
+        (lambda: plots.roc_grid({}), "scenes is empty"),
+        (lambda: plots.roc_grid({"Pavia": {}}), r"scenes\['Pavia'\] is empty"),
+        (lambda: plots.pf_tau_curves({}), "curves is empty"),
+        (lambda: plots.separability({}), "boxes is empty"),
+        (lambda: plots.save(Figure(), "x", ("tga",)), r"formats is \('tga',\)"),
+        (lambda: plots.save(Figure(), "x", ()), r"formats is \(\)"),
+        (lambda: plots.save(Figure(), "x.pdf"), r"x.pdf ends in .pdf but formats"),
+        (lambda: plots.save(Figure(), "no such folder/x"), "no such folder/x"),
+        (lambda: plots.save(Figure(), ""), "a file name in an existing folder"),
+    ],
+)
+def test_refusals_are_one_sentence(call, message):
+    with pytest.raises(InputError, match=message) as refusal:
+        call()
+    assert str(refusal.value).endswith(".")
+    assert "expected" in str(refusal.value)
