@@ -1,0 +1,305 @@
+"""The low-rank step: min ‖W‖_* + λ loss(A)  s.t.  X = W D + A, by ADMM as one graph.
+
+Samples are rows in every signature here (``X [N, l]``, ``D [m, l]``, ``A [N, l]``,
+``W [N, m]``): the paper's columns are our rows, said once. The paper's problem (1) and its
+augmented Lagrangian (12)-(14) are solved by the recursion (scaled multipliers
+U1 = Y1/μ, U2 = Y2/μ)::
+
+    J  = argmin ‖J‖_* + μ/2 ‖J − (W + U2)‖²_F                                    (15)
+    W  = ((X − A + U1) Dᵀ + J − U2) (D Dᵀ + I)⁻¹                            (16)-(17)
+    A  = argmin λ loss(A) + μ/2 ‖A − (X − W D + U1)‖²_F                          (18)
+    U1 = U1 + (X − W D − A),   U2 = U2 + (W − J)                            (19), (20)
+    μ  = min(ρ μ, μ_max)
+
+from zeros, in the order J, W, A (as the paper lists them) or J, A, W (as the release
+computes them). (18) is printed without its μ/2; the threshold of its closed form is λ/μ.
+The paper sums ‖A‖₂,₁ over rows of its l × N matrix by the printed formula; what it shrinks,
+and what is meant, is a pixel.
+
+Everything happens in the singular bases of the dictionary. With D = V diag(s) Qᵀ the
+substitution W̃ = W V, X̃ = X Q turns every product with D into a scaling by s and leaves
+singular values and row norms as they are, so the iteration is elementwise work on
+[l, N] arrays, one l × l Gram matrix, and one [l × l]·[l × N] product. It is the same
+iteration: W never leaves the row space of Dᵀ. Pixels are the last axis inside, so that the
+shrinkage runs along contiguous memory.
+
+The W step leaves a relation that makes U2 redundant: its normal equations say
+U2 = (U1 + ΔA) Dᵀ after the multipliers have moved, where ΔA is the change of A made after
+W (0 in the order J, A, W). The iteration therefore carries H = U1 + ΔA instead, and the
+multipliers cancel from the W step but for U1 − H.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from lren_tf.errors import InputError
+
+LOSSES = ("l21", "l1", "frobenius")
+"""Losses on the residual: Σᵢ‖Aᵢ‖₂ over pixels i, Σᵢⱼ|Aᵢⱼ|, ½‖A‖²_F."""
+ORDERS = ("JWA", "JAW")
+"""Orders of the updates within an iteration."""
+
+
+class LowRankResult(NamedTuple):
+    """Result of :func:`solve_low_rank`; arrays in the solver's precision."""
+
+    A: np.ndarray
+    """Residual ``[N, l]``: what the dictionary does not represent."""
+    W: np.ndarray
+    """Coefficients ``[N, m]``."""
+    Y: np.ndarray
+    """Multiplier of X = W D + A, ``[N, l]``; at a solution a subgradient of λ loss at A."""
+    iterations: int
+    """Iterations made."""
+    converged: bool
+    """False if the largest number of iterations ended the run."""
+    objective: np.ndarray
+    """‖J‖_* + λ loss(A) after each iteration, ``[iterations]``."""
+    residuals: np.ndarray
+    """‖X − W D − A‖_F and ‖W − J‖_F after each iteration, ``[iterations, 2]``."""
+
+
+def solve_low_rank(
+    X: npt.ArrayLike,
+    D: npt.ArrayLike,
+    lam: float,
+    *,
+    loss: str = "l21",
+    order: str = "JWA",
+    mu: float = 1e-3,
+    rho: float = 1.2,
+    mu_max: float = 1e10,
+    tolerance: float = 1e-8,
+    max_iterations: int = 500,
+    dtype: str = "float64",
+) -> LowRankResult:
+    """Split latent samples into a low-rank part W D and a residual A, eqs. (12)-(20).
+
+    Args:
+        X: latent samples ``[N, l]``.
+        D: dictionary, one atom per row, ``[m, l]``. Rows of zeros are inert.
+        lam: λ > 0.
+        loss: one of :data:`LOSSES`.
+        order: one of :data:`ORDERS`.
+        mu, rho, mu_max: penalty at the start, its factor per iteration, its largest value.
+        tolerance: stop when the largest absolute change of W, A and J and the largest
+            absolute entry of both residuals are below it.
+        max_iterations: stop at the latest after this many.
+        dtype: ``"float64"``, or ``"float32"``: half the memory; singular values below about
+            3e-4 of the largest are then lost in the Gram matrix, the tolerance is
+            never met, and A differs by about 1e-3 of its largest entry.
+
+    Raises:
+        InputError: shapes that do not fit, NaN or infinity, or a setting out of range.
+    """
+    X, D = _checked(X, D, dtype)
+    for name, value in (("lam", lam), ("mu", mu), ("tolerance", tolerance)):
+        if not (np.isfinite(value) and value > 0):
+            raise InputError(f"{name} is {value}; expected a finite number above 0.")
+    if not (np.isfinite(rho) and rho >= 1):
+        raise InputError(f"rho is {rho}; expected a finite number of at least 1.")
+    if not mu_max >= mu:
+        raise InputError(f"mu_max is {mu_max}; expected at least mu ({mu}).")
+    if max_iterations < 1:
+        raise InputError(f"max_iterations is {max_iterations}; expected 1 or more.")
+    if loss not in LOSSES:
+        raise InputError(f"loss {loss!r} is unknown; expected one of {', '.join(LOSSES)}.")
+    if order not in ORDERS:
+        raise InputError(f"order {order!r} is unknown; expected one of {', '.join(ORDERS)}.")
+
+    def number(value: float) -> tf.Tensor:
+        return tf.constant(value, X.dtype)
+
+    A, W, Y, iterations, converged, objective, residuals = _admm(
+        tf.convert_to_tensor(X),
+        tf.convert_to_tensor(D),
+        number(lam),
+        number(mu),
+        number(rho),
+        number(mu_max),
+        number(tolerance),
+        tf.constant(max_iterations, tf.int32),
+        loss=loss,
+        order=order,
+    )
+    return LowRankResult(
+        A.numpy(), W.numpy(), Y.numpy(), int(iterations), bool(converged),
+        objective.numpy(), residuals.numpy(),
+    )
+
+
+def row_norms(A: np.ndarray, norm: str) -> np.ndarray:
+    """Norm of every row of A ``[N, l]``, ``[N]``: ``"l1"`` (paper) or ``"l2"`` (release)."""
+    return np.linalg.norm(A, ord={"l1": 1, "l2": 2}[norm], axis=1)
+
+
+def singular_value_shrinkage(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Proximal operator of ``threshold``·‖·‖_*: U diag(max(σ − threshold, 0)) Vᵀ.
+
+    Taken through the eigen-decomposition of T Tᵀ, never an SVD of the long matrix.
+
+    Args:
+        T: ``[r, N]`` with r much smaller than N.
+        threshold: scalar.
+
+    Returns:
+        The shrunk matrix ``[r, N]`` and its singular values ``[r]``.
+    """
+    eigenvalues, basis = tf.linalg.eigh(tf.matmul(T, T, transpose_b=True))
+    sigma = tf.sqrt(tf.maximum(eigenvalues, 0.0))
+    shrunk = tf.maximum(sigma - threshold, 0.0)
+    gain = tf.math.divide_no_nan(shrunk, sigma)
+    return tf.matmul(tf.matmul(basis * gain, basis, transpose_b=True), T), shrunk
+
+
+def residual_shrinkage(R: tf.Tensor, threshold: tf.Tensor, loss: str) -> tf.Tensor:
+    """Proximal operator of ``threshold``·loss for R ``[l, N]``, pixels last.
+
+    ``"l21"``: each column times max(1 − threshold/‖column‖₂, 0). ``"l1"``: each entry
+    moved towards 0 by the threshold. ``"frobenius"``: R / (1 + threshold).
+    """
+    if loss == "l21":
+        norms = tf.sqrt(tf.reduce_sum(tf.square(R), axis=0))
+        return R * tf.math.divide_no_nan(tf.maximum(norms - threshold, 0.0), norms)
+    if loss == "l1":
+        return tf.sign(R) * tf.maximum(tf.abs(R) - threshold, 0.0)
+    return R / (1.0 + threshold)
+
+
+def residual_loss(A: tf.Tensor, loss: str) -> tf.Tensor:
+    """Value of a loss of :data:`LOSSES` for A ``[l, N]``, pixels last."""
+    if loss == "l21":
+        return tf.reduce_sum(tf.sqrt(tf.reduce_sum(tf.square(A), axis=0)))
+    if loss == "l1":
+        return tf.reduce_sum(tf.abs(A))
+    return tf.nn.l2_loss(A)
+
+
+def _checked(X: Any, D: Any, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    if dtype not in ("float64", "float32"):
+        raise InputError(f"dtype {dtype!r} is unknown; expected float64 or float32.")
+    X, D = np.asarray(X, dtype), np.asarray(D, dtype)
+    if X.ndim != 2 or D.ndim != 2 or X.shape[1:] != D.shape[1:] or 0 in (*X.shape, *D.shape):
+        raise InputError(
+            f"X has shape {X.shape} and D {D.shape}; expected samples [N, l] and atoms [m, l] "
+            "with the same l."
+        )
+    for name, array in (("X", X), ("D", D)):
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        if bad:
+            row = int(np.argwhere(~np.isfinite(array))[0, 0])
+            raise InputError(
+                f"{name} holds {bad} NaN or infinite values, the first in row {row}; "
+                "expected finite numbers: check the training that produced them."
+            )
+    if not D.any():
+        raise InputError("D holds only zeros; expected at least one atom that is not zero.")
+    return X, D
+
+
+@tf.function
+def _admm(
+    X: tf.Tensor,
+    D: tf.Tensor,
+    lam: tf.Tensor,
+    mu: tf.Tensor,
+    rho: tf.Tensor,
+    mu_max: tf.Tensor,
+    tolerance: tf.Tensor,
+    max_iterations: tf.Tensor,
+    loss: str,
+    order: str,
+) -> tuple[tf.Tensor, ...]:
+    """The recursion of the module's docstring; scalars are tensors, so λ does not retrace."""
+    l = D.shape[1]
+    s, V, Q = tf.linalg.svd(D, full_matrices=True)
+    # Dictionaries with fewer atoms than latent dimensions get inert zero directions, so
+    # that the arrays below are always [l, N].
+    rank = min(D.shape)
+    s = tf.pad(s[:rank], [[0, l - rank]])[:, None]
+    V = tf.pad(V[:, :rank], [[0, 0], [0, l - rank]])
+    Xt = tf.matmul(Q, X, transpose_a=True, transpose_b=True)
+    inverse = 1.0 / (tf.square(s) + 1.0)
+    inverse_s = inverse * s
+
+    def shrink(R: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+        if loss == "l1":  # the one loss that a rotation of the latent space changes
+            return tf.matmul(
+                Q, residual_shrinkage(tf.matmul(Q, R), threshold, loss), transpose_a=True
+            )
+        return residual_shrinkage(R, threshold, loss)
+
+    def value(A: tf.Tensor) -> tf.Tensor:
+        return residual_loss(tf.matmul(Q, A) if loss == "l1" else A, loss)
+
+    def largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
+
+    zero = tf.zeros_like(Xt)
+    entries = tf.cast(tf.size(Xt), X.dtype)
+    rows = tf.cast(tf.shape(V)[0] * tf.shape(Xt)[1], X.dtype)
+
+    def body(i, mu, W, A, J, fit, U1, H, _, history):
+        J_new, sigma = singular_value_shrinkage(W + s * H, 1.0 / mu)
+        if order == "JAW":
+            A_new = shrink(fit + U1, lam / mu)
+            W_new = inverse_s * (Xt - A_new) + inverse * J_new
+        else:
+            W_new = inverse_s * (Xt - A + (U1 - H)) + inverse * J_new
+        fit = Xt - s * W_new
+        if order == "JWA":
+            A_new = shrink(fit + U1, lam / mu)
+        r1 = fit - A_new
+        r2 = W_new - J_new
+        norm1 = tf.sqrt(2.0 * tf.nn.l2_loss(r1))
+        norm2 = tf.sqrt(2.0 * tf.nn.l2_loss(r2))
+        history = history.write(
+            i, tf.stack([tf.reduce_sum(sigma) + lam * value(A_new), norm1, norm2])
+        )
+        # The rule is on largest absolute entries in the original coordinates. Frobenius
+        # norms, which are the same in both, rule it out for all but the last iterations.
+        near = (norm1 < tolerance * tf.sqrt(entries)) & (norm2 < tolerance * tf.sqrt(rows))
+        done = tf.cond(
+            near,
+            lambda: tf.reduce_max(
+                tf.stack(
+                    [
+                        largest(V, W_new - W),
+                        largest(V, J_new - J),
+                        largest(V, r2),
+                        largest(Q, A_new - A),
+                        largest(Q, r1),
+                    ]
+                )
+            )
+            < tolerance,
+            lambda: tf.constant(False),
+        )
+        mu_new = tf.minimum(rho * mu, mu_max)
+        # Scaled multipliers are Y/μ: they are rescaled when μ moves.
+        rescale = mu / mu_new
+        U1 = (U1 + r1) * rescale
+        H = U1 if order == "JAW" else U1 + rescale * (A_new - A)
+        return i + 1, mu_new, W_new, A_new, J_new, fit, U1, H, done, history
+
+    history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
+    i, mu, W, A, _, _, U1, _, done, history = tf.while_loop(
+        lambda i, mu, W, A, J, fit, U1, H, done, history: (i < max_iterations) & ~done,
+        body,
+        (tf.constant(0), mu, zero, zero, zero, Xt, zero, zero, tf.constant(False), history),
+    )
+    table = history.stack()
+    return (
+        tf.matmul(A, Q, transpose_a=True, transpose_b=True),
+        tf.matmul(W, V, transpose_a=True, transpose_b=True),
+        tf.matmul(mu * U1, Q, transpose_a=True, transpose_b=True),
+        i,
+        done,
+        table[:, 0],
+        table[:, 1:],
+    )
