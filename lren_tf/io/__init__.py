@@ -155,10 +155,11 @@ def _truth(
             raise InputError(_wrong_truth(file, variable, cube, "Pass another truth_key="))
         return form.read(file, variable.name)
 
-    fitting = [v for v in variables if v.readable and v.shape == expected]
-    named = [v for v in fitting if _has_truth_name(v)]
+    # A truth that cannot be read, say a sparse one, is refused by the read, not passed over.
+    named = [v for v in variables if v.shape == expected and _has_truth_name(v)]
     if len(named) == 1:
         return form.read(file, named[0].name)
+    fitting = [v for v in variables if v.shape == expected and v.readable]
     if not named:
         misfits = [v for v in variables if v.readable and _has_truth_name(v) and v.shape != (1, 1)]
         masks = [m for m in (form.read(file, v.name) for v in fitting) if _marks_a_minority(m)]

@@ -2,29 +2,31 @@
 
 Which of the two a file is, is read from its content. HDF5 stores MATLAB's axes reversed;
 they are turned back, so a cube is rows × columns × bands whichever version it was saved in.
+Only dense real arrays are read: cells, structs, text, complex and sparse arrays are listed
+and refused.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
 import scipy.io
-import scipy.sparse
 
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import as_path, atomic_path
+from lren_tf.io.mat5_headers import FILE_HEADER_BYTES, mat5_variables
 from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
 
 _ITEM_BYTES = {
     "logical": 1,
     "single": 4,
     "double": 8,
-    "sparse": 8,
     **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 _WHAT = "MATLAB file"
@@ -40,15 +42,11 @@ def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
     """
     file = existing_file(path)
     with reading(file, _WHAT):
-        if _is_version_73(file):
-            with h5py.File(file, "r") as hdf:
-                return [_variable_73(name, hdf[name]) for name in hdf if not name.startswith("#")]
-        with file.open("rb") as stream:
-            found = scipy.io.whosmat(stream)
-    return [
-        Variable(name, tuple(int(n) for n in shape), kind, readable=kind in _ITEM_BYTES)
-        for name, shape, kind in found
-    ]
+        order = _byte_order(file)
+        if order is not None:
+            return mat5_variables(file, order)
+        with h5py.File(file, "r") as hdf:
+            return [_variable_73(name, hdf[name]) for name in hdf if not name.startswith("#")]
 
 
 def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
@@ -56,11 +54,11 @@ def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
 
     Returns:
         The array with MATLAB's axes and the dtype stored in the file (MATLAB shrinks doubles
-        which hold small integers); `logical` becomes bool, sparse matrices become dense.
+        which hold small integers); `logical` becomes bool.
 
     Raises:
-        InputError: as `mat_variables`; also when there is no such variable, it is not a real
-            numeric or logical array, or its declared size cannot be right.
+        InputError: as `mat_variables`; also when there is no such variable, it is not a dense
+            real or logical array, or its declared size cannot be right.
     """
     file = existing_file(path)
     variables = {variable.name: variable for variable in mat_variables(file)}
@@ -72,27 +70,20 @@ def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
     variable = variables[name]
     if not variable.readable:
         raise InputError(
-            f"{file.name}: variable '{name}' is of type {variable.kind}; expected a real numeric "
-            "array, save it as one."
+            f"{file.name}: variable '{name}' is of type {variable.kind}; expected a dense array "
+            "of real numbers, save it as one (sparse ones with full)."
         )
     itemsize = _ITEM_BYTES[variable.kind]
     check_declared_size(file, name, variable.shape, itemsize)
     with reading(file, _WHAT):
-        if _is_version_73(file):
+        if _byte_order(file) is None:
             with h5py.File(file, "r") as hdf:
-                array = _read_73(file, hdf[name], variable)
+                array = hdf[name][()].T
         else:
             with file.open("rb") as stream:
                 array = scipy.io.loadmat(stream, variable_names=[name])[name]
-            if scipy.sparse.issparse(array):
-                array = array.toarray()
         if array.shape != variable.shape:
             raise damaged(file, _WHAT, f"'{name}' is {array.shape}, declared {variable.shape}")
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{file.name}: variable '{name}' has dtype {array.dtype}; expected real numbers, save "
-            "its real part or magnitude."
-        )
     return array != 0 if variable.kind == "logical" else array
 
 
@@ -146,16 +137,20 @@ def write_mat(path: str | os.PathLike[str], variables: Mapping[str, np.ndarray])
     return target
 
 
-def _is_version_73(file: Path) -> bool:
-    """Whether the content is HDF5; refuses what is neither that nor MATLAB 5 to 7."""
+def _byte_order(file: Path) -> str | None:
+    """`<` or `>` for MATLAB 5 to 7, None for 7.3 (HDF5); judged by content, not by name.
+
+    Raises:
+        InputError: the content is neither.
+    """
     if h5py.is_hdf5(file):
-        return True
+        return None
     with file.open("rb") as stream:
-        header = stream.read(128)
-    order = {b"IM": "little", b"MI": "big"}.get(header[126:128])
-    version = None if order is None else int.from_bytes(header[124:126], order)
+        header = stream.read(FILE_HEADER_BYTES)
+    order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
+    version = None if order is None else struct.unpack(order + "H", header[124:126])[0]
     if version == 0x0100:
-        return False
+        return order
     if version == 0x0200:
         raise damaged(file, _WHAT, "the header says version 7.3, but no HDF5 content follows")
     # Version 4 has no signature at all, so nearly any garbage would pass for it.
@@ -166,9 +161,9 @@ def _variable_73(name: str, node: h5py.Group | h5py.Dataset) -> Variable:
     kind = node.attrs.get("MATLAB_class", b"")
     kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
     if isinstance(node, h5py.Group):
-        if "MATLAB_sparse" in node.attrs and {"data", "ir", "jc"} <= set(node):
+        if "MATLAB_sparse" in node.attrs:
             shape = int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
-            return Variable(name, shape, "sparse", readable=True)
+            return Variable(name, shape, "sparse", readable=False)
         return Variable(name, (1, 1), kind or "struct", readable=False)
     if "MATLAB_empty" in node.attrs:
         # An empty array's dataset holds its shape instead of its values.
@@ -182,13 +177,3 @@ def _variable_73(name: str, node: h5py.Group | h5py.Dataset) -> Variable:
     if node.dtype.fields and set(node.dtype.fields) == {"real", "imag"}:
         return Variable(name, shape, f"complex {kind}", readable=False)
     return Variable(name, shape, kind, kind in _ITEM_BYTES and node.dtype.kind in "biuf")
-
-
-def _read_73(file: Path, node: h5py.Group | h5py.Dataset, variable: Variable) -> np.ndarray:
-    if variable.kind == "sparse":
-        parts = [node[part] for part in ("data", "ir", "jc")]
-        for part in parts:
-            check_declared_size(file, variable.name, part.shape, part.dtype.itemsize)
-        entries = tuple(part[()] for part in parts)
-        return scipy.sparse.csc_matrix(entries, shape=variable.shape).toarray()
-    return node[()].T
