@@ -444,9 +444,7 @@ def simulate(
         fraction = fills[part][hit][:, None]
         chunk[hit] = (1 - fraction) * chunk[hit] + fraction * targets[kinds[part][hit]]
         if sigma is not None:
-            noise = noise_rng.standard_normal(chunk.shape, dtype=np.float32)
-            noise *= sigma
-            chunk += noise
+            _add_noise(noise_rng, chunk, sigma)
     return Scene(cube, fills > 0, name="simulated", simulated=True)
 
 
@@ -564,6 +562,13 @@ def _place(
         kinds[top:bottom, left:right][shape] = 1
         return True
     return False
+
+
+def _add_noise(rng: np.random.Generator, chunk: np.ndarray, sigma: np.ndarray) -> None:
+    # A function of its own, so that only one chunk of noise is alive at any time.
+    noise = rng.standard_normal(chunk.shape, dtype=np.float32)
+    noise *= sigma
+    chunk += noise
 
 
 def _noise_sigma(

@@ -156,25 +156,21 @@ def _truth(
         return form.read(file, variable.name)
 
     # A truth that cannot be read, say a sparse one, is refused by the read, not passed over.
-    named = [v for v in variables if v.shape == expected and _has_truth_name(v)]
-    if len(named) == 1:
-        return form.read(file, named[0].name)
-    fitting = [v for v in variables if v.shape == expected and v.readable]
-    if not named:
-        misfits = [v for v in variables if v.readable and _has_truth_name(v) and v.shape != (1, 1)]
-        masks = [m for m in (form.read(file, v.name) for v in fitting) if _marks_a_minority(m)]
-        if len(masks) == 1:
-            return masks[0]
-        if not masks:
-            if misfits:
-                raise InputError(
-                    _wrong_truth(file, misfits[0], cube, 'Pass truth_key="" to do without')
-                )
-            return None
-    raise InputError(
-        f"{file.name}: several variables could be the truth; expected one. Pass truth_key= to "
-        f'choose one, or truth_key="" for none (found: {listed(named or fitting)}).'
-    )
+    found = [v for v in variables if v.shape == expected and _has_truth_name(v)]
+    if not found:
+        layers = [v for v in variables if v.shape == expected and v.readable]
+        found = [v for v in layers if _marks_a_minority(form.read(file, v.name))]
+    if len(found) > 1:
+        raise InputError(
+            f"{file.name}: several variables could be the truth; expected one. Pass truth_key= "
+            f'to choose one, or truth_key="" for none (found: {listed(found)}).'
+        )
+    if found:
+        return form.read(file, found[0].name)
+    misfits = [v for v in variables if v.readable and _has_truth_name(v) and v.shape != (1, 1)]
+    if misfits:
+        raise InputError(_wrong_truth(file, misfits[0], cube, 'Pass truth_key="" to do without'))
+    return None
 
 
 def _has_truth_name(variable: Variable) -> bool:

@@ -26,8 +26,9 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         InputError: the target is a folder, or its folder cannot be made or written.
     """
     given = target
-    target = as_path(target).resolve()
-    if target.is_dir():
+    # os.path and not Path methods here and below: these never raise, whatever the path.
+    target = Path(os.path.realpath(as_path(target)))
+    if os.path.isdir(target):
         raise InputError(f"{given} is a folder; expected a file to write, add a file name.")
     folder = ensure_writable_folder(target.parent)
     temporary = folder / f".{secrets.token_hex(8)}{''.join(target.suffixes)}"
@@ -58,7 +59,7 @@ def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
         InputError: it is not a folder, or cannot be made or written.
     """
     folder = as_path(path)
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise InputError(f"{folder} is a file; expected a folder to write into, choose another.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,8 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     """
     try:
         result = Path(os.fsdecode(path)).expanduser()
-        result.exists()  # NUL characters and over-long names fail here and not later
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            result.stat()  # NUL characters and over-long names fail here and not later
     except (TypeError, ValueError, RuntimeError, OSError) as error:
         raise InputError(
             f"{path!r} is not a usable path ({error}); expected the path of a file or folder."

@@ -33,7 +33,7 @@ _WHAT = "MATLAB file"
 
 
 def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
-    """The variables of a MATLAB file, from their headers, in the file's order.
+    """The variables of a MATLAB file, from their headers (HDF5 lists by name).
 
     Kinds are MATLAB's class names (`double`, `uint16`, `logical`, `cell`, ...) and `sparse`.
 

@@ -55,10 +55,10 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
         InputError: it is missing, a folder, unreadable or empty.
     """
     file = as_path(path)
-    if not file.exists():
+    if not os.path.exists(file):
         raise InputError(f"{file} does not exist; expected a file, check the path.")
-    if not file.is_file():
-        found = "a folder" if file.is_dir() else "not a regular file"
+    if not os.path.isfile(file):
+        found = "a folder" if os.path.isdir(file) else "not a regular file"
         raise InputError(f"{file} is {found}; expected a file, pass the path of one.")
     try:
         with file.open("rb") as stream:
