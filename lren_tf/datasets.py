@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -448,7 +449,7 @@ def simulate(
     return Scene(cube, fills > 0, name="simulated", simulated=True)
 
 
-def _whole(argument: str, value: object, least: int, most: int | None = None) -> int:
+def _whole(argument: str, value: Any, least: int, most: int | None = None) -> int:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
         upper = "" if most is None else f" and at most {most}"
@@ -459,17 +460,17 @@ def _whole(argument: str, value: object, least: int, most: int | None = None) ->
     return int(value)
 
 
-def _number(value: object) -> float:
+def _number(value: Any) -> float:
     """`value` as a float; NaN, which no range holds, when it is not a number."""
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)
     except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
-def _checked_fill(fill: object) -> tuple[float, float]:
+def _checked_fill(fill: Any) -> tuple[float, float]:
     try:
-        low, high = (float(bound) for bound in fill)  # type: ignore[attr-defined]
+        low, high = (float(bound) for bound in fill)
     except (TypeError, ValueError):
         low = high = math.nan
     if not 0 < low <= high <= 1:

@@ -149,8 +149,8 @@ def check_finite_pixels(
             continue
         bad += int(finite.size - np.count_nonzero(finite))
         if first is None:
-            row, band = np.unravel_index(int(np.argmin(finite)), finite.shape)
-            first = start + int(row), int(band)
+            row, column = np.unravel_index(int(np.argmin(finite)), finite.shape)
+            first = start + int(row), int(column)
     if first is None:
         return
     index, band = first

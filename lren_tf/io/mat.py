@@ -162,14 +162,14 @@ def _variable_73(name: str, node: h5py.Group | h5py.Dataset) -> Variable:
     kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
     if isinstance(node, h5py.Group):
         if "MATLAB_sparse" in node.attrs:
-            shape = int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
-            return Variable(name, shape, "sparse", readable=False)
+            rows, columns = int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
+            return Variable(name, (rows, columns), "sparse", readable=False)
         return Variable(name, (1, 1), kind or "struct", readable=False)
     if "MATLAB_empty" in node.attrs:
-        # An empty array's dataset holds its shape instead of its values.
-        shape = tuple(int(n) for n in node[()])
-        return Variable(name, shape, f"empty {kind}", readable=False)
-    shape = tuple(reversed(node.shape))
+        # An empty array's dataset holds its shape instead of its values: 32 axes at most.
+        lengths = tuple(int(n) for n in node[:32])
+        return Variable(name, lengths, f"empty {kind}", readable=False)
+    shape = node.shape[::-1]
     if not kind:  # written by something other than MATLAB
         kind = {"float32": "single", "float64": "double", "bool": "logical"}.get(
             node.dtype.name, node.dtype.name

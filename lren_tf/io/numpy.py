@@ -6,7 +6,7 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -118,7 +118,7 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
     return target
 
 
-def _header(stream: BinaryIO, file: Path, name: str, size: int) -> Variable:
+def _header(stream: IO[bytes], file: Path, name: str, size: int) -> Variable:
     """Parse a `.npy` header at the start of `stream`, whose whole length is `size`."""
     version = npy_format.read_magic(stream)
     if version == (1, 0):

@@ -158,6 +158,14 @@ def test_npz_checksums_are_compared(tmp_path):
         read_npz(path, "data")
 
 
+def test_npz_members_with_more_than_the_array(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data.npy", npy_bytes(CUBE) + b"x")
+    with pytest.raises(InputError, match="trailing bytes"):
+        read_npz(path, "data")
+
+
 @many
 @given(st.data())
 def test_damage_gives_an_array_or_a_refusal(tmp_path, data):
