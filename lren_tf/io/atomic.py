@@ -1,0 +1,100 @@
+"""Writing a file so that a reader sees either the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lren_tf.errors import InputError
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; move it onto `target` if the body succeeds.
+
+    The temporary file keeps every suffix of the target (`model.weights.h5` stays a
+    `.weights.h5`), because writers choose their format by it. It is flushed to the disk
+    before it replaces the target. If the body raises, it is removed, the target keeps what
+    it held, and the exception goes on. A missing folder is created; a target that is a
+    symbolic link is written through.
+
+    Raises:
+        InputError: the target is a folder, or its folder cannot be made or written.
+    """
+    given = target
+    # os.path and not Path methods here and below: these never raise, whatever the path.
+    target = Path(os.path.realpath(as_path(target)))
+    if os.path.isdir(target):
+        raise InputError(f"{given} is a folder; expected a file to write, add a file name.")
+    folder = ensure_writable_folder(target.parent)
+    temporary = folder / f".{secrets.token_hex(8)}{''.join(target.suffixes)}"
+    # Created by open() and not by mkstemp(), whose mode 0600 would stay on the final file.
+    temporary.open("xb").close()
+    try:
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _flush_folder(folder)
+
+
+def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
+    """Make the folder if it is missing and prove that a file can be created in it.
+
+    A file is really created (and removed), because permission bits say nothing for root,
+    for read-only mounts and for quotas.
+
+    Returns:
+        The folder as a `Path`.
+
+    Raises:
+        InputError: it is not a folder, or cannot be made or written.
+    """
+    folder = as_path(path)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise InputError(f"{folder} is a file; expected a folder to write into, choose another.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror or error}); expected a folder where "
+            "files can be created, choose another."
+        ) from error
+    return folder
+
+
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """`path` with `~` expanded.
+
+    Raises:
+        InputError: it is not a path, or no file system could hold it.
+    """
+    try:
+        result = Path(os.fsdecode(path)).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            result.stat()  # NUL characters and over-long names fail here and not later
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        raise InputError(
+            f"{path!r} is not a usable path ({error}); expected the path of a file or folder."
+        ) from error
+    return result
+
+
+def _flush_folder(folder: Path) -> None:
+    # Not every system can open a folder; the replacement has happened either way.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

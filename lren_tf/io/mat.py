@@ -1,0 +1,179 @@
+"""MATLAB files: versions 5 to 7 through SciPy, version 7.3 (HDF5 inside) through h5py.
+
+Which of the two a file is, is read from its content. HDF5 stores MATLAB's axes reversed;
+they are turned back, so a cube is rows × columns × bands whichever version it was saved in.
+Only dense real arrays are read: cells, structs, text, complex and sparse arrays are listed
+and refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+
+from lren_tf.errors import InputError
+from lren_tf.io.atomic import as_path, atomic_path
+from lren_tf.io.mat5_headers import FILE_HEADER_BYTES, mat5_variables
+from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
+
+_ITEM_BYTES = {
+    "logical": 1,
+    "single": 4,
+    "double": 8,
+    **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+_WHAT = "MATLAB file"
+
+
+def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
+    """The variables of a MATLAB file, from their headers (HDF5 lists by name).
+
+    Kinds are MATLAB's class names (`double`, `uint16`, `logical`, `cell`, ...) and `sparse`.
+
+    Raises:
+        InputError: no such file, or not a complete MATLAB file of version 5, 7 or 7.3.
+    """
+    file = existing_file(path)
+    with reading(file, _WHAT):
+        order = _byte_order(file)
+        if order is not None:
+            return mat5_variables(file, order)
+        with h5py.File(file, "r") as hdf:
+            return [_variable_73(name, hdf[name]) for name in hdf if not name.startswith("#")]
+
+
+def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """One variable of a MATLAB file as a dense array.
+
+    Returns:
+        The array with MATLAB's axes and the dtype stored in the file (MATLAB shrinks doubles
+        which hold small integers); `logical` becomes bool.
+
+    Raises:
+        InputError: as `mat_variables`; also when there is no such variable, it is not a dense
+            real or logical array, or its declared size cannot be right.
+    """
+    file = existing_file(path)
+    variables = {variable.name: variable for variable in mat_variables(file)}
+    if name not in variables:
+        raise InputError(
+            f"{file.name} has no variable '{name}'; expected one of its variables, pass the name "
+            f"of one (found: {', '.join(variables) or 'nothing'})."
+        )
+    variable = variables[name]
+    if not variable.readable:
+        raise InputError(
+            f"{file.name}: variable '{name}' is of type {variable.kind}; expected a dense array "
+            "of real numbers, save it as one (sparse ones with full)."
+        )
+    itemsize = _ITEM_BYTES[variable.kind]
+    check_declared_size(file, name, variable.shape, itemsize)
+    with reading(file, _WHAT):
+        if _byte_order(file) is None:
+            with h5py.File(file, "r") as hdf:
+                array = hdf[name][()].T
+        else:
+            with file.open("rb") as stream:
+                array = scipy.io.loadmat(stream, variable_names=[name])[name]
+        if array.shape != variable.shape:
+            raise damaged(file, _WHAT, f"'{name}' is {array.shape}, declared {variable.shape}")
+    return array != 0 if variable.kind == "logical" else array
+
+
+def write_mat(path: str | os.PathLike[str], variables: Mapping[str, np.ndarray]) -> Path:
+    """Write arrays as a compressed MATLAB version 7 file, whole or not at all.
+
+    Args:
+        path: ends in `.mat`; its folder is created when missing.
+        variables: MATLAB name -> array of bool, integer or real numbers, below 4 GiB each.
+            MATLAB has no vectors: an array [N] is written as [N, 1].
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: another suffix, no variable, a name that MATLAB does not allow, an array
+            that the format cannot hold, or a folder that cannot be written.
+    """
+    target = as_path(path)
+    if target.suffix.lower() != ".mat":
+        raise InputError(
+            f"{target.name} ends in '{target.suffix}'; expected '.mat', rename the output."
+        )
+    arrays = {name: np.asarray(array) for name, array in variables.items()}
+    if not arrays:
+        raise InputError(f"no variable to write to {target.name}; expected one, pass some.")
+    for name, array in arrays.items():
+        # SciPy drops names it does not like with a warning, and MATLAB cuts long ones.
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", name):
+            raise InputError(
+                f"'{name}' is not a MATLAB variable name; expected a letter followed by at most "
+                "30 letters, digits or underscores, rename it."
+            )
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise InputError(
+                f"cannot write '{name}' of dtype {array.dtype} to {target.name}; expected real "
+                "numbers of at most 64 bits, convert it first."
+            )
+        if array.nbytes >= 1 << 32:
+            raise InputError(
+                f"cannot write '{name}' of {array.nbytes} bytes to {target.name}; the format ends "
+                "at 4 GiB a variable, write .npy instead."
+            )
+    # MATLAB has no half precision.
+    arrays = {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in arrays.items()
+    }
+    with atomic_path(target) as temporary, temporary.open("wb") as stream:
+        scipy.io.savemat(stream, arrays, do_compression=True, oned_as="column")
+    return target
+
+
+def _byte_order(file: Path) -> str | None:
+    """`<` or `>` for MATLAB 5 to 7, None for 7.3 (HDF5); judged by content, not by name.
+
+    Raises:
+        InputError: the content is neither.
+    """
+    if h5py.is_hdf5(file):
+        return None
+    with file.open("rb") as stream:
+        header = stream.read(FILE_HEADER_BYTES)
+    order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
+    version = None if order is None else struct.unpack(order + "H", header[124:126])[0]
+    if version == 0x0100:
+        return order
+    if version == 0x0200:
+        raise damaged(file, _WHAT, "the header says version 7.3, but no HDF5 content follows")
+    # Version 4 has no signature at all, so nearly any garbage would pass for it.
+    raise damaged(file, _WHAT, "its first bytes are not those of version 5, 7 or 7.3")
+
+
+def _variable_73(name: str, node: h5py.Group | h5py.Dataset) -> Variable:
+    kind = node.attrs.get("MATLAB_class", b"")
+    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
+    if isinstance(node, h5py.Group):
+        if "MATLAB_sparse" in node.attrs:
+            rows, columns = int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
+            return Variable(name, (rows, columns), "sparse", readable=False)
+        return Variable(name, (1, 1), kind or "struct", readable=False)
+    if "MATLAB_empty" in node.attrs:
+        # An empty array's dataset holds its shape instead of its values: 32 axes at most.
+        lengths = tuple(int(n) for n in node[:32])
+        return Variable(name, lengths, f"empty {kind}", readable=False)
+    shape = node.shape[::-1]
+    if not kind:  # written by something other than MATLAB
+        kind = {"float32": "single", "float64": "double", "bool": "logical"}.get(
+            node.dtype.name, node.dtype.name
+        )
+    if node.dtype.fields and set(node.dtype.fields) == {"real", "imag"}:
+        return Variable(name, shape, f"complex {kind}", readable=False)
+    return Variable(name, shape, kind, kind in _ITEM_BYTES and node.dtype.kind in "biuf")

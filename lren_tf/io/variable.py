@@ -1,0 +1,114 @@
+"""What every reader says about the arrays in a file before it reads any of them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lren_tf.errors import InputError
+from lren_tf.io.atomic import as_path
+
+# A damaged or hostile header can declare any size. Deflate gains at most a factor 1032, and
+# MATLAB stores doubles which happen to be small integers in one byte each: 8 · 1032 < 10⁴.
+_LARGEST_EXPANSION = 10_000
+_ALWAYS_ALLOWED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array in a file, known from its header alone.
+
+    Attributes:
+        name: its key; empty in a file that holds a single unnamed array.
+        shape: its axes in the order in which reading returns them.
+        kind: the file's word for its type, such as `double`, `uint16`, `cell`.
+        readable: whether it can be read as a dense real or bool array.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    readable: bool
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it holds numbers, and not flags, text or containers."""
+        return self.readable and self.kind not in ("bool", "logical")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape} {self.kind}".strip()
+
+
+def listed(variables: Iterable[Variable]) -> str:
+    """The variables with shapes and kinds for a message."""
+    return ", ".join(str(variable) for variable in variables) or "nothing"
+
+
+def existing_file(path: str | os.PathLike[str]) -> Path:
+    """`path` as a `Path` to a regular file that can be opened and is not empty.
+
+    Raises:
+        InputError: it is missing, a folder, unreadable or empty.
+    """
+    file = as_path(path)
+    if not os.path.exists(file):
+        raise InputError(f"{file} does not exist; expected a file, check the path.")
+    if not os.path.isfile(file):
+        found = "a folder" if os.path.isdir(file) else "not a regular file"
+        raise InputError(f"{file} is {found}; expected a file, pass the path of one.")
+    try:
+        with file.open("rb") as stream:
+            empty = not stream.read(1)
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read ({error.strerror or error}); expected a readable file, check "
+            "its permissions."
+        ) from error
+    if empty:
+        raise InputError(f"{file.name} is empty; expected a scene, copy or download it again.")
+    return file
+
+
+def damaged(file: Path, what: str, error: BaseException | str) -> InputError:
+    """The refusal for content which the reader of its format cannot read."""
+    reason = error if isinstance(error, str) else (str(error) or type(error).__name__)
+    # Third-party reasons may run over several lines and end in a full stop.
+    reason = " ".join(reason.split()).rstrip(".")[:160]
+    return InputError(
+        f"{file.name}: not a readable {what} ({reason}); expected a complete one, copy or "
+        "download it again."
+    )
+
+
+@contextmanager
+def reading(file: Path, what: str) -> Iterator[None]:
+    """Turn whatever a third-party reader raises on damaged content into an `InputError`.
+
+    Readers of binary formats raise nearly any exception on damaged content; nothing but the
+    call into such a reader belongs inside this block.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise damaged(file, what, error) from error
+
+
+def check_declared_size(file: Path, name: str, shape: tuple[int, ...], itemsize: int) -> None:
+    """Refuse an array which a file of this size cannot hold, before memory is asked for.
+
+    Raises:
+        InputError: the declared size is beyond what compression could have hidden.
+    """
+    declared = math.prod(shape) * itemsize
+    size = file.stat().st_size
+    if declared > max(_ALWAYS_ALLOWED_BYTES, size * _LARGEST_EXPANSION):
+        raise InputError(
+            f"{file.name}: variable '{name}' declares shape {shape}, {declared} bytes, in a file "
+            f"of {size} bytes; expected sizes that agree, copy or download the file again."
+        )

@@ -1,0 +1,140 @@
+import os
+import stat
+import sys
+
+import pytest
+
+from lren_tf.errors import InputError
+from lren_tf.io.atomic import as_path, atomic_path, ensure_writable_folder
+
+
+def test_content_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "scores.npy"
+    target.write_text("old")
+    with atomic_path(target) as temporary:
+        assert temporary.parent == target.parent
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == ["scores.npy"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    target = tmp_path / "scores.npy"
+    target.write_text("old")
+
+    def write_and_fail():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_and_fail()
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["scores.npy"]
+
+
+def test_failed_replacement_is_cleaned_up(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError("device gone")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="device gone"), atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("x")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a.npy", "model.weights.h5", "b.keras", "no_suffix"])
+def test_suffixes_are_kept(tmp_path, name):
+    suffixes = name[name.index(".") :] if "." in name else ""
+    with atomic_path(tmp_path / name) as temporary:
+        assert temporary.name.endswith(suffixes)
+        assert temporary.name != name
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_flushed_before_it_replaces(tmp_path, monkeypatch):
+    calls = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("replace"), replace(a, b)))
+    with atomic_path(tmp_path / "a.txt"):
+        pass
+    assert calls[:2] == ["fsync", "replace"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permission bits")
+def test_mode_follows_the_umask(tmp_path):
+    before = os.umask(0o022)
+    try:
+        with atomic_path(tmp_path / "a.txt"):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644
+
+
+def test_missing_folders_are_made(tmp_path):
+    with atomic_path(str(tmp_path / "x" / "y" / "a.txt")) as temporary:
+        temporary.write_text("deep")
+    assert (tmp_path / "x" / "y" / "a.txt").read_text() == "deep"
+
+
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "real" / "a.txt")
+    with atomic_path(link) as temporary:
+        temporary.write_text("x")
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "a.txt").read_text() == "x"
+
+
+def test_a_folder_is_no_target(tmp_path):
+    with pytest.raises(InputError, match="is a folder"), atomic_path(tmp_path):
+        pytest.fail("the body must not run")
+
+
+class TestEnsureWritableFolder:
+    def test_makes_it_and_leaves_nothing_in_it(self, tmp_path):
+        folder = ensure_writable_folder(tmp_path / "a" / "b")
+        assert folder == tmp_path / "a" / "b"
+        assert os.listdir(folder) == []
+        assert ensure_writable_folder(folder) == folder
+
+    def test_a_file_is_in_the_way(self, tmp_path):
+        (tmp_path / "a").write_text("x")
+        with pytest.raises(InputError, match="is a file"):
+            ensure_writable_folder(tmp_path / "a")
+        with pytest.raises(InputError, match="cannot be written"):
+            ensure_writable_folder(tmp_path / "a" / "b")
+
+    @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a read-only file system")
+    @pytest.mark.parametrize("folder", ["/proc/self", "/proc/lren_tf/a"])
+    def test_a_file_system_that_takes_no_files_even_from_root(self, folder):
+        with pytest.raises(InputError, match=f"{folder} cannot be written"):
+            ensure_writable_folder(folder)
+
+    @pytest.mark.skipif(
+        not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permission bits bind users only"
+    )
+    def test_a_folder_without_permission(self, tmp_path):
+        tmp_path.chmod(0o500)
+        try:
+            with pytest.raises(InputError, match="cannot be written"):
+                ensure_writable_folder(tmp_path)
+        finally:
+            tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("path", [None, 3, "a\0b", "x" * 5000])
+def test_what_is_no_path(path):
+    with pytest.raises(InputError, match="not a usable path"):
+        as_path(path)
+
+
+def test_home_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert as_path("~/a") == tmp_path / "a"
