@@ -150,11 +150,17 @@ def singular_value_shrinkage(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Ten
     Returns:
         The shrunk matrix ``[r, N]`` and its singular values ``[r]``.
     """
+    P, shrunk = _shrinkage_matrix(T, threshold)
+    return tf.matmul(P, T), shrunk
+
+
+def _shrinkage_matrix(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """P ``[r, r]`` such that P T is T with its singular values shrunk, and those values."""
     eigenvalues, basis = tf.linalg.eigh(tf.matmul(T, T, transpose_b=True))
     sigma = tf.sqrt(tf.maximum(eigenvalues, 0.0))
     shrunk = tf.maximum(sigma - threshold, 0.0)
     gain = tf.math.divide_no_nan(shrunk, sigma)
-    return tf.matmul(tf.matmul(basis * gain, basis, transpose_b=True), T), shrunk
+    return tf.matmul(basis * gain, basis, transpose_b=True), shrunk
 
 
 def residual_shrinkage(R: tf.Tensor, threshold: tf.Tensor, loss: str) -> tf.Tensor:
@@ -245,21 +251,29 @@ def _admm(
     rows = tf.cast(tf.shape(V)[0] * tf.shape(Xt)[1], X.dtype)
 
     def body(i, mu, W, A, J, fit, U1, H, _, history):
-        J_new, sigma = singular_value_shrinkage(W + s * H, 1.0 / mu)
-        if order == "JAW":
-            A_new = shrink(fit + U1, lam / mu)
-            W_new = inverse_s * (Xt - A_new) + inverse * J_new
-        else:
-            W_new = inverse_s * (Xt - A + (U1 - H)) + inverse * J_new
+        T = W + s * H
+        P, sigma = _shrinkage_matrix(T, 1.0 / mu)
+        J_new = tf.matmul(P, T)
+        # One long operation after the other: each of them already uses every core, and
+        # two at a time take longer than in turn.
+        with tf.control_dependencies([J_new]):
+            previous = A
+            if order == "JAW":
+                A = shrink(fit + U1, lam / mu)
+                step = Xt - A
+            else:
+                step = Xt - A + (U1 - H)
+        W_new = inverse_s * step + inverse * J_new
         fit = Xt - s * W_new
         if order == "JWA":
-            A_new = shrink(fit + U1, lam / mu)
-        r1 = fit - A_new
-        r2 = W_new - J_new
+            A = shrink(fit + U1, lam / mu)
+        r1 = fit - A
+        with tf.control_dependencies([r1]):
+            r2 = W_new - J_new
         norm1 = tf.sqrt(2.0 * tf.nn.l2_loss(r1))
         norm2 = tf.sqrt(2.0 * tf.nn.l2_loss(r2))
         history = history.write(
-            i, tf.stack([tf.reduce_sum(sigma) + lam * value(A_new), norm1, norm2])
+            i, tf.stack([tf.reduce_sum(sigma) + lam * value(A), norm1, norm2])
         )
         # The rule is on largest absolute entries in the original coordinates. Frobenius
         # norms, which are the same in both, rule it out for all but the last iterations.
@@ -272,7 +286,7 @@ def _admm(
                         largest(V, W_new - W),
                         largest(V, J_new - J),
                         largest(V, r2),
-                        largest(Q, A_new - A),
+                        largest(Q, A - previous),
                         largest(Q, r1),
                     ]
                 )
@@ -284,8 +298,8 @@ def _admm(
         # Scaled multipliers are Y/μ: they are rescaled when μ moves.
         rescale = mu / mu_new
         U1 = (U1 + r1) * rescale
-        H = U1 if order == "JAW" else U1 + rescale * (A_new - A)
-        return i + 1, mu_new, W_new, A_new, J_new, fit, U1, H, done, history
+        H = U1 if order == "JAW" else U1 + rescale * (A - previous)
+        return i + 1, mu_new, W_new, A, J_new, fit, U1, H, done, history
 
     history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
     i, mu, W, A, _, _, U1, _, done, history = tf.while_loop(

@@ -1,0 +1,483 @@
+"""LREN as a Keras model: autoencoder and mixture trained together, scored by low rank."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from lren_tf import presets
+from lren_tf.device import resolve_device
+from lren_tf.dictionary import Dictionary, centroid_and_farthest, extreme_assignments
+from lren_tf.errors import InputError
+from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
+from lren_tf.io import load_scene
+from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
+from lren_tf.mixture import Mixture, first_bad_component, mixture_loss, mixture_statistics
+from lren_tf.scaling import Scaler, fit_scaler, standardise
+from lren_tf.scene import Scene, check_finite_pixels
+from lren_tf.training import EpochProgress, StopOnFault, fixed_batches, make_optimizer
+
+_LAYERS = tuple(RELEASE_OPERATION_SEEDS)
+_CHUNK = 65536
+"""Pixels passed through the network at a time outside training."""
+
+
+@keras.saving.register_keras_serializable(package="lren_tf")
+class LREN(keras.Model):
+    """Low-Rank Embedded Network (Jiang et al., AAAI 2021).
+
+    An autoencoder and a softmax mixture estimator are trained together on the pixels of
+    one scene (eqs. 2-11); atoms drawn from the latent samples form a dictionary; the
+    low-rank step (eqs. 12-20) explains the samples by it, and the norm of what is left of
+    a pixel is its score. Higher score = more anomalous. ::
+
+        model = LREN("release")
+        model.fit("scene.mat")
+        score = model.score("scene.mat")  # [H, W] float32
+
+    ``fit`` compiles the model from its preset unless it has been compiled. What ``fit``
+    learns besides the network (standardisation, mixture, dictionary) is kept in
+    non-trainable weights, so a saved model scores as the original does.
+
+    Args:
+        preset: ``"paper"`` (the text) or ``"release"`` (what the authors ran).
+        seed: seed of the initial weights; None for the preset's, 123.
+        device: where to run; None for the first GPU, else the CPU.
+        name: name of the Keras model.
+        **settings: single settings to replace, see :class:`lren_tf.presets.Settings`.
+
+    Raises:
+        InputError: unknown preset, setting or device, or a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        preset: str = "paper",
+        seed: int | None = None,
+        device: str | None = None,
+        *,
+        name: str = "lren",
+        **settings: Any,
+    ) -> None:
+        if seed is not None:
+            settings["seed"] = seed
+        resolved = presets.resolve(preset, **settings)
+        super().__init__(name=name)
+        self.preset = preset
+        self.settings = resolved
+        self.device = resolve_device(device)
+        self._bands: int | None = None
+        self._fault = tf.Variable(0, dtype=tf.int32, trainable=False, name="fault")
+        self._trackers = {
+            tracked: keras.metrics.Mean(name=tracked)
+            for tracked in ("loss", "reconstruction", "energy", "covariance_penalty")
+        }
+
+    # --- construction and serialisation ---------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for pixels of ``input_shape[-1]`` bands, all of them used."""
+        self._create(int(input_shape[-1]), None)
+
+    def get_build_config(self) -> dict[str, Any]:
+        """What ``build_from_config`` needs to create the weights again."""
+        return {} if self._bands is None else {"bands": self._bands, "used": self._used_list}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Create the weights of a saved model."""
+        if config:
+            self._create(config["bands"], config["used"])
+
+    def get_config(self) -> dict[str, Any]:
+        """Preset and all settings; the device is left to the machine that loads."""
+        return {"preset": self.preset, "name": self.name, **self.settings.as_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LREN:
+        """The model that ``get_config`` describes, not fitted."""
+        return cls(**config)
+
+    def _create(self, bands: int, used: list[int] | None) -> None:
+        """Create layers and weights for ``bands`` bands of which ``used`` (None: all) vary."""
+        s = self.settings
+        self._bands = bands
+        self._used_list = used
+        width = bands if used is None else len(used)
+        l, k = s.latent_units, s.components
+        plan = (
+            (width, s.hidden_units, "tanh"),
+            (s.hidden_units, l, s.latent_activation),
+            (l, s.hidden_units, "tanh"),
+            (s.hidden_units, width, "linear"),
+            (l, s.estimator_units, "tanh"),
+            (s.estimator_units, k, "softmax"),
+        )
+        with tf.device(self.device):
+            for layer, initialiser, (fan_in, units, activation) in zip(
+                _LAYERS, self._initialisers(), plan, strict=True
+            ):
+                dense = keras.layers.Dense(
+                    units, activation=activation, kernel_initializer=initialiser, name=layer
+                )
+                dense.build((None, fan_in))
+                setattr(self, layer, dense)
+
+            def keep(name: str, shape: tuple[int, ...], dtype: str = "float64") -> Any:
+                return self.add_weight(
+                    name=name, shape=shape, dtype=dtype, initializer="zeros",
+                    trainable=False, autocast=False,
+                )
+
+            self._low, self._span = keep("low", ()), keep("span", ())
+            self._mean, self._std = keep("mean", (bands,)), keep("std", (bands,))
+            self._used = keep("used", (bands,), "bool")
+            self._phi, self._mu = keep("phi", (k,)), keep("mu", (k, l))
+            self._Gamma = keep("Gamma", (k, l, l))
+            self._atoms = keep("atoms", (2 * k, l))
+            self._atom_component = keep("atom_component", (2 * k,), "int32")
+            self._atom_pixel = keep("atom_pixel", (2 * k,), "int32")
+            self._atom_count = keep("atom_count", (), "int32")
+        self.built = True
+
+    def _initialisers(self) -> list[keras.initializers.Initializer]:
+        s = self.settings
+        if s.initial_weights == "tf1_glorot_uniform":
+            return [TF1GlorotUniform(s.seed, RELEASE_OPERATION_SEEDS[name]) for name in _LAYERS]
+        seeds = np.random.SeedSequence(s.seed).generate_state(len(_LAYERS)) >> 1
+        return [keras.initializers.GlorotUniform(seed=int(seed)) for seed in seeds]
+
+    # --- the network -----------------------------------------------------------------
+
+    def call(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Pass pixels of the sensor through the network.
+
+        Args:
+            pixels: ``[N, L]`` in the sensor's units.
+
+        Returns:
+            ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
+            bands at their constant) and ``assignments [N, k]``, float32.
+        """
+        raw = tf.cast(pixels, tf.float64)
+        unit = ((raw - self._low) / self._span - self._mean) / self._std
+        index = tf.where(self._used)[:, 0]
+        x = tf.cast(tf.gather(unit, index, axis=1), tf.float32)
+        z, beta = self._embed(x)
+        x_hat = tf.cast(self._decode(z), tf.float64)
+        full = tf.transpose(
+            tf.scatter_nd(
+                index[:, None], tf.transpose(x_hat), tf.shape(tf.transpose(raw), tf.int64)
+            )
+        )
+        sensor = (full * self._std + self._mean) * self._span + self._low
+        return {
+            "latent": z,
+            "reconstruction": tf.cast(sensor, tf.float32),
+            "assignments": beta,
+        }
+
+    def _embed(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Latent samples ``[N, l]`` (3) and assignments ``[N, k]`` (7) of standardised pixels."""
+        z = self.encoder_latent(self.encoder_hidden(x))
+        return z, self.estimator_output(self.estimator_hidden(z))
+
+    def _decode(self, z: tf.Tensor) -> tf.Tensor:
+        """Reconstruction (4) of standardised pixels from latent samples."""
+        return self.decoder_output(self.decoder_hidden(z))
+
+    # --- training --------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The trackers, which Keras resets at the start of every epoch."""
+        return list(self._trackers.values())
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step on standardised pixels ``[n, U]``: eqs. (2)-(11) and the optimiser.
+
+        A step with a non-finite loss or gradient leaves weights and optimiser untouched
+        and reports the fault, on which ``fit`` ends.
+        """
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        s = self.settings
+        with tf.device(self.device):
+            variables = self.trainable_variables
+            with tf.GradientTape() as tape:
+                z, beta = self._embed(x)
+                residual = self._decode(z) - x
+                n = tf.cast(tf.shape(x)[0], tf.float32)
+                reconstruction = 2.0 * tf.nn.l2_loss(residual) / n
+                density, mixture = mixture_loss(
+                    z,
+                    beta,
+                    dtype=tf.as_dtype(s.mixture_dtype),
+                    empty_mass=s.empty_mass,
+                    covariance_floor=s.covariance_floor,
+                    with_penalty=s.covariance_penalty > 0,
+                )
+                energy = tf.cast(density.energy, tf.float32)
+                penalty = tf.cast(density.penalty, tf.float32)
+                loss = (
+                    reconstruction + s.energy_weight * energy + s.covariance_penalty * penalty
+                )
+            gradients = tape.gradient(loss, variables)
+            finite = tf.reduce_all(
+                tf.stack([tf.reduce_all(tf.math.is_finite(t)) for t in (loss, *gradients)])
+            )
+
+            def step() -> tf.Tensor:
+                self.optimizer.apply(gradients, variables)
+                return tf.constant(0)
+
+            self._fault.assign(
+                tf.cond(
+                    finite, step, lambda: 2 + first_bad_component(mixture, s.covariance_floor)
+                )
+            )
+            for name, value in (
+                ("loss", loss),
+                ("reconstruction", reconstruction),
+                ("energy", energy),
+                ("covariance_penalty", penalty),
+            ):
+                self._trackers[name].update_state(value, sample_weight=n)
+            return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def fit(
+        self,
+        x: Any,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        callbacks: list[keras.callbacks.Callback] | None = None,
+        initial_epoch: int = 0,
+        key: str | None = None,
+    ) -> keras.callbacks.History:
+        """Train on one scene or table, then keep its mixture and dictionary.
+
+        Args:
+            x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
+                that :func:`lren_tf.load_scene` reads.
+            epochs: None for the setting (1000).
+            batch_size: pixels per step; None for the setting (all of them in ``paper``).
+            verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
+                0, 1, 2 as in Keras.
+            callbacks: Keras callbacks.
+            initial_epoch: epoch to start at, to go on with a training.
+            key: variable of the cube in a file with several.
+
+        Returns:
+            Keras' history: loss, reconstruction, energy and covariance_penalty per epoch.
+
+        Raises:
+            InputError: the data cannot be used (NaN, constant, too few pixels, …).
+            TrainingDiverged: a loss or gradient became NaN or infinite.
+        """
+        s = self.settings
+        pixels, grid = _as_pixels(x, key)
+        if len(pixels) < s.components:
+            raise InputError(
+                f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
+                "expected at least one pixel per component: lower components."
+            )
+        scaler = fit_scaler(pixels, s.scaling)
+        self._adopt(scaler)
+        with tf.device(self.device):
+            if not self.compiled:
+                self.compile(optimizer=make_optimizer(s), jit_compile=False)
+            # Slots have to exist before the conditional that applies gradients is traced.
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)
+            self._fault.assign(0)
+
+            standardised = standardise(pixels, scaler)
+            epochs = s.epochs if epochs is None else epochs
+            own: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
+            if verbose == "auto":
+                size = f"{len(pixels)} pixels × {standardised.shape[1]} bands"
+                own.append(EpochProgress(f"LREN ({self.preset}), {size}, {self.device}", epochs))
+                verbose = 0
+            history = super().fit(
+                fixed_batches(standardised, batch_size or s.batch_size, s.batch_seed),
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                verbose=verbose,
+                callbacks=[*own, *(callbacks or [])],
+                shuffle=False,
+            )
+            self._keep(standardised)
+        return history
+
+    def _adopt(self, scaler: Scaler) -> None:
+        """Create the weights for these bands, or check that they fit, and set the scaler."""
+        bands = len(scaler.used)
+        used = None if scaler.used.all() else [int(band) for band in np.flatnonzero(scaler.used)]
+        if self._bands is None:
+            self._create(bands, used)
+        elif self._bands != bands or self._used_list != used:
+            raise InputError(
+                f"the model was made for {_bands_text(self._bands, self._used_list)}, the data "
+                f"has {_bands_text(bands, used)}; make a new LREN for it."
+            )
+        if used is not None:
+            dropped = np.flatnonzero(~scaler.used)
+            warnings.warn(
+                f"{len(dropped)} constant bands are dropped: "
+                f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}.",
+                stacklevel=3,
+            )
+        for weight, value in zip(
+            (self._low, self._span, self._mean, self._std, self._used), scaler, strict=True
+        ):
+            weight.assign(value)
+
+    def _keep(self, standardised: np.ndarray) -> None:
+        """Mixture and dictionary of the trained network over all pixels."""
+        s = self.settings
+        z, beta = self._embed_all(standardised)
+        dtype = tf.as_dtype(s.mixture_dtype)
+        mixture = mixture_statistics(
+            tf.cast(z, dtype), tf.cast(beta, dtype), empty_mass=s.empty_mass
+        )
+        mu = tf.cast(mixture.mu, tf.float64).numpy()
+        if s.dictionary == "centroid_farthest":
+            chosen = centroid_and_farthest(z, beta, mu)
+        else:
+            chosen = extreme_assignments(z, beta)
+        count = len(chosen.atoms)
+
+        def padded(values: np.ndarray, fill: float) -> np.ndarray:
+            # Rows of zeros are inert in the low-rank step.
+            out = np.full((2 * s.components, *values.shape[1:]), fill, values.dtype)
+            out[:count] = values
+            return out
+
+        self._phi.assign(tf.cast(mixture.phi, tf.float64))
+        self._mu.assign(mu)
+        self._Gamma.assign(tf.cast(mixture.Gamma, tf.float64))
+        self._atoms.assign(padded(chosen.atoms.astype(np.float64), 0.0))
+        self._atom_component.assign(padded(chosen.components.astype(np.int32), -1))
+        self._atom_pixel.assign(padded(chosen.pixels.astype(np.int32), -1))
+        self._atom_count.assign(count)
+
+    def _embed_all(self, standardised: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Latent samples and assignments of all pixels, a chunk at a time."""
+        parts = [
+            self._embed(tf.convert_to_tensor(standardised[start : start + _CHUNK]))
+            for start in range(0, len(standardised), _CHUNK)
+        ]
+        z, beta = zip(*parts, strict=True)
+        return np.concatenate(z), np.concatenate(beta)
+
+    # --- results ---------------------------------------------------------------------
+
+    def score(self, x: Any, *, lam: float | None = None, key: str | None = None) -> np.ndarray:
+        """Anomaly score of every pixel; higher = more anomalous.
+
+        Args:
+            x: data as in ``fit``, of the same sensor.
+            lam: λ of eq. (1); None for the setting.
+            key: variable of the cube in a file with several.
+
+        Returns:
+            float32 map ``[H, W]`` of a cube, or ``[N]`` of a table, not normalised.
+
+        Raises:
+            InputError: the model is not fitted, or the data cannot be used.
+        """
+        pixels, grid = _as_pixels(x, key)
+        result = self._solve(pixels, lam)
+        score = row_norms(result.A, self.settings.score_norm).astype(np.float32)
+        return score.reshape(grid)
+
+    def decompose(self, x: Any, *, lam: float | None = None, key: str | None = None) -> LowRankResult:
+        """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
+
+        Arguments and refusals are those of ``score``; rows are pixels, row after row.
+        """
+        return self._solve(_as_pixels(x, key)[0], lam)
+
+    def _solve(self, pixels: np.ndarray, lam: float | None) -> LowRankResult:
+        s = self.settings
+        scaler = self._scaler()
+        if pixels.shape[1] != self._bands:
+            raise InputError(
+                f"the data has {pixels.shape[1]} bands; the model was fitted on {self._bands}: "
+                "pass a scene of the same sensor, or fit a new model."
+            )
+        with tf.device(self.device):
+            z, _ = self._embed_all(standardise(pixels, scaler))
+            return solve_low_rank(
+                z,
+                self._atoms.numpy(),
+                s.lam if lam is None else lam,
+                loss=s.solver_loss,
+                order=s.solver_order,
+                mu=s.solver_mu,
+                rho=s.solver_rho,
+                mu_max=s.solver_mu_max,
+                tolerance=s.solver_tolerance,
+                max_iterations=s.solver_iterations,
+                dtype=s.solver_dtype,
+            )
+
+    def _scaler(self) -> Scaler:
+        self._require_fit()
+        weights = (self._low, self._span, self._mean, self._std, self._used)
+        return Scaler(*(weight.numpy() for weight in weights))
+
+    def _require_fit(self) -> None:
+        if self._bands is None or int(self._atom_count.numpy()) == 0:
+            raise InputError("the model has not been fitted; call fit, or load a fitted model.")
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The atoms ``[m, l]``, the component of each and the pixel it was copied from."""
+        self._require_fit()
+        count = int(self._atom_count.numpy())
+        return Dictionary(
+            self._atoms.numpy()[:count],
+            self._atom_component.numpy()[:count],
+            self._atom_pixel.numpy()[:count],
+        )
+
+    @property
+    def mixture(self) -> Mixture:
+        """Weights ``[k]``, means ``[k, l]`` and covariances ``[k, l, l]`` after ``fit``, NumPy."""
+        self._require_fit()
+        phi = self._phi.numpy()
+        return Mixture(phi, self._mu.numpy(), self._Gamma.numpy(), phi > 0)
+
+
+def _as_pixels(x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Finite pixels ``[N, L]`` of whatever ``fit`` takes, and the shape of their scores."""
+    if isinstance(x, (str, os.PathLike)):
+        x = load_scene(x, key=key)
+    elif key is not None:
+        raise InputError(f"key={key!r} was given with an array; expected a path with it.")
+    if isinstance(x, Scene):
+        scene = x
+    else:
+        array: npt.NDArray[Any] = np.asarray(x)
+        if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
+            check_finite_pixels(array)
+            return array, array.shape[:1]
+        if array.ndim != 3:
+            raise InputError(
+                f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "
+                "samples × bands or rows × columns × bands."
+            )
+        scene = Scene(array)
+    check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
+    return scene.pixels, scene.shape[:2]
+
+
+def _bands_text(bands: int, used: list[int] | None) -> str:
+    return f"{bands} bands" if used is None else f"{bands} bands of which {len(used)} vary"

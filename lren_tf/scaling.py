@@ -1,0 +1,81 @@
+"""Standardisation of pixels: what is learned from a scene, and how it is applied.
+
+Everything is float64 until the last cast: a band of large numbers with a small spread
+loses its digits in float32.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lren_tf.scene import varying_bands
+
+_CHUNK = 65536
+"""Pixels standardised at a time, so that float64 temporaries stay small."""
+
+
+class Scaler(NamedTuple):
+    """Per-band standardisation x → ((x − low) / span − mean) / std, float64."""
+
+    low: np.ndarray
+    """Global minimum, scalar; 0 when only the z-score is taken."""
+    span: np.ndarray
+    """Global range, scalar; 1 when only the z-score is taken."""
+    mean: np.ndarray
+    """Mean of each band after low and span, ``[L]``."""
+    std: np.ndarray
+    """Population standard deviation of each band after low and span, ``[L]``; 1 for
+    constant bands."""
+    used: np.ndarray
+    """Which bands vary, bool ``[L]``; the others do not enter the network."""
+
+
+def fit_scaler(pixels: np.ndarray, scaling: str, what: str = "cube") -> Scaler:
+    """Learn the standardisation of a scene.
+
+    Args:
+        pixels: ``[N, L]``, any real dtype, finite.
+        scaling: ``"zscore"`` or ``"minmax_zscore"`` (see ``Settings.scaling``).
+        what: how messages call the data.
+
+    Raises:
+        InputError: all bands are constant.
+    """
+    used = varying_bands(pixels, what)
+    low, span = np.float64(0.0), np.float64(1.0)
+    if scaling == "minmax_zscore":
+        low = np.float64(pixels.min())
+        span = np.float64(pixels.max()) - low
+    n = len(pixels)
+    mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _chunks(pixels)) / n
+    # Two passes: the one-pass formula cancels for bands far from zero.
+    variance = (
+        sum(np.square(_unit(chunk, low, span) - mean).sum(axis=0) for chunk in _chunks(pixels)) / n
+    )
+    std = np.where(used, np.sqrt(variance), 1.0)
+    # A band whose spread underflows in float64 varies by less than arithmetic can use.
+    used = used & (std > 0)
+    return Scaler(low, span, mean, np.where(used, std, 1.0), used)
+
+
+def standardise(pixels: np.ndarray, scaler: Scaler) -> np.ndarray:
+    """Standardised pixels of the bands that vary, float32 ``[N, U]``."""
+    out = np.empty((len(pixels), int(scaler.used.sum())), np.float32)
+    mean, std = scaler.mean[scaler.used], scaler.std[scaler.used]
+    start = 0
+    for chunk in _chunks(pixels):
+        unit = _unit(chunk[:, scaler.used], scaler.low, scaler.span)
+        out[start : start + len(chunk)] = (unit - mean) / std
+        start += len(chunk)
+    return out
+
+
+def _unit(chunk: np.ndarray, low: np.float64, span: np.float64) -> np.ndarray:
+    return (chunk.astype(np.float64) - low) / span
+
+
+def _chunks(pixels: np.ndarray):
+    for start in range(0, len(pixels), _CHUNK):
+        yield pixels[start : start + _CHUNK]

@@ -1,0 +1,119 @@
+"""What surrounds a training step: the optimiser, the fixed batches, progress, divergence."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lren_tf.errors import TrainingDiverged
+from lren_tf.presets import Settings
+
+
+def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
+    """Optimiser of the settings.
+
+    Keras' Adam takes lr·√(1−β2ᵗ)/(1−β1ᵗ)·m/(√v + ε), which is where TensorFlow 1 puts ε;
+    only the value differs from its default.
+    """
+    if settings.optimizer == "sgd":
+        return keras.optimizers.SGD(settings.learning_rate)
+    return keras.optimizers.Adam(
+        settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8
+    )
+
+
+def fixed_batches(
+    x: np.ndarray, batch_size: int | None, batch_seed: int
+) -> tf.data.Dataset:
+    """The same batches in every epoch: one permutation, cut in order, the last one short.
+
+    With one batch for all pixels the order does not matter and is left alone.
+
+    Args:
+        x: standardised pixels ``[N, U]``.
+        batch_size: pixels per batch; None for all.
+        batch_seed: seed of the permutation, drawn as the release draws it.
+    """
+    n = len(x)
+    size = n if batch_size is None else min(batch_size, n)
+    if size < n:
+        order = np.arange(n)
+        np.random.RandomState(batch_seed).shuffle(order)  # noqa: NPY002 - the release's generator
+        x = x[order]
+    # Slices of one tensor: neither a copy per epoch nor a constant inside the graph.
+    with tf.device("/CPU:0"):
+        pixels = tf.convert_to_tensor(x)
+    return tf.data.Dataset.range(0, n, size).map(lambda start: pixels[start : start + size])
+
+
+class StopOnFault(keras.callbacks.Callback):
+    """Ends training when a step found a non-finite loss or gradient.
+
+    The step itself has already refused to touch the weights.
+
+    Args:
+        fault: variable the step writes: 0 sound, 1 no single component, 2 + k component k.
+    """
+
+    def __init__(self, fault: tf.Variable) -> None:
+        super().__init__()
+        self._fault = fault
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        fault = int(self._fault.numpy())
+        if not fault:
+            return
+        where = "no single mixture component" if fault == 1 else f"mixture component {fault - 2}"
+        raise TrainingDiverged(
+            f"the loss or a gradient became NaN or infinite in epoch {self._epoch + 1} "
+            f"({where} to blame); the weights of the last finite step are kept: lower "
+            "learning_rate, raise covariance_floor, or use mixture_dtype='float64'."
+        )
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """One progress bar over all epochs on a terminal, two plain lines elsewhere.
+
+    Keras' own bar starts anew in every epoch, which for 1000 epochs is 2000 lines.
+
+    Args:
+        what: the work, for the lines.
+        epochs: how many there are.
+    """
+
+    def __init__(self, what: str, epochs: int) -> None:
+        super().__init__()
+        self._what = what
+        self._epochs = epochs
+        self._bar: keras.utils.Progbar | None = None
+        self._start = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._start = time.perf_counter()
+        print(f"{self._what}: {self._epochs} epochs", flush=True)
+        if sys.stdout.isatty():
+            self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", interval=0.2)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self._bar is not None:
+            logs = logs or {}
+            self._bar.stateful_metrics.update(logs)
+            self._bar.update(epoch + 1, list(logs.items()), finalize=False)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        if self._bar is not None:
+            print()
+            return
+        loss = (logs or {}).get("loss")
+        seconds = time.perf_counter() - self._start
+        ending = "" if loss is None else f", loss {loss:.6g}"
+        print(f"{self._what}: trained in {seconds:.1f} s{ending}", flush=True)
