@@ -13,7 +13,10 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from typing import Any
+
+import numpy as np
 
 from lren_tf.errors import InputError
 
@@ -40,6 +43,8 @@ _WHOLE_NUMBERS = {
     "epochs": 1,
     "solver_iterations": 1,
 }
+_LARGEST_SEED = 2**32 - 1
+"""What NumPy's ``RandomState`` takes; one limit for both seeds."""
 _POSITIVE = (
     "learning_rate",
     "covariance_floor",
@@ -148,12 +153,17 @@ class Settings:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            if value not in choices:
+            if not isinstance(value, str) or value not in choices:
                 raise InputError(
                     f"setting {name!r} is {value!r}; expected one of {', '.join(choices)}."
                 )
         for name, smallest in _WHOLE_NUMBERS.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), smallest))
+        for name in ("seed", "batch_seed"):
+            if getattr(self, name) > _LARGEST_SEED:
+                raise InputError(
+                    f"setting {name!r} is {getattr(self, name)}; expected at most {_LARGEST_SEED}."
+                )
         if self.batch_size is not None:
             object.__setattr__(self, "batch_size", _whole("batch_size", self.batch_size, 1))
         for name in (*_POSITIVE, *_NOT_NEGATIVE, "solver_rho"):
@@ -182,13 +192,12 @@ class Settings:
 
 
 def _whole(name: str, value: Any, smallest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(
-        value, "__index__"
-    ):
-        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.")
-    if isinstance(value, float) and not value.is_integer():
-        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.")
-    value = int(value)
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        value = int(value) if isinstance(value, float) and value.is_integer() else index(value)
+    except TypeError:
+        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.") from None
     if value < smallest:
         raise InputError(f"setting {name!r} is {value}; expected {smallest} or more.")
     return value
@@ -197,9 +206,9 @@ def _whole(name: str, value: Any, smallest: int) -> int:
 def _real(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
+    if isinstance(value, (bool, np.bool_, str, bytes)) or not math.isfinite(number):
         raise InputError(f"setting {name!r} is {value!r}; expected a finite number.")
     return number
 
