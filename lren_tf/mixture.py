@@ -94,7 +94,7 @@ def mixture_loss(
     penalty = tf.zeros([], dtype)
     if with_penalty:
         variances = tf.maximum(
-            tf.linalg.diag_part(mixture.Gamma), tf.cast(covariance_floor, dtype)
+            tf.linalg.diag_part(mixture.Gamma), tf.constant(covariance_floor, dtype)
         )
         terms = tf.where(mixture.alive[:, None], 1.0 / variances, tf.zeros([], dtype))
         penalty = tf.reduce_sum(terms)
@@ -123,7 +123,7 @@ def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float) -> Mixture:
     l = zt.shape[0]
     k = bt.shape[0]
     mass = tf.reduce_sum(bt, axis=1)
-    alive = mass >= tf.cast(empty_mass, mass.dtype)
+    alive = mass >= tf.constant(empty_mass, mass.dtype)
     # A division by a mass of zero would send NaN back through tf.where.
     safe_mass = tf.where(alive, mass, tf.ones_like(mass))
     total = tf.cast(tf.shape(zt)[1], zt.dtype)
@@ -148,7 +148,7 @@ def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float) -> Mixture:
 
 def _factor(Gamma: tf.Tensor, covariance_floor: float) -> tf.Tensor:
     """Lower Cholesky factors of Γₖ + εI, ``[k, l, l]``."""
-    floor = tf.cast(covariance_floor, Gamma.dtype)
+    floor = tf.constant(covariance_floor, Gamma.dtype)
     return tf.linalg.cholesky(Gamma + floor * tf.eye(Gamma.shape[-1], dtype=Gamma.dtype))
 
 
