@@ -103,8 +103,8 @@ def solve_low_rank(
             raise InputError(f"{name} is {value}; expected a finite number above 0.")
     if not (np.isfinite(rho) and rho >= 1):
         raise InputError(f"rho is {rho}; expected a finite number of at least 1.")
-    if not mu_max >= mu:
-        raise InputError(f"mu_max is {mu_max}; expected at least mu ({mu}).")
+    if not (np.isfinite(mu_max) and mu_max >= mu):
+        raise InputError(f"mu_max is {mu_max}; expected a finite number of at least mu ({mu}).")
     if max_iterations < 1:
         raise InputError(f"max_iterations is {max_iterations}; expected 1 or more.")
     if loss not in LOSSES:
