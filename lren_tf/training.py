@@ -101,6 +101,7 @@ class EpochProgress(keras.callbacks.Callback):
         self._epochs = epochs
         self._bar: keras.utils.Progbar | None = None
         self._start = 0.0
+        self._ended = False
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._start = time.perf_counter()
@@ -112,11 +113,14 @@ class EpochProgress(keras.callbacks.Callback):
         if self._bar is not None:
             logs = logs or {}
             self._bar.stateful_metrics.update(logs)
-            self._bar.update(epoch + 1, list(logs.items()), finalize=False)
+            # The last epoch is drawn whatever the interval, and ends the line.
+            self._ended = epoch + 1 >= self._epochs
+            self._bar.update(epoch + 1, list(logs.items()), finalize=self._ended)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         if self._bar is not None:
-            print()
+            if not self._ended:
+                print()
             return
         loss = (logs or {}).get("loss")
         seconds = time.perf_counter() - self._start
