@@ -14,6 +14,11 @@ Two rules keep the arithmetic finite without touching a sound mixture:
 Samples are rows in every signature (the TensorFlow habit). Inside, pixels are the last
 axis, as in the paper: elementwise work and reductions then run along contiguous memory,
 and the large products are [k·l × l]·[l × N] instead of N products of l × l.
+
+Only two steps touch arrays as long as the scene: the moments and the Mahalanobis distances.
+Both have their adjoints written out. Statistics and energy are in the mixture's precision
+(float64); the adjoints of the long arrays are in the precision of ``z``, since that is what
+they are handed back in.
 """
 
 from __future__ import annotations
@@ -54,7 +59,7 @@ def mixture_statistics(z: tf.Tensor, beta: tf.Tensor, *, empty_mass: float) -> M
         beta: assignments ``[N, k]``, same dtype, rows sum to one.
         empty_mass: soft count, in pixels, below which a component is empty.
     """
-    return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass)
+    return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass, z.dtype)
 
 
 def mixture_energy(z: tf.Tensor, mixture: Mixture, *, covariance_floor: float) -> tf.Tensor:
@@ -86,10 +91,8 @@ def mixture_loss(
         empty_mass, covariance_floor: see the module.
         with_penalty: False gives a penalty of 0 without computing it.
     """
-    # Transposed before the cast: half the bytes to move.
-    zt = tf.cast(tf.transpose(z), dtype)
-    bt = tf.cast(tf.transpose(beta), dtype)
-    mixture = _statistics(zt, bt, empty_mass)
+    zt, bt = tf.transpose(z), tf.transpose(beta)
+    mixture = _statistics(zt, bt, empty_mass, dtype)
     energy = tf.reduce_mean(_energy(zt, mixture, covariance_floor))
     penalty = tf.zeros([], dtype)
     if with_penalty:
@@ -107,63 +110,119 @@ def first_bad_component(mixture: Mixture, covariance_floor: float) -> tf.Tensor:
     ``tf.linalg.cholesky`` answers an indefinite matrix with NaN and no error on the CPU,
     so the factor is looked at as well.
     """
-    factor = _factor(mixture.Gamma, covariance_floor)
+    factor = tf.linalg.cholesky(_floored(mixture.Gamma, covariance_floor))
     sound = (
         tf.math.is_finite(mixture.phi)
         & tf.reduce_all(tf.math.is_finite(mixture.mu), axis=1)
         & tf.reduce_all(tf.math.is_finite(mixture.Gamma), axis=(1, 2))
         & tf.reduce_all(tf.math.is_finite(factor), axis=(1, 2))
     )
-    bad = tf.where(~sound)
-    return tf.cast(tf.cond(tf.shape(bad)[0] > 0, lambda: bad[0, 0], lambda: tf.constant(-1, tf.int64)), tf.int32)
+    # argmin of a bool taken as a number is the first False.
+    first = tf.argmin(tf.cast(sound, tf.int32), output_type=tf.int32)
+    return tf.where(tf.reduce_all(sound), -1, first)
 
 
-def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float) -> Mixture:
-    """Statistics from ``zt [l, N]`` and ``bt [k, N]``."""
+def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float, dtype: tf.DType) -> Mixture:
+    """Statistics in ``dtype`` from ``zt [l, N]`` and ``bt [k, N]``."""
     l = zt.shape[0]
-    k = bt.shape[0]
-    mass = tf.reduce_sum(bt, axis=1)
-    alive = mass >= tf.constant(empty_mass, mass.dtype)
-    # A division by a mass of zero would send NaN back through tf.where.
-    safe_mass = tf.where(alive, mass, tf.ones_like(mass))
-    total = tf.cast(tf.shape(zt)[1], zt.dtype)
-
     # Γ is a difference of two moments. Taking them about the scene's mean, which cannot
     # change Γ and so needs no gradient, keeps the digits that the difference would lose.
-    centre = tf.stop_gradient(tf.reduce_mean(zt, axis=1))
-    zc = zt - centre[:, None]
-    mean = tf.matmul(bt, zc, transpose_b=True) / safe_mass[:, None]
-    weighted = tf.reshape(bt[:, None, :] * zc[None, :, :], [k * l, -1])
-    second = tf.reshape(tf.matmul(weighted, zc, transpose_b=True), [k, l, l])
+    centre = tf.stop_gradient(tf.reduce_mean(tf.cast(zt, dtype), axis=1))
+    mass, first, second = _moments(zt, bt, centre)
+    alive = mass >= tf.constant(empty_mass, dtype)
+    # A division by a mass of zero would send NaN back through tf.where.
+    safe_mass = tf.where(alive, mass, tf.ones_like(mass))
+    mean = first / safe_mass[:, None]
     Gamma = second / safe_mass[:, None, None] - mean[:, :, None] * mean[:, None, :]
-
-    identity = tf.eye(l, dtype=zt.dtype)
+    total = tf.cast(tf.shape(zt)[1], dtype)
     return Mixture(
         phi=tf.where(alive, safe_mass / total, tf.zeros_like(mass)),
         mu=tf.where(alive[:, None], mean + centre, tf.zeros_like(mean)),
-        Gamma=tf.where(alive[:, None, None], Gamma, identity),
+        Gamma=tf.where(alive[:, None, None], Gamma, tf.eye(l, dtype=dtype)),
         alive=alive,
     )
 
 
-def _factor(Gamma: tf.Tensor, covariance_floor: float) -> tf.Tensor:
-    """Lower Cholesky factors of Γₖ + εI, ``[k, l, l]``."""
+@tf.custom_gradient
+def _moments(zt: tf.Tensor, bt: tf.Tensor, centre: tf.Tensor):
+    """Σβ ``[k]``, Σβ(z−c) ``[k, l]`` and Σβ(z−c)(z−c)ᵀ ``[k, l, l]`` in the precision of c.
+
+    With C symmetric, the adjoints of the three sums b, B, C give
+    ∂z = Σₖ βₖ (Bₖ + 2 Cₖ z) and ∂βₖ = bₖ + Bₖ·z + zᵀ Cₖ z (z taken about c).
+    """
+    l, k = zt.shape[0], bt.shape[0]
+    wide = centre.dtype
+    zc = tf.cast(zt, wide) - centre[:, None]
+    beta = tf.cast(bt, wide)
+    weighted = tf.reshape(beta[:, None, :] * zc[None, :, :], [k * l, -1])
+    sums = (
+        tf.reduce_sum(beta, axis=1),
+        tf.matmul(beta, zc, transpose_b=True),
+        tf.reshape(tf.matmul(weighted, zc, transpose_b=True), [k, l, l]),
+    )
+
+    def adjoint(d_mass: tf.Tensor, d_first: tf.Tensor, d_second: tf.Tensor):
+        narrow = zt.dtype
+        z = tf.cast(zc, narrow)
+        symmetric = 0.5 * (d_second + tf.transpose(d_second, [0, 2, 1]))
+        C = tf.reshape(tf.cast(symmetric, narrow), [k * l, l])
+        B = tf.cast(d_first, narrow)
+        Cz = tf.reshape(tf.matmul(C, z), [k, l, -1])
+        d_z = 2.0 * tf.reduce_sum(bt[:, None, :] * Cz, axis=0)
+        d_z += tf.matmul(B, bt, transpose_a=True)
+        d_beta = tf.reduce_sum(Cz * z[None, :, :], axis=1)
+        d_beta += tf.matmul(B, z) + tf.cast(d_mass, narrow)[:, None]
+        return d_z, d_beta, None
+
+    return sums, adjoint
+
+
+@tf.custom_gradient
+def _mahalanobis(zt: tf.Tensor, mu: tf.Tensor, Gamma: tf.Tensor):
+    """(z−μₖ)ᵀ Γₖ⁻¹ (z−μₖ) ``[k, N]`` and ½ ln det Γₖ ``[k]``, in the precision of Γ.
+
+    With y = L⁻¹(z−μ), Γ = L Lᵀ, and adjoints g ``[k, N]`` and h ``[k]``:
+    ∂z = Σₖ 2gₖ L⁻ᵀy, ∂μ = −Σᵢ 2gᵢ L⁻ᵀyᵢ, ∂Γ = L⁻ᵀ(½hI − Σᵢ gᵢ yᵢyᵢᵀ)L⁻¹.
+    """
+    k, l = mu.shape
+    wide = Gamma.dtype
+    factor = tf.linalg.cholesky(Gamma)
+    identity = tf.eye(l, batch_shape=[k], dtype=wide)
+    whitening = tf.linalg.triangular_solve(factor, identity)
+    flat = tf.reshape(whitening, [k * l, l])
+    offset = tf.reshape(tf.linalg.matvec(whitening, mu), [k * l, 1])
+    y = tf.reshape(tf.matmul(flat, tf.cast(zt, wide)) - offset, [k, l, -1])
+    distances = tf.reduce_sum(tf.square(y), axis=1)
+    half_log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), axis=1)
+
+    def adjoint(g: tf.Tensor, h: tf.Tensor):
+        narrow = zt.dtype
+        short = tf.cast(y, narrow)
+        weighted = tf.cast(g, narrow)[:, None, :] * short
+        outer = tf.cast(tf.matmul(weighted, short, transpose_b=True), wide)
+        inner = 0.5 * h[:, None, None] * identity - outer
+        d_Gamma = tf.matmul(whitening, tf.matmul(inner, whitening), transpose_a=True)
+        total = tf.cast(tf.reduce_sum(weighted, axis=2), wide)
+        d_mu = -2.0 * tf.linalg.matvec(whitening, total, transpose_a=True)
+        weighted = tf.reshape(weighted, [k * l, -1])
+        d_z = 2.0 * tf.matmul(tf.cast(flat, narrow), weighted, transpose_a=True)
+        return d_z, d_mu, d_Gamma
+
+    return (distances, half_log_det), adjoint
+
+
+def _floored(Gamma: tf.Tensor, covariance_floor: float) -> tf.Tensor:
+    """Γₖ + εI, ``[k, l, l]``."""
     floor = tf.constant(covariance_floor, Gamma.dtype)
-    return tf.linalg.cholesky(Gamma + floor * tf.eye(Gamma.shape[-1], dtype=Gamma.dtype))
+    return Gamma + floor * tf.eye(Gamma.shape[-1], dtype=Gamma.dtype)
 
 
 def _energy(zt: tf.Tensor, mixture: Mixture, covariance_floor: float) -> tf.Tensor:
-    """Energy ``[N]`` of the samples ``zt [l, N]``."""
+    """Energy ``[N]`` of the samples ``zt [l, N]``, in the precision of the mixture."""
     k, l = mixture.mu.shape
-    factor = _factor(mixture.Gamma, covariance_floor)
-    identity = tf.eye(l, batch_shape=[k], dtype=zt.dtype)
-    whitening = tf.linalg.triangular_solve(factor, identity)
-    offset = tf.reshape(tf.linalg.matvec(whitening, mixture.mu), [k * l, 1])
-    whitened = tf.matmul(tf.reshape(whitening, [k * l, l]), zt) - offset
-    mahalanobis = tf.reduce_sum(tf.reshape(tf.square(whitened), [k, l, -1]), axis=1)
-
-    half_log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), axis=1)
+    Gamma = _floored(mixture.Gamma, covariance_floor)
+    distances, half_log_det = _mahalanobis(zt, mixture.mu, Gamma)
     phi = tf.where(mixture.alive, mixture.phi, tf.ones_like(mixture.phi))
     constant = tf.math.log(phi) - half_log_det - 0.5 * l * math.log(2.0 * math.pi)
-    constant = tf.where(mixture.alive, constant, tf.fill([k], tf.cast(-math.inf, zt.dtype)))
-    return -tf.reduce_logsumexp(constant[:, None] - 0.5 * mahalanobis, axis=0)
+    constant = tf.where(mixture.alive, constant, tf.fill([k], tf.cast(-math.inf, phi.dtype)))
+    return -tf.reduce_logsumexp(constant[:, None] - 0.5 * distances, axis=0)

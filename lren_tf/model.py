@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from lren_tf import presets
+from lren_tf.backprop import Affine, loss_gradients
 from lren_tf.device import resolve_device
 from lren_tf.dictionary import Dictionary, centroid_and_farthest, extreme_assignments
 from lren_tf.errors import InputError
@@ -202,34 +203,44 @@ class LREN(keras.Model):
         return list(self._trackers.values())
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One step on standardised pixels ``[n, U]``: eqs. (2)-(11) and the optimiser.
+        """One step on aligned rows ``[n, P]`` of pixels: eqs. (2)-(11) and the optimiser.
 
         A step with a non-finite loss or gradient leaves weights and optimiser untouched
         and reports the fault, on which ``fit`` ends.
         """
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         s = self.settings
+
+        def density(z: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, Mixture]]:
+            beta = self.estimator_output(self.estimator_hidden(z))
+            terms, mixture = mixture_loss(
+                z,
+                beta,
+                dtype=tf.as_dtype(s.mixture_dtype),
+                empty_mass=s.empty_mass,
+                covariance_floor=s.covariance_floor,
+                with_penalty=s.covariance_penalty > 0,
+            )
+            energy = tf.cast(terms.energy, tf.float32)
+            penalty = tf.cast(terms.penalty, tf.float32)
+            loss = s.energy_weight * energy + s.covariance_penalty * penalty
+            return loss, (loss, energy, penalty, mixture)
+
         with tf.device(self.device):
+            estimator = [*self.estimator_hidden.weights, *self.estimator_output.weights]
+            result = loss_gradients(
+                x,
+                [Affine(*map(tf.convert_to_tensor, getattr(self, name).weights)) for name in _LAYERS[:4]],
+                density,
+                [weight.value for weight in estimator],
+                tanh_latent=s.latent_activation == "tanh",
+            )
+            density_loss, energy, penalty, mixture = result.density
+            reconstruction = result.reconstruction
+            loss = reconstruction + density_loss
+            n = tf.cast(tf.shape(x)[0], tf.float32)
             variables = self.trainable_variables
-            with tf.GradientTape() as tape:
-                z, beta = self._embed(x)
-                residual = self._decode(z) - x
-                n = tf.cast(tf.shape(x)[0], tf.float32)
-                reconstruction = 2.0 * tf.nn.l2_loss(residual) / n
-                density, mixture = mixture_loss(
-                    z,
-                    beta,
-                    dtype=tf.as_dtype(s.mixture_dtype),
-                    empty_mass=s.empty_mass,
-                    covariance_floor=s.covariance_floor,
-                    with_penalty=s.covariance_penalty > 0,
-                )
-                energy = tf.cast(density.energy, tf.float32)
-                penalty = tf.cast(density.penalty, tf.float32)
-                loss = (
-                    reconstruction + s.energy_weight * energy + s.covariance_penalty * penalty
-                )
-            gradients = tape.gradient(loss, variables)
+            gradients = [*result.autoencoder, *result.estimator]
             finite = tf.reduce_all(
                 tf.stack([tf.reduce_all(tf.math.is_finite(t)) for t in (loss, *gradients)])
             )
@@ -410,9 +421,11 @@ class LREN(keras.Model):
             InputError: the model is not fitted, or the data cannot be used.
         """
         pixels, grid = _as_pixels(x, key)
-        result = self._solve(pixels, lam)
-        score = row_norms(result.A, self.settings.score_norm).astype(np.float32)
-        return score.reshape(grid)
+        return self.score_of(self._solve(pixels, lam)).reshape(grid)
+
+    def score_of(self, solution: LowRankResult) -> np.ndarray:
+        """Scores float32 ``[N]`` of a solution that ``decompose`` returned."""
+        return row_norms(solution.A, self.settings.score_norm).astype(np.float32)
 
     def decompose(self, x: Any, *, lam: float | None = None, key: str | None = None) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.

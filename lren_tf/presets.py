@@ -11,10 +11,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import types
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -43,8 +45,12 @@ _WHOLE_NUMBERS = {
     "epochs": 1,
     "solver_iterations": 1,
 }
-_LARGEST_SEED = 2**32 - 1
-"""What NumPy's ``RandomState`` takes; one limit for both seeds."""
+_LARGEST = {
+    # what the generators' keys and the solver's counter hold
+    "seed": 2**64 - 1,
+    "batch_seed": 2**32 - 1,
+    "solver_iterations": 2**31 - 1,
+}
 _POSITIVE = (
     "learning_rate",
     "covariance_floor",
@@ -159,10 +165,10 @@ class Settings:
                 )
         for name, smallest in _WHOLE_NUMBERS.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), smallest))
-        for name in ("seed", "batch_seed"):
-            if getattr(self, name) > _LARGEST_SEED:
+        for name, largest in _LARGEST.items():
+            if getattr(self, name) > largest:
                 raise InputError(
-                    f"setting {name!r} is {getattr(self, name)}; expected at most {_LARGEST_SEED}."
+                    f"setting {name!r} is {getattr(self, name)}; expected {largest} or less."
                 )
         if self.batch_size is not None:
             object.__setattr__(self, "batch_size", _whole("batch_size", self.batch_size, 1))
@@ -238,7 +244,24 @@ def setting_names() -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(Settings))
 
 
-def resolve(preset: str = "paper", **overrides: Any) -> Settings:
+def parse(name: str, text: str) -> Any:
+    """`text` as the type of a setting: whole number, number, None or text.
+
+    What does not fit its setting is returned as it is, for `Settings` to refuse; so is the
+    value of a name that is no setting.
+    """
+    kind = get_type_hints(Settings).get(name, str)
+    kinds = get_args(kind) or (kind,)
+    if types.NoneType in kinds and text.lower() == "none":
+        return None
+    # "1e3" is a whole number too, hence both for an int.
+    for number in ((int, float) if int in kinds else (float,) if float in kinds else ()):
+        with suppress(ValueError):
+            return number(text)
+    return text
+
+
+def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:
     """Settings of a preset with single settings replaced.
 
     Args:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.backprop import align
 from lren_tf.errors import TrainingDiverged
 from lren_tf.presets import Settings
 
@@ -32,6 +33,8 @@ def fixed_batches(
 ) -> tf.data.Dataset:
     """The same batches in every epoch: one permutation, cut in order, the last one short.
 
+    Batches are aligned rows (see :mod:`lren_tf.backprop`).
+
     With one batch for all pixels the order does not matter and is left alone.
 
     Args:
@@ -47,7 +50,9 @@ def fixed_batches(
         x = x[order]
     # Slices of one tensor: neither a copy per epoch nor a constant inside the graph.
     with tf.device("/CPU:0"):
-        pixels = tf.convert_to_tensor(x)
+        pixels = tf.convert_to_tensor(align(x))
+    if size == n:  # one element, so that the graph knows how long a batch is
+        return tf.data.Dataset.from_tensors(pixels)
     return tf.data.Dataset.range(0, n, size).map(lambda start: pixels[start : start + size])
 
 

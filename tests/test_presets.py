@@ -139,6 +139,21 @@ def test_a_release_batch_can_be_set_back_to_all_pixels():
     assert resolve("release", batch_size=None).batch_size is None
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("epochs", "5", 5), ("epochs", "1e3", 1000.0), ("lam", "1e-2", 0.01), ("lam", "2", 2.0),
+        ("batch_size", "None", None), ("batch_size", "64", 64), ("optimizer", "adam", "adam"),
+        ("optimizer", "none", "none"), ("epochs", "many", "many"), ("nonsense", "5", "5"),
+    ],
+)
+def test_text_is_read_as_the_type_of_its_setting(name, text, value):
+    # Settings refuses text for numbers; this is the one way from a command line to one.
+    got = presets.parse(name, text)
+    assert got == value
+    assert type(got) is type(value)
+
+
 def test_an_unknown_preset_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match=r"'papers' is unknown; expected one of paper, release"):
         resolve("papers")
@@ -204,12 +219,15 @@ def test_only_the_batch_size_may_be_none(name):
         Settings(**{name: None})
 
 
-@pytest.mark.parametrize("name", ["seed", "batch_seed"])
-def test_seeds_end_where_the_generators_end(name):
-    # RandomState takes 32 bits; a larger seed used to be refused only when fit began.
-    assert getattr(Settings(**{name: 2**32 - 1}), name) == 2**32 - 1
-    with pytest.raises(InputError, match=f"setting '{name}' is {2**32}; expected at most"):
-        Settings(**{name: 2**32})
+@pytest.mark.parametrize(
+    ("name", "largest"),
+    [("seed", 2**64 - 1), ("batch_seed", 2**32 - 1), ("solver_iterations", 2**31 - 1)],
+)
+def test_whole_numbers_end_where_generators_and_counters_end(name, largest):
+    # Beyond them NumPy or TensorFlow refused, but only when fit was under way.
+    assert getattr(Settings(**{name: largest}), name) == largest
+    with pytest.raises(InputError, match=f"'{name}' is {largest + 1}; expected {largest} or less"):
+        Settings(**{name: largest + 1})
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -25,25 +25,66 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         InputError: the target is a folder, or its folder cannot be made or written.
     """
-    given = target
-    # os.path and not Path methods here and below: these never raise, whatever the path.
-    target = Path(os.path.realpath(as_path(target)))
-    if os.path.isdir(target):
-        raise InputError(f"{given} is a folder; expected a file to write, add a file name.")
-    folder = ensure_writable_folder(target.parent)
-    temporary = folder / f".{secrets.token_hex(8)}{''.join(target.suffixes)}"
-    # Created by open() and not by mkstemp(), whose mode 0600 would stay on the final file.
-    temporary.open("xb").close()
-    try:
+    with atomic_paths(target) as (temporary,):
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
+
+
+@contextmanager
+def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
+    """Yield a temporary path for each target; move all of them if the body succeeds.
+
+    As `atomic_path`, for files that belong together: none is moved before all are on the
+    disk, and then they are moved in the order given. What can still part them is a move that
+    fails, or an interruption within those few calls.
+
+    Raises:
+        InputError: as `atomic_path`.
+    """
+    moves: list[tuple[Path, Path]] = []
+    try:
+        for given in targets:
+            # os.path and not Path methods here and below: these never raise, whatever the path.
+            target = Path(os.path.realpath(as_path(given)))
+            if os.path.isdir(target):
+                raise InputError(f"{given} is a folder; expected a file to write, add a file name.")
+            folder = ensure_writable_folder(target.parent)
+            temporary = folder / f".{secrets.token_hex(8)}{''.join(target.suffixes)}"
+            # Created by open() and not by mkstemp(), whose mode 0600 would stay on the file.
+            temporary.open("xb").close()
+            moves.append((temporary, target))
+        yield [temporary for temporary, _ in moves]
+        for temporary, _ in moves:
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        for temporary, target in moves:
+            os.replace(temporary, target)
     except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
+        for temporary, _ in moves:
+            with suppress(OSError):
+                temporary.unlink()
         raise
-    _flush_folder(folder)
+    for folder in {target.parent for _, target in moves}:
+        _flush_folder(folder)
+
+
+def ensure_writable_target(path: str | os.PathLike[str]) -> Path:
+    """Prove that `atomic_path` will be able to write a file, and leave nothing behind.
+
+    For asking before hours of work; a missing folder is not made yet.
+
+    Returns:
+        The file as a `Path`.
+
+    Raises:
+        InputError: it is a folder, or its folder (the nearest existing one above it, when
+            it is missing) cannot be written.
+    """
+    target = as_path(path)
+    real = Path(os.path.realpath(target))
+    if os.path.isdir(real):
+        raise InputError(f"{path} is a folder; expected a file to write, add a file name.")
+    ensure_writable_folder(next(folder for folder in real.parents if os.path.lexists(folder)))
+    return target
 
 
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:

@@ -5,7 +5,13 @@ import sys
 import pytest
 
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import as_path, atomic_path, ensure_writable_folder
+from lren_tf.io.atomic import (
+    as_path,
+    atomic_path,
+    atomic_paths,
+    ensure_writable_folder,
+    ensure_writable_target,
+)
 
 
 def test_content_appears_only_at_the_end(tmp_path):
@@ -138,3 +144,62 @@ def test_home_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert as_path("~/a") == tmp_path / "a"
+
+
+def test_files_that_belong_together(tmp_path, monkeypatch):
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("old")
+    second.write_text("old")
+
+    def write():
+        with atomic_paths(first, second) as (one, two):
+            one.write_text("new")
+            two.write_text("new")
+            assert first.read_text() == second.read_text() == "old"
+
+    flushed = []
+
+    def fail_on_the_second(descriptor):
+        flushed.append(descriptor)
+        if len(flushed) == 2:
+            raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail_on_the_second)
+        with pytest.raises(OSError, match="disk full"):
+            write()
+    assert first.read_text() == second.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt"]
+    write()
+    assert first.read_text() == second.read_text() == "new"
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt"]
+
+
+def test_second_target_that_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="is a folder"), atomic_paths(tmp_path / "a", tmp_path):
+        raise AssertionError("not reached")
+    assert os.listdir(tmp_path) == []
+
+
+class TestEnsureWritableTarget:
+    def test_nothing_is_made(self, tmp_path):
+        target = tmp_path / "new" / "deeper" / "a.npy"
+        assert ensure_writable_target(target) == target
+        assert os.listdir(tmp_path) == []
+
+    def test_refusals(self, tmp_path):
+        with pytest.raises(InputError, match=r"is a folder; expected a file to write"):
+            ensure_writable_target(tmp_path)
+        (tmp_path / "file").touch()
+        with pytest.raises(InputError, match=r"file is a file; expected a folder"):
+            ensure_writable_target(tmp_path / "file" / "deeper" / "a.npy")
+        with pytest.raises(InputError, match="not a usable path"):
+            ensure_writable_target(tmp_path / ("x" * 300))
+
+    def test_folder_that_refuses_files(self, tmp_path, monkeypatch):
+        def refuse(**keywords):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("lren_tf.io.atomic.tempfile.NamedTemporaryFile", refuse)
+        with pytest.raises(InputError, match=r"cannot be written \(Permission denied\)"):
+            ensure_writable_target(tmp_path / "new" / "a.npy")

@@ -1,0 +1,45 @@
+# Two commands matter: `make reproduce` and `make test`. Each makes .venv when it is missing.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+# Scenes beside the checkout are used where they exist; the library knows no such path.
+ifeq ($(origin LREN_TF_DATA),undefined)
+  ifneq ($(wildcard ../shared/data),)
+    export LREN_TF_DATA := $(abspath ../shared/data)
+  endif
+endif
+
+.PHONY: help reproduce seeds test lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  FORCE=1 runs finished experiments again; PYTHON=python3.12 picks the interpreter."
+
+$(STAMP): setup.cfg setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[dev]'
+	touch $(STAMP)
+
+reproduce: $(STAMP) ## train LREN on the four scenes and write tables and figures
+	$(RUN) -m experiments.reproduce $(if $(FORCE),--force)
+
+seeds: $(STAMP) ## the preset `paper` with five seeds on every scene
+	$(RUN) -m experiments.seeds $(if $(FORCE),--force)
+
+test: $(STAMP) ## run the tests
+	$(RUN) -m pytest
+
+lint: $(STAMP) ## check style
+	$(VENV)/bin/ruff check .
+
+bench: $(STAMP) ## measure the solver and the training step against their references
+	$(RUN) -m benchmarks.solver
+	$(RUN) -m benchmarks.training
+
+clean: ## remove .venv and caches, keep results
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache

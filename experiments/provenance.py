@@ -1,0 +1,53 @@
+"""What has to stand beside a number so that somebody else can get it again."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from lren_tf.report import versions
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What a run itself writes cannot count against the tree it ran from.
+_OUTPUTS = ("experiments/results", "experiments/tables", "experiments/figures",
+            "benchmarks/results", "README.md")
+
+
+def provenance() -> dict[str, Any]:
+    """Commit, whether the code was unchanged since, versions, processor and time (UTC)."""
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _OUTPUTS))
+    return {
+        "commit": commit,
+        "clean": None if changes is None else not changes,
+        "versions": versions(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of a git command in the checkout; None where there is no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

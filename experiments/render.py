@@ -1,0 +1,219 @@
+"""Tables and figures from the JSON files and maps of finished runs; nothing is run here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from experiments import published
+from experiments.provenance import ROOT
+from experiments.runs import Run, Workspace, load_map, load_result, load_scene
+from lren_tf import metrics, plots
+from lren_tf.io.atomic import atomic_path
+from lren_tf.scene import pseudo_colour
+
+README = ROOT / "README.md"
+_TITLES = {
+    "auc_pd_pf": "AUC(Pd,Pf), Table 2, row “Proposed” (higher is better)",
+    "auc_pf_tau": "AUC(Pf,τ), Table 3, row “Proposed” (lower is better)",
+}
+_AREA = {"auc_pd_pf": "pd_pf", "auc_pf_tau": "pf_tau"}
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, first column left, the others right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def scene_title(scene: str) -> str:
+    """The paper's name of a scene; the simulated one says that it is."""
+    return published.SCENES.get(scene, f"{scene} (not a real scene)")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def proposed_tables(runs: Sequence[Run], space: Workspace) -> str:
+    """Paper | release | difference | paper preset | difference, for Tables 2 and 3."""
+    results = {(run.scene, run.preset): load_result(run, space) for run in runs}
+    scenes = list(dict.fromkeys(run.scene for run in runs))
+    return "\n\n".join(
+        f"{title}:\n\n{_proposed_table(area, scenes, results)}" for area, title in _TITLES.items()
+    )
+
+
+def _proposed_table(area: str, scenes: list[str], results: dict[Any, Any]) -> str:
+    header = (
+        "scene", "paper", "authors' log", "`release`", "− paper", "`paper`", "− paper",
+    )
+    rows = []
+    columns: list[list[float | None]] = []
+    for scene in scenes:
+        paper = _published(published.PAPER_PROPOSED, scene, area)
+        here = {p: _area(results.get((scene, p)), area) for p in ("release", "paper")}
+        values = [
+            paper,
+            _published(published.AUTHORS_LOG, scene, area),
+            here["release"],
+            _difference(here["release"], paper),
+            here["paper"],
+            _difference(here["paper"], paper),
+        ]
+        columns.append(values)
+        rows.append([scene_title(scene), *_cells(values)])
+    if len(scenes) > 1:
+        means = [
+            None if None in column else sum(column) / len(column)  # type: ignore[arg-type]
+            for column in zip(*columns, strict=True)
+        ]
+        rows.append(["mean", *_cells(means)])
+    return markdown_table(header, rows)
+
+
+def _cells(values: Sequence[float | None]) -> list[str]:
+    signed = (3, 5)
+    return [
+        "–" if value is None else f"{value:+.4f}" if index in signed else f"{value:.4f}"
+        for index, value in enumerate(values)
+    ]
+
+
+def _published(table: dict[str, published.Areas], scene: str, area: str) -> float | None:
+    return getattr(table[scene], _AREA[area]) if scene in table else None
+
+
+def _area(result: dict[str, Any] | None, area: str) -> float | None:
+    return None if result is None or result["metrics"] is None else result["metrics"][area]
+
+
+def _difference(here: float | None, there: float | None) -> float | None:
+    return None if here is None or there is None else here - there
+
+
+def agreement_table(runs: Sequence[Run], space: Workspace) -> str:
+    """How near `release` comes to what its authors released, scene by scene."""
+    rows = []
+    for run in runs:
+        result = load_result(run, space)
+        if run.preset != "release" or result is None:
+            continue
+        r = result["pearson_with_released_map"]
+        row = [scene_title(run.scene), "no map released" if r is None else f"{r:.4f}"]
+        for area in _TITLES:
+            log = _published(published.AUTHORS_LOG, run.scene, area)
+            difference = _difference(_area(result, area), log)
+            row.append("–" if difference is None else f"{difference:+.5f}")
+        rows.append(row)
+    return markdown_table(
+        ("scene", "Pearson r with the released map", "AUC(Pd,Pf) − log", "AUC(Pf,τ) − log"), rows
+    )
+
+
+def settings_table(runs: Sequence[Run], space: Workspace) -> str:
+    """What each run was: λ, seed, times, solver, versions, commit."""
+    rows = []
+    for run in runs:
+        result = load_result(run, space)
+        if result is None:
+            continue
+        tree = {True: "", False: " + changes", None: ""}[result["clean"]]
+        solver = result.get("solver")
+        rows.append(
+            [
+                scene_title(run.scene),
+                f"`{run.preset}`",
+                str(run.seed),
+                f"{result['settings']['lam']:g}",
+                f"{result['seconds']['train']:.0f} s",
+                "–" if solver is None else str(solver["iterations"]),
+                result["device"],
+                result["versions"]["tensorflow"],
+                f"{(result['commit'] or 'unknown')[:10]}{tree}",
+                result["time"],
+            ]
+        )
+    header = ("scene", "preset", "seed", "λ", "training", "ADMM iterations", "device",
+              "TensorFlow", "commit", "time (UTC)")
+    return markdown_table(header, rows)
+
+
+def seeds_table(runs: Sequence[Run], space: Workspace) -> str:
+    """Every seed of a study: median, range, and how many runs failed."""
+    header = ("scene", "preset", "seeds", "failed", "AUC(Pd,Pf) of each seed", "median",
+              "AUC(Pf,τ) of each seed", "median")
+    rows = []
+    groups = dict.fromkeys((run.scene, run.preset) for run in runs)
+    for scene, preset in groups:
+        members = [run for run in runs if (run.scene, run.preset) == (scene, preset)]
+        results = [(run.seed, load_result(run, space)) for run in members]
+        results = [(seed, result) for seed, result in results if result is not None]
+        if not results:
+            continue
+        good = [result for _, result in results if result["status"] == "finished"]
+        row = [scene_title(scene), f"`{preset}`", ", ".join(str(seed) for seed, _ in results),
+               str(len(results) - len(good))]
+        for area in _TITLES:
+            values = [result["metrics"][area] for result in good]
+            row.append(", ".join(f"{value:.4f}" for value in values) or "–")
+            row.append(f"{median(values):.4f}" if values else "–")
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def fill_readme(name: str, body: str, path: Path = README) -> None:
+    """Replace what stands between the markers of a block in the README."""
+    write_text(path, replace_block(path.read_text(encoding="utf-8"), name, body))
+
+
+def replace_block(text: str, name: str, body: str) -> str:
+    """``text`` with the block between ``<!-- name:begin -->`` and ``<!-- name:end -->`` set."""
+    pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"no block {name!r} between markers in the text")
+    return pattern.sub(lambda match: f"{match[1]}\n{body}\n\n{match[2]}", text)
+
+
+def draw_figures(runs: Sequence[Run], space: Workspace, titles: dict[str, str]) -> list[Path]:
+    """Detection maps beside pseudo-colour and truth, and ROC curves, of runs with maps.
+
+    Args:
+        runs: the runs; those without a map are left out.
+        space: where results, maps and figures are.
+        titles: how the map of each preset is called.
+    """
+    suffix = " (simulated)" if space.simulated else ""
+    grid, curves = [], {}
+    for name in dict.fromkeys(run.scene for run in runs):
+        maps = {}
+        for run in runs:
+            score = load_map(run, space) if run.scene == name else None
+            if score is not None:
+                maps[titles[run.preset]] = score
+        if not maps:
+            continue
+        scene = load_scene(name)
+        title = scene_title(name)
+        grid.append((title, pseudo_colour(scene.cube), scene.truth, maps))
+        curves[title] = {label: metrics.roc_curve(m, scene.truth) for label, m in maps.items()}
+    if not grid:
+        return []
+    space.figures.mkdir(parents=True, exist_ok=True)
+    drawings: dict[str, Callable[[], Any]] = {
+        "detection_maps": lambda: plots.detection_grid(grid),
+        "roc_curves": lambda: plots.roc_grid(curves),
+    }
+    written = []
+    for stem, draw in drawings.items():
+        figure = draw()
+        if suffix:
+            figure.suptitle("simulated scene: not a result on real data")
+        written += plots.save(figure, space.figures / f"{stem}.png")
+    return written

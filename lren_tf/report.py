@@ -1,0 +1,138 @@
+"""What a run leaves behind for people and programs: strict JSON with its provenance.
+
+Each function turns one part of a run into plain records; who writes the file puts them
+together. Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import platform
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lren_tf.scene import Scene, data_sha256
+from lren_tf.version import __version__
+
+if TYPE_CHECKING:
+    import keras
+
+    from lren_tf.dictionary import Dictionary
+    from lren_tf.lowrank import LowRankResult
+    from lren_tf.model import LREN
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, of Python, and of what the numbers depend on."""
+    # Asked of the modules themselves: TensorFlow is distributed under several names.
+    return {
+        "lren_tf": __version__,
+        "python": platform.python_version(),
+        **{name: str(importlib.import_module(name).__version__) for name in _PACKAGES},
+    }
+
+
+def run_record(
+    model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult
+) -> dict[str, Any]:
+    """Everything about one run that its own objects know.
+
+    Args:
+        model: fitted on `scene`.
+        scene: what was trained on and scored.
+        history: what `fit` returned.
+        result: what `decompose` returned.
+    """
+    return {
+        "scene": scene_record(scene),
+        "preset": model.preset,
+        "settings": model.settings.as_dict(),
+        "device": model.device,
+        "training": training_record(history),
+        "solver": solver_record(result),
+        "dictionary": dictionary_record(model.dictionary, scene.width),
+        "versions": versions(),
+    }
+
+
+def scene_record(scene: Scene) -> dict[str, Any]:
+    """Where a scene came from and which values it holds; `sha256` is that of the cube."""
+    return {
+        "name": scene.name,
+        "source": scene.source,
+        "shape": list(scene.shape),
+        "dtype": str(scene.cube.dtype),
+        "sha256": data_sha256(scene.cube),
+        "simulated": scene.simulated,
+        "anomalous": None if scene.truth is None else int(np.count_nonzero(scene.truth)),
+    }
+
+
+def training_record(history: keras.callbacks.History) -> dict[str, Any]:
+    """Epochs run and the last value of everything `fit` tracks."""
+    last = {name: values[-1] for name, values in history.history.items() if values}
+    return {"epochs": len(history.epoch), **last}
+
+
+def solver_record(result: LowRankResult) -> dict[str, Any]:
+    """How the low-rank step ended: objective and Frobenius norms of both residuals."""
+    fit, split = result.residuals[-1]
+    return {
+        "iterations": result.iterations,
+        "converged": result.converged,
+        "objective": result.objective[-1],
+        "residuals": {"X - W D - A": fit, "W - J": split},
+    }
+
+
+def dictionary_record(dictionary: Dictionary, columns: int) -> dict[str, Any]:
+    """Component and [row, column] of every atom; the pixel of a centroid is None.
+
+    Args:
+        dictionary: of a fitted model.
+        columns: W of the scene it was fitted on.
+    """
+    return {
+        "count": len(dictionary.atoms),
+        "atoms": [
+            {
+                "component": component,
+                "pixel": None if pixel < 0 else [pixel // columns, pixel % columns],
+            }
+            for component, pixel in zip(dictionary.components, dictionary.pixels, strict=True)
+        ],
+    }
+
+
+def json_text(value: Any) -> str:
+    """`value` as indented JSON that every parser reads: NaN and infinity become null.
+
+    NumPy's numbers and arrays are written as plain ones. The text is ASCII, so a file name
+    in any encoding survives.
+
+    Raises:
+        TypeError: something that has no place in JSON.
+    """
+    text = json.dumps(_plain(value), indent=2, allow_nan=False)
+    # Lists of numbers on one line each. No string can match: in JSON it holds no line break.
+    text = re.sub(r"\[\n\s+([^\[\]{}\"]+)\n\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
+    return text + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,561 @@
+"""The command line end to end: through `main` in this process, and a few times in a real one."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import scipy.io
+
+from lren_tf import datasets, metrics
+from lren_tf.cli import main
+from lren_tf.scene import data_sha256
+
+SCENE = datasets.simulate(12, 10, 8, seed=1)
+SMALL = ("--epochs", "2", "--set", "hidden_units=16", "--set", "estimator_units=8",
+         "--set", "components=3", "--set", "latent_units=4", "--set", "solver_iterations=40",
+         "--device", "/CPU:0")  # fmt: skip
+SMALL_SETTINGS = {
+    "epochs": 2, "hidden_units": 16, "estimator_units": 8, "components": 3, "latent_units": 4,
+    "solver_iterations": 40,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LREN_TF_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+
+
+@pytest.fixture
+def scene_file():
+    scipy.io.savemat("small.mat", {"data": SCENE.cube, "map": SCENE.truth.astype(np.uint8)})
+    return "small.mat"
+
+
+@pytest.fixture
+def refused(capsys):
+    """Run the command line and check a refusal: code 2, one sentence, no file, no stdout."""
+
+    def run(*arguments: str) -> str:
+        before = files()
+        assert main(arguments) == 2
+        assert files() == before
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("lren-tf: ")
+        assert err.count("\n") == 1
+        assert err.endswith((".\n", "?\n"))
+        return err
+
+    return run
+
+
+def files() -> dict[str, bytes | None]:
+    return {str(p): p.read_bytes() if p.is_file() else None for p in Path().rglob("*")}
+
+
+def report(name: str) -> dict:
+    def constant(text):
+        raise AssertionError(f"{text} is not JSON")
+
+    return json.loads(Path(name).read_text("ascii"), parse_constant=constant)
+
+
+def mat(name: str, **variables: np.ndarray) -> str:
+    scipy.io.savemat(name, variables)
+    return name
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root), **environment}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return subprocess.run(
+        [sys.executable, "-m", "lren_tf", *arguments],
+        capture_output=True, text=True, env=environment, timeout=120,
+    )  # fmt: skip
+
+
+class TestDetect:
+    @pytest.mark.parametrize("preset", ["paper", "release"])
+    def test_files_and_report(self, preset, scene_file, capsys):
+        from lren_tf.model import LREN
+
+        arguments = ("detect", scene_file, "--preset", preset, "--seed", "7", "--lam", "0.02")
+        assert main([*arguments, *SMALL, "--out", "a/b"]) == 0
+        assert sorted(files()) == [
+            "a", "a/b", "a/b/small_report.json", "a/b/small_score.npy", "a/b/small_score.png",
+            "small.mat",
+        ]  # fmt: skip
+        score = np.load("a/b/small_score.npy")
+        assert (score.dtype, score.shape) == (np.float32, (12, 10))
+
+        model = LREN(preset, 7, "/CPU:0", lam=0.02, **SMALL_SETTINGS)
+        history = model.fit(scene_file, verbose=0)
+        np.testing.assert_array_equal(score, model.score(scene_file))
+
+        told = report("a/b/small_report.json")
+        assert told["scene"] == {
+            "name": "small", "source": "small.mat", "shape": [12, 10, 8], "dtype": "float32",
+            "sha256": data_sha256(SCENE.cube), "simulated": False,
+            "anomalous": int(SCENE.truth.sum()),
+        }  # fmt: skip
+        assert told["preset"] == preset
+        assert told["settings"] == model.settings.as_dict()
+        assert told["device"] == "/CPU:0"
+        assert list(told["seconds"])[:4] == ["read", "start", "train", "score"]
+        assert told["training"]["epochs"] == 2
+        assert told["training"]["loss"] == history.history["loss"][-1]
+        result = model.decompose(scene_file)
+        assert told["solver"]["iterations"] == result.iterations
+        assert told["solver"]["converged"] is result.converged
+        assert told["solver"]["objective"] == result.objective[-1]
+        assert list(told["solver"]["residuals"].values()) == result.residuals[-1].tolist()
+        atoms = model.dictionary
+        assert told["dictionary"]["count"] == len(atoms.atoms)
+        assert [a["component"] for a in told["dictionary"]["atoms"]] == atoms.components.tolist()
+        pixels = [a["pixel"] for a in told["dictionary"]["atoms"]]
+        assert [-1 if p is None else p[0] * 10 + p[1] for p in pixels] == atoms.pixels.tolist()
+        assert told["metrics"] == metrics.evaluate(score, SCENE.truth)
+        assert told["notices"] == []
+        assert set(told["versions"]) == {
+            "lren_tf", "python", "tensorflow", "keras", "numpy", "scipy",
+        }  # fmt: skip
+        assert told["files"]["score"] == "a/b/small_score.npy"
+        picture = matplotlib.image.imread("a/b/small_score.png")
+        assert picture.ndim == 3
+        assert picture.std() > 0.1
+
+        out, err = capsys.readouterr()
+        assert err == ""
+        lines = out.splitlines()
+        assert lines[0].startswith("small: 12 × 10 pixels (")
+        assert [line.split(":")[0] for line in lines[1:]] == [
+            f"LREN ({preset}), /CPU", f"LREN ({preset}), /CPU", "low-rank step", "score",
+            f"AUC(Pd,Pf) {told['metrics']['auc_pd_pf']:.4f}, AUC(Pf,tau) "
+            f"{told['metrics']['auc_pf_tau']:.4f}, AUC(Pd,tau) "
+            f"{told['metrics']['auc_pd_tau']:.4f}",
+            "score", "picture", "report",
+        ]  # fmt: skip
+
+    def test_again_gives_the_same_bytes(self, scene_file):
+        assert main(["detect", scene_file, *SMALL]) == 0
+        first = files()
+        assert main(["detect", scene_file, *SMALL]) == 0
+        second = files()
+        for name in ("small_score.npy", "small_score.png"):
+            assert first[name] == second[name]
+
+    def test_npy_without_truth(self, capsys):
+        np.save("plain.npy", SCENE.cube)
+        assert main(["detect", "plain.npy", *SMALL]) == 0
+        told = report("plain_report.json")
+        assert told["metrics"] is None
+        assert told["scene"]["anomalous"] is None
+        assert told["notices"] == []
+        assert "AUC" not in capsys.readouterr().out
+
+    @pytest.mark.parametrize(("value", "kind"), [(0, "anomalous"), (1, "background")])
+    def test_truth_of_one_class(self, value, kind, capsys):
+        mat("one.mat", data=SCENE.cube, map=np.full((12, 10), value, np.uint8))
+        assert main(["detect", "one.mat", *SMALL]) == 0
+        told = report("one_report.json")
+        assert told["metrics"] is None
+        assert told["notices"] == [f"the truth has no {kind} pixel: no metrics are computed."]
+        assert capsys.readouterr().err == f"lren-tf: note: {told['notices'][0]}\n"
+
+    def test_constant_bands_are_dropped_with_a_notice(self, capsys):
+        cube = SCENE.cube.copy()
+        cube[:, :, [0, 5]] = 3
+        assert main(["detect", mat("dead.mat", data=cube), *SMALL]) == 0
+        told = report("dead_report.json")
+        assert told["notices"] == ["2 constant bands are dropped: 0, 5."]
+        assert capsys.readouterr().err == f"lren-tf: note: {told['notices'][0]}\n"
+
+    def test_key_and_truth_key(self):
+        mat("two.mat", first=SCENE.cube, second=SCENE.cube[:, :, :5], map=SCENE.truth * 1,
+            other=(1 - SCENE.truth))  # fmt: skip
+        assert main(["detect", "two.mat", "--key", "second", "--truth-key", "other", *SMALL]) == 0
+        told = report("two_report.json")
+        assert told["scene"]["shape"] == [12, 10, 5]
+        assert told["scene"]["anomalous"] == int((~SCENE.truth).sum())
+
+    def test_simulated_by_name_unless_a_file_is_called_so(self, monkeypatch):
+        monkeypatch.setattr(datasets, "simulate", lambda: SCENE)
+        assert main(["detect", "simulated", *SMALL]) == 0
+        told = report("simulated_report.json")
+        assert told["scene"]["simulated"] is True
+        assert told["scene"]["source"] is None
+        Path("simulated").write_text("a file")
+        assert main(["detect", "simulated", *SMALL]) == 2
+
+    def test_benchmark_by_name(self, monkeypatch):
+        monkeypatch.setattr(datasets, "load", lambda name: {"coast": SCENE}[name])
+        Path("coast").mkdir()  # no scene, so no reason to pass the benchmark over
+        assert main(["detect", "coast", *SMALL]) == 0
+        assert Path("coast_score.npy").is_file()
+
+    def test_saved_model_gives_the_same_score(self, scene_file):
+        import keras
+
+        assert main(["detect", scene_file, *SMALL, "--save-model", "m/a.keras"]) == 0
+        model = keras.models.load_model("m/a.keras")
+        np.testing.assert_array_equal(np.load("small_score.npy"), model.score(scene_file))
+        assert report("small_report.json")["files"]["model"] == "m/a.keras"
+        assert os.listdir("m") == ["a.keras"]
+
+    def test_settings_are_typed(self, scene_file):
+        arguments = [*SMALL, "--set", "batch_size=NONE", "--set", "energy_weight=1"]
+        assert main(["detect", scene_file, "--preset", "release", *arguments]) == 0
+        told = report("small_report.json")["settings"]
+        assert told["batch_size"] is None
+        assert told["energy_weight"] == 1.0
+        assert told["solver_iterations"] == 40
+
+
+class TestRefusedScenes:
+    def test_missing(self, refused):
+        assert "nowhere.mat does not exist" in refused("detect", "nowhere.mat")
+        assert "sandiego, hydice" in refused("detect", "sandeigo")
+
+    def test_folder(self, refused):
+        Path("folder").mkdir()
+        assert "folder is a folder; expected a file" in refused("detect", "folder")
+
+    def test_other_formats(self, refused):
+        Path("text.mat").write_text("this is not a MATLAB file\n" * 20)
+        assert "text.mat: not a readable MATLAB file" in refused("detect", "text.mat")
+        Path("scene.tif").write_text("II")
+        assert "expected one of .mat, .npy, .npz" in refused("detect", "scene.tif")
+        Path("empty.mat").touch()
+        assert "empty.mat is empty" in refused("detect", "empty.mat")
+
+    def test_no_cube(self, refused):
+        mat("flat.mat", data=SCENE.cube.reshape(120, 8), map=SCENE.truth * 1)
+        assert "no numeric variable is rows × columns × bands" in refused("detect", "flat.mat")
+        assert "Pass --key to choose" in refused("detect", "flat.mat", "--key", "data")
+
+    def test_several_cubes(self, refused):
+        mat("two.mat", first=SCENE.cube, second=SCENE.cube)
+        message = refused("detect", "two.mat")
+        assert "Pass --key to choose one (found: first (12, 10, 8)" in message
+        assert "Pass another --key (found: first" in refused("detect", "two.mat", "--key", "x")
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_not_finite(self, value, refused):
+        cube = SCENE.cube.copy()
+        cube[3, 4, 2] = cube[7, 1, 0] = value
+        message = refused("detect", mat("gaps.mat", data=cube), *SMALL)
+        assert "gaps: 2 values are NaN or infinite, the first at row 3, column 4" in message
+
+    def test_constant_cube(self, refused):
+        message = refused("detect", mat("dull.mat", data=np.full((6, 5, 4), 2.0)), *SMALL)
+        assert "all 4 bands are constant" in message
+
+    def test_fewer_pixels_than_components(self, refused):
+        message = refused("detect", mat("tiny.mat", data=SCENE.cube[:2, :1]), *SMALL)
+        assert "2 pixels for 3 mixture components" in message
+
+    def test_truth_of_another_shape(self, refused):
+        mat("bad.mat", data=SCENE.cube, map=np.eye(4))
+        message = refused("detect", "bad.mat")
+        assert "the truth 'map' has shape (4, 4); expected (12, 10)" in message
+        assert 'Pass --truth-key "" to do without' in message
+        assert main(["detect", "bad.mat", "--truth-key", "", *SMALL]) == 0
+
+    def test_benchmark_that_is_not_here(self, refused, monkeypatch):
+        monkeypatch.setattr(datasets, "_connection_problem", lambda url: "no connection")
+        assert "LREN_TF_DATA" in refused("detect", "hydice")
+
+    def test_key_with_a_name(self, refused):
+        assert "given with 'simulated'" in refused("detect", "simulated", "--key", "data")
+
+
+class TestRefusedArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--lam", "0"], "setting 'lam' is 0.0; expected a number above 0"),
+            (["--lam", "-1"], "setting 'lam' is -1.0"),
+            (["--lam", "nan"], "setting 'lam' is nan"),
+            (["--lam", "much"], "setting 'lam' is 'much'"),
+            (["--epochs", "0"], "setting 'epochs' is 0; expected 1 or more"),
+            (["--epochs", "2.5"], "setting 'epochs' is 2.5; expected a whole number"),
+            (["--seed", "-1"], "setting 'seed' is -1"),
+            (["--seed", str(2**64)], "expected 18446744073709551615 or less"),
+            (["--preset", "papr"], "preset 'papr' is unknown; expected one of paper, release"),
+            (["--set", "lamda=1"], "Did you mean 'lam'?"),
+            (["--set", "preset=release"], "setting 'preset' is unknown"),
+            (["--set", "components"], "--set got 'components'; expected NAME=VALUE"),
+            (["--set", "=3"], "--set got '=3'; expected NAME=VALUE"),
+            (["--set", "components=few"], "setting 'components' is 'few'"),
+            (["--set", "components=none"], "setting 'components' is 'none'"),
+            (["--set", "optimizer=none"], "expected one of sgd, adam"),
+            (["--set", "batch_seed=1e10"], "setting 'batch_seed' is 10000000000"),
+            (["--lam", "1", "--set", "lam=2"], "setting 'lam' is given twice"),
+            (["--save-model", "model.h5"], "expected a name that ends in .keras"),
+            (["--save-model", "folder.keras"], "folder.keras is a folder"),
+            (["--out", "small.mat"], "is a file; expected a folder"),
+            (["--out", "small.mat/deeper"], "is a file; expected a folder"),
+            (["--out", "x" * 300], "is not a usable path"),
+            (["--device", "TPU"], "device 'TPU' is unknown; expected a name such as /CPU:0"),
+            (["--nonsense"], "unrecognized arguments: --nonsense; see lren-tf --help"),
+        ],
+    )
+    def test_one_sentence(self, arguments, said, scene_file, refused, monkeypatch):
+        import lren_tf.model
+
+        def trained(*arguments, **keywords):
+            raise AssertionError("refused too late")
+
+        monkeypatch.setattr(lren_tf.model.LREN, "fit", trained)
+        Path("folder.keras").mkdir()
+        assert said in refused("detect", scene_file, *arguments)
+
+    def test_an_output_that_is_a_folder(self, scene_file, refused):
+        Path("small_score.png").mkdir()
+        assert "small_score.png is a folder" in refused("detect", scene_file, *SMALL)
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+    def test_read_only_folder(self, scene_file, refused):
+        Path("sealed").mkdir(mode=0o555)
+        for folder in ("sealed", "sealed/deeper"):
+            assert "cannot be written" in refused("detect", scene_file, "--out", folder)
+
+    def test_folder_that_refuses_files(self, scene_file, refused, monkeypatch):
+        # As a read-only file system does, for root too.
+        def refuse(**keywords):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("lren_tf.io.atomic.tempfile.NamedTemporaryFile", refuse)
+        assert "cannot be written (Permission denied)" in refused("detect", scene_file)
+
+    def test_gpu_without_one(self, scene_file, refused):
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):
+            pytest.skip("there is one here")
+        message = refused("detect", scene_file, "--device", "/GPU:0")
+        assert "TensorFlow finds 0 GPUs here; leave --device out" in message
+
+    def test_no_command(self, refused):
+        assert "required: COMMAND; see lren-tf --help" in refused()
+        assert "required: SCENE; see lren-tf detect --help" in refused("detect")
+        assert "invalid choice: 'explain'" in refused("explain")
+
+
+class TestInterruptionsAndFailures:
+    @pytest.fixture
+    def earlier(self, scene_file, capsys):
+        for name in ("small_score.npy", "small_score.png", "small_report.json", "m.keras"):
+            Path(name).write_text("earlier")
+        return files()
+
+    def run(self, *more: str) -> int:
+        return main(["detect", "small.mat", *SMALL, "--save-model", "m.keras", *more])
+
+    def test_interrupted_training(self, earlier, monkeypatch, capsys):
+        import lren_tf.model
+
+        def interrupt(*arguments, **keywords):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(lren_tf.model.LREN, "fit", interrupt)
+        assert self.run() == 130
+        assert files() == earlier
+        assert capsys.readouterr().err == "lren-tf: interrupted.\n"
+
+    @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+    @pytest.mark.parametrize("late", ["lren_tf.plots.save", "keras.Model.save", "os.fsync"])
+    def test_failed_writing(self, late, error, earlier, monkeypatch, capsys):
+        def fail(*arguments, **keywords):
+            raise error
+
+        monkeypatch.setattr(late, fail)
+        assert self.run() == (130 if isinstance(error, KeyboardInterrupt) else 1)
+        assert files() == earlier
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        if isinstance(error, OSError):
+            assert err.startswith("lren-tf: unexpected error: OSError: [Errno 28] No space left")
+
+    def test_diverged(self, earlier, monkeypatch, capsys):
+        import lren_tf.model
+        from lren_tf.errors import TrainingDiverged
+
+        def diverge(*arguments, **keywords):
+            raise TrainingDiverged("the loss became NaN in epoch 3: lower learning_rate.")
+
+        monkeypatch.setattr(lren_tf.model.LREN, "fit", diverge)
+        assert self.run() == 1
+        assert files() == earlier
+        said = capsys.readouterr().err
+        assert said == "lren-tf: the loss became NaN in epoch 3: lower learning_rate.\n"
+
+    def test_unexpected(self, earlier, monkeypatch, capsys):
+        def break_down(*arguments, **keywords):
+            raise RuntimeError("two\nlines")
+
+        monkeypatch.setattr("lren_tf.cli.load_scene", break_down)
+        assert self.run() == 1
+        said = capsys.readouterr().err
+        assert said.startswith("lren-tf: unexpected error: RuntimeError: two lines (run again")
+        assert said.count("\n") == 1
+        assert self.run("--debug") == 1
+        said = capsys.readouterr().err
+        assert said.startswith("Traceback")
+        assert said.endswith("lren-tf: unexpected error: RuntimeError: two lines.\n")
+        assert files() == earlier
+
+
+class TestEvaluate:
+    SCORE = SCENE.cube[:, :, 0]
+    EXPECTED = metrics.evaluate(SCORE, SCENE.truth)
+
+    @pytest.fixture(autouse=True)
+    def _written(self):
+        truth = SCENE.truth.astype(np.uint8) * 255
+        np.save("s.npy", self.SCORE)
+        np.save("t.npy", truth)
+        np.savez("s.npz", score=self.SCORE, rank=-self.SCORE)
+        np.savez("t.npz", truth=truth)
+        mat("s.mat", score=self.SCORE)
+        mat("t.mat", gt=truth, other=1 - truth // 255)
+        mat("scene.mat", data=SCENE.cube, map=truth, latitude=self.SCORE)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["s.npy", "t.npy"],
+            ["s.npz", "t.npz", "--score-key", "score"],
+            ["s.mat", "t.mat", "--truth-key", "gt"],
+            ["s.npy", "scene.mat"],
+            ["s.npy", "scene.mat", "--truth-key", "map"],
+        ],
+    )
+    def test_metrics(self, arguments, capsys):
+        assert main(["evaluate", *arguments]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out) == self.EXPECTED
+        assert err == ""
+
+    def test_infinite_ratio_is_null(self, capsys):
+        np.save("perfect.npy", SCENE.truth)
+        assert main(["evaluate", "perfect.npy", "t.npy"]) == 0
+        assert json.loads(capsys.readouterr().out)["auc_snpr"] is None
+
+    def test_refusals(self, refused):
+        np.save("small.npy", self.SCORE[:5])
+        np.save("none.npy", np.zeros((12, 10)))
+        np.save("all.npy", np.ones((12, 10)))
+        np.save("cube.npy", SCENE.cube)
+        np.save("gaps.npy", np.where(SCENE.truth, np.nan, 1.0))
+        for arguments, said in (
+            (("small.npy", "t.npy"), "scores has shape (5, 10) and truth has shape (12, 10)"),
+            (("s.npy", "none.npy"), "truth has no anomalous pixel"),
+            (("s.npy", "all.npy"), "truth has no background pixel"),
+            (("gone.npy", "t.npy"), "gone.npy does not exist"),
+            (("s.npy", "gone.npy"), "gone.npy does not exist"),
+            (("s.npz", "t.npy"), "Pass --score-key to choose one"),
+            (("s.npy", "t.mat"), "Pass --truth-key to choose one"),
+            (("s.npy", "cube.npy"), "holds a cube without truth"),
+            (("cube.npy", "t.npy"), "expected one map"),
+            (("gaps.npy", "t.npy"), "scores holds"),
+            (("s.npy",), "required: TRUTH; see lren-tf evaluate --help"),
+        ):
+            assert said in refused("evaluate", *arguments)
+
+
+def test_datasets(monkeypatch, capsys, refused):
+    place = Path("here.mat")
+    monkeypatch.setattr(datasets, "find", lambda name: place if name == "coast" else None)
+    assert main(["datasets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["sandiego", "hydice", "coast", "pavia"]
+    assert "100 × 100 × 189" in lines[0]
+    assert "not found" in lines[0]
+    assert lines[2].endswith("here.mat")
+    monkeypatch.undo()
+
+
+def test_datasets_with_a_wrong_folder(monkeypatch, refused):
+    monkeypatch.setenv("LREN_TF_DATA", "nowhere")
+    assert "LREN_TF_DATA is 'nowhere', which is not a folder" in refused("datasets")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("--version", "lren-tf 0."), ("--help", "usage: lren-tf")]
+)
+def test_help_and_version(option, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_terminal_without_the_signs(scene_file, monkeypatch):
+    import io
+
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    assert main(["detect", scene_file, *SMALL]) == 0
+    narrow.seek(0)
+    assert narrow.read().startswith("small: 12 ? 10 pixels")
+
+
+class TestProcess:
+    def test_detect_says_nothing_on_stderr(self, scene_file):
+        done = process("detect", scene_file, *SMALL)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(done.stdout.splitlines()) == 9
+        assert Path("small_report.json").is_file()
+
+    def test_refusal(self):
+        done = process("detect", "nowhere.mat")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("lren-tf: nowhere.mat does not exist")
+
+    def test_tensorflow_stays_out_of_quick_commands(self):
+        np.save("s.npy", TestEvaluate.SCORE)
+        np.save("t.npy", SCENE.truth)
+        program = (
+            "import sys; from lren_tf.cli import main; code = main(sys.argv[1:]); "
+            "sys.exit(9 if 'tensorflow' in sys.modules or 'keras' in sys.modules else code)"
+        )
+        root = str(Path(__file__).parents[1])
+        for arguments, code in (
+            (["evaluate", "s.npy", "t.npy"], 0),
+            (["detect", "nowhere.mat"], 2),
+            (["detect", "simulated", "--lam", "0"], 2),
+            (["datasets"], 0),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-c", program, *arguments],
+                env={**os.environ, "PYTHONPATH": root}, capture_output=True, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == code, (arguments, done.stderr)
+
+
+def test_start_that_fails_shows_what_was_said(scene_file, monkeypatch, capfd):
+    real = builtins.__import__
+
+    def broken(name, *arguments, **keywords):
+        if name == "tensorflow":
+            os.write(2, b"a library is missing\n")
+            raise ImportError("no TensorFlow")
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    assert main(["detect", scene_file]) == 1
+    said = capfd.readouterr().err
+    assert "a library is missing" in said
+    assert "lren-tf: unexpected error: ImportError: no TensorFlow" in said
