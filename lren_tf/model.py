@@ -227,7 +227,7 @@ class LREN(keras.Model):
             estimator = [*self.estimator_hidden.weights, *self.estimator_output.weights]
             result = loss_gradients(
                 x,
-                [Affine(*map(tf.convert_to_tensor, getattr(self, name).weights)) for name in _LAYERS[:4]],
+                [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]],
                 density,
                 [weight.value for weight in estimator],
                 tanh_latent=s.latent_activation == "tanh",
@@ -292,7 +292,7 @@ class LREN(keras.Model):
             TrainingDiverged: a loss or gradient became NaN or infinite.
         """
         s = self.settings
-        pixels, grid = _as_pixels(x, key)
+        pixels, _ = _as_pixels(x, key)
         if len(pixels) < s.components:
             raise InputError(
                 f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
@@ -410,7 +410,9 @@ class LREN(keras.Model):
         """Scores float32 ``[N]`` of a solution that ``decompose`` returned."""
         return row_norms(solution.A, self.settings.score_norm).astype(np.float32)
 
-    def decompose(self, x: Any, *, lam: float | None = None, key: str | None = None) -> LowRankResult:
+    def decompose(
+        self, x: Any, *, lam: float | None = None, key: str | None = None
+    ) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
 
         Arguments and refusals are those of ``score``; rows are pixels, row after row.

@@ -46,7 +46,7 @@ def fixed_batches(
     size = n if batch_size is None else min(batch_size, n)
     if size < n:
         order = np.arange(n)
-        np.random.RandomState(batch_seed).shuffle(order)  # noqa: NPY002 - the release's generator
+        np.random.RandomState(batch_seed).shuffle(order)
         x = x[order]
     # Slices of one tensor: neither a copy per epoch nor a constant inside the graph.
     with tf.device("/CPU:0"):

@@ -1,0 +1,23 @@
+"""How benchmarks print and keep what they measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import provenance
+
+
+def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Two columns under a title."""
+    width = max(len(name) for name, _ in rows)
+    print(title)
+    for name, value in rows:
+        print(f"  {name:<{width}}  {value}")
+
+
+def keep(record: dict[str, Any]) -> None:
+    """Write ``benchmarks/results/<benchmark>.json`` with provenance."""
+    path = provenance.ROOT / "benchmarks" / "results" / f"{record['benchmark']}.json"
+    provenance.write_record(path, {**record, **provenance.provenance()})
+    print(f"wrote {path}")
