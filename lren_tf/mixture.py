@@ -97,7 +97,7 @@ def mixture_loss(
     penalty = tf.zeros([], dtype)
     if with_penalty:
         variances = tf.maximum(
-            tf.linalg.diag_part(mixture.Gamma), tf.cast(covariance_floor, dtype)
+            tf.linalg.diag_part(mixture.Gamma), tf.constant(covariance_floor, dtype)
         )
         terms = tf.where(mixture.alive[:, None], 1.0 / variances, tf.zeros([], dtype))
         penalty = tf.reduce_sum(terms)
@@ -129,7 +129,7 @@ def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float, dtype: tf.DType
     # change Γ and so needs no gradient, keeps the digits that the difference would lose.
     centre = tf.stop_gradient(tf.reduce_mean(tf.cast(zt, dtype), axis=1))
     mass, first, second = _moments(zt, bt, centre)
-    alive = mass >= tf.cast(empty_mass, dtype)
+    alive = mass >= tf.constant(empty_mass, dtype)
     # A division by a mass of zero would send NaN back through tf.where.
     safe_mass = tf.where(alive, mass, tf.ones_like(mass))
     mean = first / safe_mass[:, None]
@@ -213,7 +213,7 @@ def _mahalanobis(zt: tf.Tensor, mu: tf.Tensor, Gamma: tf.Tensor):
 
 def _floored(Gamma: tf.Tensor, covariance_floor: float) -> tf.Tensor:
     """Γₖ + εI, ``[k, l, l]``."""
-    floor = tf.cast(covariance_floor, Gamma.dtype)
+    floor = tf.constant(covariance_floor, Gamma.dtype)
     return Gamma + floor * tf.eye(Gamma.shape[-1], dtype=Gamma.dtype)
 
 

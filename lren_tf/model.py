@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
 from typing import Any
@@ -69,7 +70,9 @@ class LREN(keras.Model):
         if seed is not None:
             settings["seed"] = seed
         resolved = presets.resolve(preset, **settings)
-        super().__init__(name=name)
+        # Without autocast: Keras would round the sensor's float64 to float32 before `call`,
+        # which costs a band far from zero its spread.
+        super().__init__(name=name, autocast=False)
         self.preset = preset
         self.settings = resolved
         self.device = resolve_device(device)
@@ -292,6 +295,15 @@ class LREN(keras.Model):
             TrainingDiverged: a loss or gradient became NaN or infinite.
         """
         s = self.settings
+        if epochs is not None:
+            s = dataclasses.replace(s, epochs=epochs)
+        if batch_size is not None:
+            s = dataclasses.replace(s, batch_size=batch_size)
+        if not 0 <= initial_epoch < s.epochs:
+            raise InputError(
+                f"initial_epoch is {initial_epoch} of {s.epochs} epochs; expected 0 or more and "
+                "less than epochs, which counts all epochs and not those still to come."
+            )
         pixels, _ = _as_pixels(x, key)
         if len(pixels) < s.components:
             raise InputError(
@@ -309,15 +321,14 @@ class LREN(keras.Model):
             self._fault.assign(0)
 
             standardised = standardise(pixels, scaler)
-            epochs = s.epochs if epochs is None else epochs
             own: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
             if verbose == "auto":
                 size = f"{len(pixels)} pixels × {standardised.shape[1]} bands"
-                own.append(EpochProgress(f"LREN ({self.preset}), {size}, {self.device}", epochs))
+                own.append(EpochProgress(f"LREN ({self.preset}), {size}, {self.device}", s.epochs))
                 verbose = 0
             history = super().fit(
-                fixed_batches(standardised, batch_size or s.batch_size, s.batch_seed),
-                epochs=epochs,
+                fixed_batches(standardised, s.batch_size, s.batch_seed),
+                epochs=s.epochs,
                 initial_epoch=initial_epoch,
                 verbose=verbose,
                 callbacks=[*own, *(callbacks or [])],
@@ -344,6 +355,9 @@ class LREN(keras.Model):
                 f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}.",
                 stacklevel=3,
             )
+        # Until this training ends there is no dictionary: an earlier one belongs to other
+        # weights and another scaler.
+        self._atom_count.assign(0)
         for weight, value in zip(
             (self._low, self._span, self._mean, self._std, self._used), scaler, strict=True
         ):
@@ -362,6 +376,9 @@ class LREN(keras.Model):
             chosen = centroid_and_farthest(z, beta, mu)
         else:
             chosen = extreme_assignments(z, beta)
+        # A component can have members and still be empty if empty_mass is above 1/k pixels.
+        alive = mixture.alive.numpy()[chosen.components]
+        chosen = Dictionary(*(part[alive] for part in chosen))
         count = len(chosen.atoms)
 
         def padded(values: np.ndarray, fill: float) -> np.ndarray:

@@ -15,7 +15,10 @@ import types
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import index
 from typing import Any, get_args, get_type_hints
+
+import numpy as np
 
 from lren_tf.errors import InputError
 
@@ -156,7 +159,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            if value not in choices:
+            if not isinstance(value, str) or value not in choices:
                 raise InputError(
                     f"setting {name!r} is {value!r}; expected one of {', '.join(choices)}."
                 )
@@ -195,11 +198,12 @@ class Settings:
 
 
 def _whole(name: str, value: Any, smallest: int) -> int:
-    if isinstance(value, bool) or not (isinstance(value, float) or hasattr(value, "__index__")):
-        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.")
-    if isinstance(value, float) and not value.is_integer():
-        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.")
-    value = int(value)
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        value = int(value) if isinstance(value, float) and value.is_integer() else index(value)
+    except TypeError:
+        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.") from None
     if value < smallest:
         raise InputError(f"setting {name!r} is {value}; expected {smallest} or more.")
     return value
@@ -208,9 +212,9 @@ def _whole(name: str, value: Any, smallest: int) -> int:
 def _real(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
+    if isinstance(value, (bool, np.bool_, str, bytes)) or not math.isfinite(number):
         raise InputError(f"setting {name!r} is {value!r}; expected a finite number.")
     return number
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lren_tf.errors import InputError
 from lren_tf.scene import varying_bands
 
 _CHUNK = 65536
@@ -41,22 +42,32 @@ def fit_scaler(pixels: np.ndarray, scaling: str, what: str = "cube") -> Scaler:
         what: how messages call the data.
 
     Raises:
-        InputError: all bands are constant.
+        InputError: all bands are constant, or their variances are beyond float64.
     """
     used = varying_bands(pixels, what)
     low, span = np.float64(0.0), np.float64(1.0)
-    if scaling == "minmax_zscore":
-        low = np.float64(pixels.min())
-        span = np.float64(pixels.max()) - low
     n = len(pixels)
-    mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _chunks(pixels)) / n
-    # Two passes: the one-pass formula cancels for bands far from zero.
-    variance = (
-        sum(np.square(_unit(chunk, low, span) - mean).sum(axis=0) for chunk in _chunks(pixels)) / n
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        if scaling == "minmax_zscore":
+            low = np.float64(pixels.min())
+            span = np.float64(pixels.max()) - low
+        mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _chunks(pixels)) / n
+        # Two passes: the one-pass formula cancels for bands far from zero.
+        squares = (np.square(_unit(chunk, low, span) - mean) for chunk in _chunks(pixels))
+        variance = sum(square.sum(axis=0) for square in squares) / n
+    if not (np.isfinite(span) and np.isfinite(variance).all()):
+        raise InputError(
+            f"{what}: the values, up to {np.abs([pixels.min(), pixels.max()]).max():.3g}, are too "
+            "large to take their variance in float64; expected smaller ones, look for fill values."
+        )
     std = np.where(used, np.sqrt(variance), 1.0)
     # A band whose spread underflows in float64 varies by less than arithmetic can use.
     used = used & (std > 0)
+    if not used.any():
+        raise InputError(
+            f"{what}: all {len(used)} bands vary by too little to take their variance in float64; "
+            "expected at least one band that varies, rescale the values."
+        )
     return Scaler(low, span, mean, np.where(used, std, 1.0), used)
 
 

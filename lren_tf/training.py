@@ -100,8 +100,8 @@ class EpochProgress(keras.callbacks.Callback):
         self._what = what
         self._epochs = epochs
         self._bar: keras.utils.Progbar | None = None
+        self._last: tuple[int, list[tuple[str, float]]] | None = None
         self._start = 0.0
-        self._ended = False
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._start = time.perf_counter()
@@ -112,15 +112,15 @@ class EpochProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self._bar is not None:
             logs = logs or {}
+            self._last = epoch + 1, list(logs.items())
             self._bar.stateful_metrics.update(logs)
-            # The last epoch is drawn whatever the interval, and ends the line.
-            self._ended = epoch + 1 >= self._epochs
-            self._bar.update(epoch + 1, list(logs.items()), finalize=self._ended)
+            self._bar.update(*self._last, finalize=False)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         if self._bar is not None:
-            if not self._ended:
-                print()
+            # Updates closer than the interval are skipped; the last one has to be seen.
+            if self._last is not None:
+                self._bar.update(*self._last, finalize=True)
             return
         loss = (logs or {}).get("loss")
         seconds = time.perf_counter() - self._start

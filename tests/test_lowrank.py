@@ -1,0 +1,480 @@
+"""The low-rank step against the paper's recursion, its proximal operators and its optimum.
+
+References are written in the paper's orientation (samples are columns, W is m × N) with
+both multipliers Y1 and Y2 kept and an SVD for the nuclear norm, so that they share neither
+layout nor algebra with the library.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lren_tf.errors import InputError
+from lren_tf.lowrank import (
+    LOSSES,
+    ORDERS,
+    residual_loss,
+    residual_shrinkage,
+    row_norms,
+    singular_value_shrinkage,
+    solve_low_rank,
+)
+
+
+def svd_shrinkage(M, threshold):
+    U, s, Vt = np.linalg.svd(M, full_matrices=False)
+    return (U * np.maximum(s - threshold, 0)) @ Vt
+
+
+def shrink(R, threshold, loss):
+    """Proximal operators one column or entry at a time, from their definitions."""
+    out = np.zeros_like(R)
+    if loss == "l21":
+        for i in range(R.shape[1]):
+            norm = np.linalg.norm(R[:, i])
+            if norm > threshold:
+                out[:, i] = (norm - threshold) / norm * R[:, i]
+    elif loss == "l1":
+        for index in np.ndindex(R.shape):
+            out[index] = np.sign(R[index]) * max(abs(R[index]) - threshold, 0)
+    else:
+        out = R / (1 + threshold)
+    return out
+
+
+def loss_value(A, loss):
+    if loss == "l21":
+        return sum(np.linalg.norm(A[:, i]) for i in range(A.shape[1]))
+    return np.abs(A).sum() if loss == "l1" else 0.5 * (A**2).sum()
+
+
+def nuclear(M):
+    return np.linalg.svd(M, compute_uv=False).sum()
+
+
+def admm(H, D, lam, loss, order, mu=1e-3, rho=1.2, mu_max=1e10, tolerance=1e-8, limit=500):
+    """Eqs. (15)-(20) for H = D W + A with H [l, N], D [l, m], from zeros."""
+    m, n = D.shape[1], H.shape[1]
+    W, J, Y2 = np.zeros((3, m, n))
+    A, Y1 = np.zeros((2, *H.shape))
+    objective, residuals = [], []
+
+    def a_step(W):
+        return shrink(H - D @ W + Y1 / mu, lam / mu, loss)  # (18), with its missing 1/2
+
+    done = False
+    while not done and len(objective) < limit:
+        old = W, A, J
+        J = svd_shrinkage(W + Y2 / mu, 1 / mu)  # (15)
+        if order == "JAW":
+            A = a_step(W)
+        right = (D.T @ Y1 - Y2) / mu + D.T @ H - D.T @ A + J
+        W = np.linalg.solve(D.T @ D + np.eye(m), right)  # (17)
+        if order == "JWA":
+            A = a_step(W)
+        R1, R2 = H - D @ W - A, W - J
+        Y1, Y2 = Y1 + mu * R1, Y2 + mu * R2  # (19), (20)
+        mu = min(rho * mu, mu_max)
+        objective.append(nuclear(J) + lam * loss_value(A, loss))
+        residuals.append([np.linalg.norm(R1), np.linalg.norm(R2)])
+        changes = [new - before for new, before in zip((W, A, J), old, strict=True)]
+        done = max(np.abs(M).max() for M in (*changes, R1, R2)) < tolerance
+    return A.T, W.T, Y1.T, len(objective), done, np.array(objective), np.array(residuals)
+
+
+def problem(n=80, l=5, m=7, seed=0):  # noqa: E741 - the paper's l
+    """Samples near a low-rank combination of the atoms, with a few gross outliers."""
+    rng = np.random.default_rng(seed)
+    D = rng.normal(size=(m, l)) * rng.uniform(0.3, 3, size=(m, 1))
+    W = rng.normal(size=(n, 2)) @ rng.normal(size=(2, m))
+    X = W @ D + 0.05 * rng.normal(size=(n, l))
+    X[:: n // 5 or 1] += 5 * rng.normal(size=(len(X[:: n // 5 or 1]), l))
+    return X, D
+
+
+def lam_for(loss):
+    # Chosen so that some but not all of A is shrunk to zero; see the assertion that uses it.
+    return {"l21": 0.05, "l1": 0.03, "frobenius": 0.02}[loss]
+
+
+def constant(value):
+    return tf.constant(value, tf.float64)
+
+
+class TestProximalOperators:
+    """Closed forms, and Moreau: prox_f(x) + prox_f*(x) = x, f* known independently."""
+
+    T = np.random.default_rng(3).normal(size=(5, 40)) * np.array([[5.0], [3], [1], [0.1], [0.01]])
+
+    @pytest.mark.parametrize("threshold", [0.0, 0.5, 5.0, 20.0, 1e3])
+    def test_singular_values_are_shrunk_as_an_svd_does(self, threshold):
+        shrunk, values = singular_value_shrinkage(constant(self.T), constant(threshold))
+        np.testing.assert_allclose(shrunk, svd_shrinkage(self.T, threshold), atol=1e-10)
+        expected = np.maximum(np.linalg.svd(self.T, compute_uv=False) - threshold, 0)
+        np.testing.assert_allclose(np.sort(values)[::-1], expected, atol=1e-10)
+
+    @pytest.mark.parametrize("shape", [(1, 30), (4, 4), (5, 40)])
+    def test_shapes(self, shape):
+        T = np.random.default_rng(0).normal(size=shape)
+        shrunk, values = singular_value_shrinkage(constant(T), constant(0.7))
+        assert values.shape == shape[:1]
+        np.testing.assert_allclose(shrunk, svd_shrinkage(T, 0.7), atol=1e-12)
+
+    def test_a_matrix_of_lower_rank_has_no_nan(self):
+        # A zero singular value divides 0 by 0 in the gain; a negative eigenvalue of the
+        # Gram matrix, from rounding, has no root.
+        T = np.outer(np.arange(5.0), np.ones(20))
+        shrunk, _ = singular_value_shrinkage(constant(T), constant(1.0))
+        np.testing.assert_allclose(shrunk, svd_shrinkage(T, 1.0), atol=1e-7)
+        zero, values = singular_value_shrinkage(tf.zeros([5, 20], tf.float64), constant(1.0))
+        np.testing.assert_array_equal(zero, np.zeros((5, 20)))
+        np.testing.assert_array_equal(values, np.zeros(5))
+
+    @pytest.mark.parametrize("threshold", [0.3, 4.0, 30.0])
+    def test_moreau_nuclear_norm_and_spectral_ball(self, threshold):
+        # The conjugate of t‖·‖_* is the indicator of {σ₁ ≤ t}: its prox clips singular values.
+        U, s, Vt = np.linalg.svd(self.T, full_matrices=False)
+        projected = (U * np.minimum(s, threshold)) @ Vt
+        shrunk, _ = singular_value_shrinkage(constant(self.T), constant(threshold))
+        np.testing.assert_allclose(shrunk + projected, self.T, atol=1e-10)
+
+    @pytest.mark.parametrize("threshold", [0.3, 2.0, 30.0])
+    def test_moreau_l21_and_column_balls(self, threshold):
+        norms = np.linalg.norm(self.T, axis=0)
+        projected = self.T * np.minimum(1, threshold / norms)
+        shrunk = residual_shrinkage(constant(self.T), constant(threshold), "l21")
+        np.testing.assert_allclose(shrunk + projected, self.T, atol=1e-13)
+
+    @pytest.mark.parametrize("threshold", [0.3, 2.0, 30.0])
+    def test_moreau_l1_and_the_box(self, threshold):
+        shrunk = residual_shrinkage(constant(self.T), constant(threshold), "l1")
+        projected = np.clip(self.T, -threshold, threshold)
+        np.testing.assert_allclose(shrunk + projected, self.T, atol=1e-13)
+
+    @pytest.mark.parametrize("threshold", [0.3, 2.0, 30.0])
+    def test_moreau_frobenius(self, threshold):
+        # The conjugate of t/2‖·‖² is 1/(2t)‖·‖², whose prox multiplies by t/(1 + t).
+        shrunk = residual_shrinkage(constant(self.T), constant(threshold), "frobenius")
+        projected = self.T * threshold / (1 + threshold)
+        np.testing.assert_allclose(shrunk + projected, self.T, atol=1e-13)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_residual_shrinkage_minimises_its_problem(self, loss):
+        R, t = self.T[:, :6], 1.0
+        best = residual_shrinkage(constant(R), constant(t), loss).numpy()
+        np.testing.assert_allclose(best, shrink(R, t, loss), atol=1e-13)
+
+        def objective(A):
+            return t * loss_value(A, loss) + 0.5 * ((A - R) ** 2).sum()
+
+        rng = np.random.default_rng(0)
+        for size in (1e-4, 1e-1):
+            for _ in range(20):
+                assert objective(best) <= objective(best + size * rng.normal(size=R.shape))
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_a_zero_residual_stays_zero(self, loss):
+        zero = residual_shrinkage(tf.zeros([3, 4], tf.float64), constant(1.0), loss)
+        np.testing.assert_array_equal(zero, np.zeros((3, 4)))
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_loss_values(self, loss):
+        np.testing.assert_allclose(
+            residual_loss(constant(self.T), loss), loss_value(self.T, loss), rtol=1e-13
+        )
+
+
+class TestAgainstTheRecursion:
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("l", "m"), [(5, 7), (5, 3), (4, 4)], ids=["m>l", "m<l", "m=l"])
+    def test_every_loss_order_and_shape(self, order, loss, l, m):  # noqa: E741
+        X, D = problem(l=l, m=m)
+        lam = lam_for(loss)
+        # A tolerance above the noise of the Gram matrix, so that the count is exact too.
+        result = solve_low_rank(X, D, lam, loss=loss, order=order, tolerance=1e-6)
+        A, W, Y, iterations, done, objective, residuals = admm(
+            X.T, D.T, lam, loss, order, tolerance=1e-6
+        )
+        assert (result.iterations, result.converged) == (iterations, done)
+        assert done
+        np.testing.assert_allclose(result.A, A, atol=1e-9)
+        np.testing.assert_allclose(result.W, W, atol=1e-9)
+        # Singular values below 1e-8 of the largest are lost in the Gram matrix, and the
+        # multiplier multiplies what is lost by μ.
+        np.testing.assert_allclose(result.Y, Y, atol=1e-3 * np.abs(Y).max())
+        np.testing.assert_allclose(result.objective, objective, rtol=1e-8)
+        np.testing.assert_allclose(result.residuals, residuals, rtol=1e-6, atol=1e-9)
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_the_releases_tolerance(self, order, loss):
+        # 1e-8 is at the Gram matrix's noise: the last few iterations may differ in number.
+        X, D = problem(l=9, m=14)
+        A, W, _, iterations, *_ = admm(X.T, D.T, lam_for(loss), loss, order)
+        result = solve_low_rank(X, D, lam_for(loss), loss=loss, order=order)
+        assert result.converged
+        assert abs(result.iterations - iterations) <= 10
+        np.testing.assert_allclose(result.A, A, atol=1e-6)
+        np.testing.assert_allclose(result.W, W, atol=1e-6)
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("limit", [1, 2, 3, 10])
+    def test_the_first_iterates_are_equal_to_rounding(self, order, limit):
+        # Before differences can be forgotten on the way to a common optimum.
+        X, D = problem()
+        result = solve_low_rank(
+            X, D, 0.05, order=order, mu=0.5, max_iterations=limit
+        )
+        A, W, Y, iterations, done, objective, residuals = admm(
+            X.T, D.T, 0.05, "l21", order, mu=0.5, limit=limit
+        )
+        assert (result.iterations, result.converged) == (iterations, done) == (limit, False)
+        for got, expected in zip(
+            (result.A, result.W, result.Y, result.objective, result.residuals),
+            (A, W, Y, objective, residuals),
+            strict=True,
+        ):
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
+
+    def test_the_orders_differ_on_the_way(self):
+        X, D = problem()
+        one, other = (
+            solve_low_rank(X, D, 0.05, order=order, mu=0.5, max_iterations=3) for order in ORDERS
+        )
+        assert np.abs(one.A - other.A).max() > 1e-3
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_the_largest_penalty_is_respected(self, order):
+        X, D = problem()
+        settings = {"mu": 0.5, "mu_max": 1.0, "rho": 1.5}
+        result = solve_low_rank(X, D, 0.05, order=order, max_iterations=30, **settings)
+        A, W, Y, *_ = admm(X.T, D.T, 0.05, "l21", order, limit=30, **settings)
+        np.testing.assert_allclose(result.A, A, atol=1e-9)
+        np.testing.assert_allclose(result.W, W, atol=1e-9)
+        np.testing.assert_allclose(result.Y, Y, atol=1e-9)
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_rows_of_zeros_are_inert(self, order):
+        # The model pads the dictionary with them for components without members.
+        X, D = problem(m=4)
+        padded = np.insert(D, [1, 3, 4], 0.0, axis=0)
+        plain = solve_low_rank(X, D, 0.05, order=order)
+        result = solve_low_rank(X, padded, 0.05, order=order)
+        assert result.iterations == plain.iterations
+        np.testing.assert_allclose(result.A, plain.A, atol=1e-9)
+        inert = (padded == 0).all(axis=1)
+        np.testing.assert_allclose(result.W[:, inert], np.zeros((80, 3)), atol=1e-12)
+        np.testing.assert_allclose(result.W[:, ~inert], plain.W, atol=1e-9)
+        np.testing.assert_allclose(result.A, admm(X.T, padded.T, 0.05, "l21", order)[0], atol=1e-7)
+
+    def test_repeated_atoms_and_a_rank_deficient_dictionary(self):
+        # The release's rule gives a component of one pixel the same atom twice.
+        X, D = problem(m=7)
+        D[3] = D[2]
+        D[5] = D[0] + D[1]
+        D[:, 4] = D[:, 0]
+        A, W, *_ = admm(X.T, D.T, 0.05, "l21", "JWA")
+        result = solve_low_rank(X, D, 0.05)
+        np.testing.assert_allclose(result.A, A, atol=1e-7)
+        np.testing.assert_allclose(result.W, W, atol=1e-7)
+
+    @pytest.mark.parametrize("n", [1, 3])
+    def test_fewer_pixels_than_dimensions(self, n):
+        X, D = problem(n=n)
+        A, W, _, iterations, *_ = admm(X.T, D.T, 0.05, "l21", "JWA")
+        result = solve_low_rank(X, D, 0.05)
+        assert result.iterations == iterations
+        np.testing.assert_allclose(result.A, A, atol=1e-7)
+        np.testing.assert_allclose(result.W, W, atol=1e-7)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("shape", [(5, 7), (5, 3)], ids=["m>l", "m<l"])
+class TestOptimum:
+    """KKT conditions of (1), which no recursion enters: 0 ∈ ∂‖W‖_* − Y Dᵀ, Y ∈ λ ∂loss(A).
+
+    ρ = 1.2 stops short of the optimum, as the release does; a slow ρ reaches it.
+    """
+
+    def solve(self, shape, order, loss, lam):
+        X, D = problem(l=shape[0], m=shape[1])
+        result = solve_low_rank(
+            X, D, lam, loss=loss, order=order, mu=0.05, rho=1.0, mu_max=0.05,
+            tolerance=1e-10, max_iterations=20000,
+        )
+        assert result.converged
+        np.testing.assert_allclose(result.A + result.W @ D, X, atol=1e-9)
+        # W: σ₁(Y Dᵀ) ≤ 1 and ⟨Y Dᵀ, W⟩ = ‖W‖_*.
+        dual = result.Y @ D.T
+        assert np.linalg.svd(dual, compute_uv=False).max() <= 1 + 1e-7
+        assert (dual * result.W).sum() == pytest.approx(nuclear(result.W), rel=1e-7)
+        assert nuclear(result.W) > 1  # not the trivial solution
+        return result
+
+    def test_l21(self, shape, order):
+        lam = 0.2
+        result = self.solve(shape, order, "l21", lam)
+        norms = np.linalg.norm(result.A, axis=1)
+        active = norms > 1e-6
+        assert active.any()
+        if shape == (5, 7):  # three atoms in five dimensions explain no pixel exactly
+            assert active.mean() < 0.5  # so both branches are looked at
+        assert np.linalg.norm(result.Y, axis=1).max() <= lam * (1 + 1e-7)
+        direction = result.A[active] / norms[active, None]
+        np.testing.assert_allclose(result.Y[active], lam * direction, atol=1e-7)
+
+    def test_l1(self, shape, order):
+        lam = 0.03
+        result = self.solve(shape, order, "l1", lam)
+        active = np.abs(result.A) > 1e-6
+        assert 0.02 < active.mean() < 0.98
+        assert np.abs(result.Y).max() <= lam * (1 + 1e-7)
+        np.testing.assert_allclose(result.Y[active], lam * np.sign(result.A[active]), atol=1e-7)
+
+    def test_frobenius(self, shape, order):
+        result = self.solve(shape, order, "frobenius", 0.02)
+        np.testing.assert_allclose(result.Y, 0.02 * result.A, atol=1e-8)
+
+
+def test_a_large_lambda_explains_every_pixel_and_a_small_one_none():
+    X, D = problem()
+    slow = {"mu": 0.05, "rho": 1.0, "max_iterations": 5000}
+    np.testing.assert_allclose(solve_low_rank(X, D, 1e3, **slow).A, np.zeros_like(X), atol=1e-6)
+    small = solve_low_rank(X, D, 1e-6, **slow)
+    np.testing.assert_allclose(small.A, X, atol=1e-6)
+    np.testing.assert_allclose(small.W, np.zeros_like(small.W), atol=1e-6)
+
+
+class TestHistory:
+    def test_lengths_and_last_values_are_those_of_the_result(self):
+        X, D = problem()
+        result = solve_low_rank(X, D, 0.05)
+        assert 1 < result.iterations < 500
+        assert result.objective.shape == (result.iterations,)
+        assert result.residuals.shape == (result.iterations, 2)
+        # At the end J equals W within the tolerance.
+        expected = nuclear(result.W) + 0.05 * np.linalg.norm(result.A, axis=1).sum()
+        assert result.objective[-1] == pytest.approx(expected, rel=1e-6)
+        last = X - result.W @ D - result.A
+        assert result.residuals[-1, 0] == pytest.approx(np.linalg.norm(last), abs=1e-10)
+        assert np.abs(last).max() < 1e-8
+
+    def test_the_limit_ends_a_run_that_has_not_converged(self):
+        X, D = problem()
+        result = solve_low_rank(X, D, 0.05, max_iterations=4)
+        assert result.iterations == len(result.objective) == 4
+        assert result.converged is False
+        assert type(result.iterations) is int
+
+    def test_a_looser_tolerance_stops_earlier(self):
+        X, D = problem()
+        loose, tight = (solve_low_rank(X, D, 0.05, tolerance=t) for t in (1e-3, 1e-8))
+        assert loose.converged
+        assert loose.iterations < tight.iterations
+
+    def test_the_same_problem_gives_the_same_bits(self):
+        X, D = problem()
+        one, other = solve_low_rank(X, D, 0.05), solve_low_rank(X, D, 0.05)
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_the_arguments_are_not_changed(self):
+        X, D = problem()
+        solve_low_rank(X, D, 0.05)
+        for kept, original in zip((X, D), problem(), strict=True):
+            np.testing.assert_array_equal(kept, original)
+
+
+class TestPrecision:
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_float32_is_within_the_error_it_states(self, order):
+        X, D = problem(n=400, l=9, m=14)
+        exact = solve_low_rank(X, D, 0.05, order=order)
+        single = solve_low_rank(X, D, 0.05, order=order, dtype="float32")
+        assert single.A.dtype == single.W.dtype == single.Y.dtype == np.float32
+        # Stated: about 1e-3 of the largest entry.
+        assert np.abs(single.A - exact.A).max() < 3e-3 * np.abs(exact.A).max()
+        assert np.isfinite(single.W).all()
+        a, b = row_norms(single.A, "l2"), row_norms(exact.A, "l2")
+        assert np.corrcoef(a, b)[0, 1] > 1 - 1e-5
+
+    def test_float64_is_the_default_whatever_comes_in(self):
+        X, D = problem()
+        result = solve_low_rank(X.astype(np.float32), D.astype(np.float32).tolist(), 0.05)
+        assert result.A.dtype == result.objective.dtype == np.float64
+
+    def test_integers_are_numbers(self):
+        X, D = np.round(problem()[0]).astype(int), np.round(problem()[1]).astype(int)
+        expected = solve_low_rank(X.astype(float), D.astype(float), 0.05).A
+        np.testing.assert_array_equal(solve_low_rank(X, D, 0.05).A, expected)
+
+
+class TestRowNorms:
+    A = np.array([[3.0, -4.0], [0.0, 0.0], [-1.0, 0.0]])
+
+    def test_l1_sums_absolute_values(self):
+        np.testing.assert_array_equal(row_norms(self.A, "l1"), [7, 0, 1])
+
+    def test_l2_is_euclidean(self):
+        np.testing.assert_array_equal(row_norms(self.A, "l2"), [5, 0, 1])
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("setting", "message"),
+        [
+            ({"lam": 0}, "lam is 0; expected a finite number above 0"),
+            ({"lam": -1.0}, "lam is -1.0"),
+            ({"lam": np.nan}, "lam is nan"),
+            ({"lam": np.inf}, "lam is inf"),
+            ({"mu": 0.0}, "mu is 0.0"),
+            ({"mu": np.inf}, "mu is inf"),
+            ({"tolerance": 0.0}, "tolerance is 0.0"),
+            ({"tolerance": np.nan}, "tolerance is nan"),
+            ({"rho": 0.99}, "rho is 0.99; expected a finite number of at least 1"),
+            ({"rho": np.inf}, "rho is inf"),
+            ({"rho": np.nan}, "rho is nan"),
+            ({"mu_max": 1e-4}, "mu_max is 0.0001; expected a finite number of at least mu"),
+            ({"mu_max": np.nan}, "mu_max is nan"),
+            # μ would overflow, and ∞/∞ turn the multipliers into NaN.
+            ({"mu_max": np.inf}, "mu_max is inf"),
+            ({"max_iterations": 0}, "max_iterations is 0; expected 1 or more"),
+            ({"max_iterations": -3}, "max_iterations is -3"),
+            ({"loss": "l2"}, "loss 'l2' is unknown; expected one of l21, l1, frobenius"),
+            ({"order": "WJA"}, "order 'WJA' is unknown; expected one of JWA, JAW"),
+            ({"dtype": "float16"}, "dtype 'float16' is unknown; expected float64 or float32"),
+        ],
+        ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
+    )
+    def test_settings_out_of_range(self, setting, message):
+        X, D = problem(n=5)
+        lam = setting.pop("lam", 0.05) if "lam" in setting else 0.05
+        with pytest.raises(InputError) as refusal:
+            solve_low_rank(X, D, lam, **setting)
+        assert str(refusal.value).startswith(message)
+
+    @pytest.mark.parametrize(
+        ("X", "D"),
+        [((10, 3), (4, 2)), ((10,), (4, 3)), ((10, 3), (3,)), ((2, 5, 3), (4, 3)), ((0, 3), (4, 3)),
+         ((10, 3), (0, 3)), ((10, 0), (4, 0))],
+    )
+    def test_shapes_that_do_not_fit(self, X, D):
+        with pytest.raises(InputError) as refusal:
+            solve_low_rank(np.ones(X), np.ones(D), 0.05)
+        assert f"X has shape {X} and D {D}; expected samples [N, l]" in str(refusal.value)
+
+    @pytest.mark.parametrize("which", ["X", "D"])
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_values_that_are_not_finite_with_count_and_first_row(self, which, bad):
+        X, D = problem(n=8)
+        array = {"X": X, "D": D}[which]
+        array[5, 1] = array[2, 3] = array[5, 0] = bad
+        with pytest.raises(
+            InputError, match=f"{which} holds 3 NaN or infinite values, the first in row 2"
+        ):
+            solve_low_rank(X, D, 0.05)
+
+    def test_a_dictionary_of_zeros(self):
+        with pytest.raises(InputError, match="D holds only zeros"):
+            solve_low_rank(problem()[0], np.zeros((4, 5)), 0.05)
