@@ -110,7 +110,7 @@ def loss_gradients(
 
     z_all = tf.concat(latent, axis=0)
     with tf.GradientTape() as tape:
-        tape.watch(z_all)
+        tape.watch([z_all, *density_variables])
         loss, rest = density(z_all)
     from_density, *estimator = tape.gradient(loss, [z_all, *density_variables])
 
