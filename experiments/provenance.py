@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from lren_tf.report import versions
+from lren_tf.io.atomic import atomic_path
+from lren_tf.report import json_text, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,9 +28,21 @@ def provenance() -> dict[str, Any]:
         "clean": None if changes is None else not changes,
         "versions": versions(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": os.cpu_count(),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a record as strict JSON, under a temporary name first."""
+    write_text(path, json_text(record))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
 
 
 def _git(*arguments: str) -> str | None:

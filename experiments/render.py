@@ -9,10 +9,9 @@ from statistics import median
 from typing import Any
 
 from experiments import published
-from experiments.provenance import ROOT
+from experiments.provenance import ROOT, write_text
 from experiments.runs import Run, Workspace, load_map, load_result, load_scene
 from lren_tf import metrics, plots
-from lren_tf.io.atomic import atomic_path
 from lren_tf.scene import pseudo_colour
 
 README = ROOT / "README.md"
@@ -32,13 +31,6 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def scene_title(scene: str) -> str:
     """The paper's name of a scene; the simulated one says that it is."""
     return published.SCENES.get(scene, f"{scene} (not a real scene)")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
 
 
 def proposed_tables(runs: Sequence[Run], space: Workspace) -> str:

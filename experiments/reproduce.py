@@ -9,6 +9,7 @@ from collections.abc import Sequence
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from experiments import published, render
+from experiments.provenance import write_text
 from experiments.runs import REAL, SIMULATED, Run, Workspace, execute_missing, load_scene
 from lren_tf import InputError
 
@@ -41,10 +42,10 @@ def write_tables(space: Workspace, runs: Sequence[Run]) -> str:
     """Write the tables of the runs; returns the main ones as Markdown."""
     note = "**Simulated scene: not a result on real data.**\n\n" if space.simulated else ""
     tables = render.proposed_tables(runs, space)
-    render.write_text(space.tables / "proposed.md", f"{note}{tables}\n")
+    write_text(space.tables / "proposed.md", f"{note}{tables}\n")
     agreement = render.agreement_table(runs, space)
-    render.write_text(space.tables / "agreement.md", f"{note}{agreement}\n")
-    render.write_text(space.tables / "runs.md", f"{note}{render.settings_table(runs, space)}\n")
+    write_text(space.tables / "agreement.md", f"{note}{agreement}\n")
+    write_text(space.tables / "runs.md", f"{note}{render.settings_table(runs, space)}\n")
     return f"{note}{tables}\n\n{agreement}"
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from experiments import published
-from experiments.provenance import ROOT, provenance
-from lren_tf import InputError, Scene, datasets, metrics
+from experiments.provenance import ROOT, provenance, write_record
+from lren_tf import Scene, datasets, metrics
 from lren_tf.io.numpy import write_npy
-from lren_tf.report import write_json
+from lren_tf.report import run_record
 from lren_tf.scene import data_sha256
 
 
@@ -115,18 +115,14 @@ def execute(run: Run, scene: Scene, space: Workspace) -> dict[str, Any]:
     from lren_tf import LREN, TrainingDiverged  # TensorFlow only when something has to run
 
     model = LREN(run.preset, seed=run.seed, lam=run.lam)
+    # Taken before training: an hour later the tree may be another one.
     record: dict[str, Any] = {
         "study": run.study,
-        "scene": run.scene,
-        "simulated": scene.simulated,
-        "preset": run.preset,
         "seed": run.seed,
-        "settings": model.settings.as_dict(),
-        "lambda_from": "published, chosen on ground truth" if not scene.simulated else "default",
-        "data": {"shape": list(scene.shape), "sha256": data_sha256(scene.cube)},
-        "device": model.device,
+        "lambda_from": "the preset" if scene.simulated else "published, chosen on ground truth",
         **provenance(),
     }
+    released = None if scene.simulated else datasets.published_map(run.scene)
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -136,56 +132,37 @@ def execute(run: Run, scene: Scene, space: Workspace) -> dict[str, Any]:
             record |= {
                 "status": "diverged",
                 "error": str(error),
+                "preset": run.preset,
+                "settings": model.settings.as_dict(),
+                "device": model.device,
                 "seconds": {"train": time.perf_counter() - started},
                 "metrics": None,
                 "pearson_with_released_map": None,
                 "map_sha256": None,
             }
-            write_json(run.result_path(space), record)
+            write_record(run.result_path(space), record)
             return record
     trained = time.perf_counter()
     solution = model.decompose(scene)
     score = model.score_of(solution).reshape(scene.shape[:2])
     solved = time.perf_counter()
-    released = None if scene.simulated else datasets.published_map(run.scene)
     record |= {
         "status": "finished",
         "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
         "seconds": {"train": trained - started, "score": solved - trained},
-        "training": {
-            "epochs": len(history.epoch),
-            **{name: values[-1] for name, values in history.history.items()},
-        },
-        "solver": {
-            "iterations": solution.iterations,
-            "converged": solution.converged,
-            "objective": float(solution.objective[-1]),
-        },
-        "dictionary": {
-            "component": model.dictionary.components.tolist(),
-            "pixel": model.dictionary.pixels.tolist(),
-            "anomalous": _anomalous(model.dictionary.pixels, scene),
-        },
+        **run_record(model, scene, history, solution),
         "metrics": metrics.evaluate(score, scene.truth),
         "pearson_with_released_map": None
         if released is None
         else metrics.pearson(metrics.normalise(score), released),
         "map_sha256": data_sha256(score),
     }
-    map_path = run.map_path(space)
-    map_path.parent.mkdir(parents=True, exist_ok=True)
-    write_npy(map_path, score)
+    # Where the file lay on this machine is nobody's business.
+    record["scene"] = {**record["scene"], "name": run.scene, "source": None}
+    write_npy(run.map_path(space), score)
     # Last, so that a JSON never speaks of a map that is not there.
-    write_json(run.result_path(space), record)
+    write_record(run.result_path(space), record)
     return record
-
-
-def _anomalous(pixels: np.ndarray, scene: Scene) -> list[bool]:
-    """Which atoms were copied from a pixel that the truth marks."""
-    truth = scene.truth_vector
-    if truth is None:
-        raise InputError(f"{scene.name} has no truth; an experiment needs one.")
-    return [bool(pixel >= 0 and truth[pixel]) for pixel in pixels]
 
 
 def execute_missing(runs: list[Run], space: Workspace, *, force: bool = False) -> None:

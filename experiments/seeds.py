@@ -9,6 +9,7 @@ from collections.abc import Sequence
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from experiments import published, render
+from experiments.provenance import write_text
 from experiments.reproduce import available_scenes
 from experiments.runs import REAL, Run, execute_missing
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     execute_missing(planned(scenes), REAL, force=options.force)
     table = render.seeds_table(planned(), REAL)
-    render.write_text(REAL.tables / "seeds.md", f"{table}\n")
+    write_text(REAL.tables / "seeds.md", f"{table}\n")
     fill_readme()
     print(f"\n{table}\n")
     return 0

@@ -14,8 +14,9 @@ one fused operation, and no array as long as the scene is scaled or copied just 
 chain rule.
 
 Rows of the input are aligned: ``aligned_width`` columns, so that each starts on a cache
-line, of which the first after the bands holds ones, so that bias gradients of the first
-layer come out of its matrix product.
+line, of which the first after the bands holds ones. The bias of a tanh layer is then a row
+of its matrix, and so is the bias' gradient. (A bias of its own would also let TensorFlow
+fuse the tanh into the product, whose tanh is the slower one.)
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ def loss_gradients(
     bands = four.kernel.shape[1]
     width = x.shape[1]
     n = tf.cast(tf.shape(x)[0], x.dtype)
-    K1 = tf.pad(one.kernel, [[0, width - bands], [0, 0]])
+    K1 = tf.concat(
+        [one.kernel, one.bias[None], tf.zeros([width - bands - 1, one.kernel.shape[1]], x.dtype)],
+        axis=0,
+    )
+    K3 = tf.concat([three.kernel, three.bias[None]], axis=0)
     # The output layer is negated, which turns x − x̂ into a product, a bias and a sum, and
     # its bias ends in −1, so that the column of ones leaves no residual.
     K4 = tf.pad(-four.kernel, [[0, 0], [0, width - bands]])
@@ -98,14 +103,14 @@ def loss_gradients(
     parts = _slices(x)
     hidden, latent = [], []
     for part in parts:
-        h = tf.tanh(tf.nn.bias_add(tf.matmul(part, K1), one.bias))
+        h = tf.tanh(tf.matmul(part, K1))
         z = tf.nn.bias_add(tf.matmul(h, two.kernel), two.bias)
         hidden.append(h)
         latent.append(tf.tanh(z) if tanh_latent else z)
 
     z_all = tf.concat(latent, axis=0)
     with tf.GradientTape() as tape:
-        tape.watch(z_all)
+        tape.watch([z_all, *density_variables])
         loss, rest = density(z_all)
     from_density, *estimator = tape.gradient(loss, [z_all, *density_variables])
 
@@ -113,7 +118,8 @@ def loss_gradients(
     for part, h, z, dz in zip(
         parts, hidden, latent, _slices(from_density, len(parts)), strict=True
     ):
-        g = tf.tanh(tf.nn.bias_add(tf.matmul(z, three.kernel), three.bias))
+        z1 = tf.concat([z, tf.ones([tf.shape(z)[0], 1], z.dtype)], axis=1)
+        g = tf.tanh(tf.matmul(z1, K3))
         residual = tf.nn.bias_add(tf.matmul(g, K4), b4) + part
         dg = tf.raw_ops.TanhGrad(y=g, dy=tf.matmul(residual, (2.0 / n) * K4, transpose_b=True))
         dz = dz + tf.matmul(dg, three.kernel, transpose_b=True)
@@ -126,19 +132,19 @@ def loss_gradients(
                 tf.matmul(part, dh, transpose_a=True),
                 tf.matmul(h, dz, transpose_a=True),
                 _column_sums(dz),
-                tf.matmul(z, dg, transpose_a=True),
-                _column_sums(dg),
+                tf.matmul(z1, dg, transpose_a=True),
                 tf.matmul(g, residual, transpose_a=True),
                 _column_sums(residual),
             )
         )
-    G1, G2, g2, G3, g3, G4, g4 = (tf.add_n(terms) for terms in zip(*sums, strict=True))
+    G1, G2, g2, G3, G4, g4 = (tf.add_n(terms) for terms in zip(*sums, strict=True))
     scale = -2.0 / n
     return Gradients(
         reconstruction=2.0 * tf.add_n(squares) / n,
         density=rest,
         autoencoder=[
-            G1[:bands], G1[bands], G2, g2, G3, g3, scale * G4[:, :bands], scale * g4[:bands],
+            G1[:bands], G1[bands], G2, g2, G3[:-1], G3[-1],
+            scale * G4[:, :bands], scale * g4[:bands],
         ],
         estimator=estimator,
     )

@@ -104,7 +104,6 @@ def detect(arguments: argparse.Namespace) -> None:
         import keras
 
         from lren_tf import plots
-        from lren_tf.lowrank import row_norms
         from lren_tf.training import EpochProgress
 
         # Printed when training begins: until then the scene may be refused, and a refusal
@@ -115,11 +114,10 @@ def detect(arguments: argparse.Namespace) -> None:
         progress = EpochProgress(f"LREN ({model.preset}), {model.device}", model.settings.epochs)
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=[opening, progress])
-        # The solve behind `model.score`, taken apart for the report.
+        # What `model.score` does, with the solution kept for the report.
         with timed(seconds, "score"):
             result = model.decompose(scene)
-            norms = row_norms(result.A, model.settings.score_norm)
-            score = norms.astype(np.float32).reshape(scene.shape[:2])
+            score = model.score_of(result).reshape(scene.shape[:2])
         ending = "converged" if result.converged else "not converged"
         say(f"low-rank step: {result.iterations} iterations, {ending}, {seconds['score']:.1f} s")
         with timed(seconds, "evaluate"):

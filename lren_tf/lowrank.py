@@ -250,62 +250,69 @@ def _admm(
     entries = tf.cast(tf.size(Xt), X.dtype)
     rows = tf.cast(tf.shape(V)[0] * tf.shape(Xt)[1], X.dtype)
 
-    def body(i, mu, W, A, J, fit, U1, H, _, history):
+    def body(i, mu, W, A, fit, U1, H, old_change, _, history):
         T = W + s * H
         P, sigma = _shrinkage_matrix(T, 1.0 / mu)
-        J_new = tf.matmul(P, T)
         # One long operation after the other: each of them already uses every core, and
         # two at a time take longer than in turn.
-        with tf.control_dependencies([J_new]):
+        scaled_J = tf.matmul(inverse * P, T)
+        with tf.control_dependencies([scaled_J]):
             previous = A
             if order == "JAW":
                 A = shrink(fit + U1, lam / mu)
                 step = Xt - A
             else:
                 step = Xt - A + (U1 - H)
-        W_new = inverse_s * step + inverse * J_new
+        W_new = inverse_s * step + scaled_J
         fit = Xt - s * W_new
         if order == "JWA":
             A = shrink(fit + U1, lam / mu)
         r1 = fit - A
-        with tf.control_dependencies([r1]):
-            r2 = W_new - J_new
-        norm1 = tf.sqrt(2.0 * tf.nn.l2_loss(r1))
-        norm2 = tf.sqrt(2.0 * tf.nn.l2_loss(r2))
+        U1_new = U1 + r1
+        # W − J by the relation above, without J: s times this.
+        H_new = U1_new if order == "JAW" else U1_new + (A - previous)
+        change = r1 if order == "JAW" else H_new - H
+        square1, square2 = (tf.reduce_sum(tf.square(r), axis=1) for r in (r1, change))
+        norm1 = tf.sqrt(tf.reduce_sum(square1))
+        norm2 = tf.sqrt(tf.reduce_sum(tf.square(s[:, 0]) * square2))
         history = history.write(
             i, tf.stack([tf.reduce_sum(sigma) + lam * value(A), norm1, norm2])
         )
         # The rule is on largest absolute entries in the original coordinates. Frobenius
         # norms, which are the same in both, rule it out for all but the last iterations.
         near = (norm1 < tolerance * tf.sqrt(entries)) & (norm2 < tolerance * tf.sqrt(rows))
-        done = tf.cond(
-            near,
-            lambda: tf.reduce_max(
-                tf.stack(
-                    [
-                        largest(V, W_new - W),
-                        largest(V, J_new - J),
-                        largest(V, r2),
-                        largest(Q, A - previous),
-                        largest(Q, r1),
-                    ]
+
+        def settled() -> tf.Tensor:
+            r2 = s * change
+            old_J = W - s * old_change
+            return (
+                tf.reduce_max(
+                    tf.stack(
+                        [
+                            largest(V, W_new - W),
+                            largest(V, (W_new - r2) - old_J),
+                            largest(V, r2),
+                            largest(Q, A - previous),
+                            largest(Q, r1),
+                        ]
+                    )
                 )
+                < tolerance
             )
-            < tolerance,
-            lambda: tf.constant(False),
-        )
+
+        done = tf.cond(near, settled, lambda: tf.constant(False))
         mu_new = tf.minimum(rho * mu, mu_max)
         # Scaled multipliers are Y/μ: they are rescaled when μ moves.
         rescale = mu / mu_new
-        U1 = (U1 + r1) * rescale
-        H = U1 if order == "JAW" else U1 + rescale * (A - previous)
-        return i + 1, mu_new, W_new, A, J_new, fit, U1, H, done, history
+        U1_new = U1_new * rescale
+        H_new = U1_new if order == "JAW" else H_new * rescale
+        return i + 1, mu_new, W_new, A, fit, U1_new, H_new, change, done, history
 
     history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
-    i, mu, W, A, _, _, U1, _, done, history = tf.while_loop(
-        lambda i, mu, W, A, J, fit, U1, H, done, history: (i < max_iterations) & ~done,
+    i, mu, W, A, _, U1, _, _, done, history = tf.while_loop(
+        lambda i, mu, W, A, fit, U1, H, change, done, history: (i < max_iterations) & ~done,
         body,
-        (tf.constant(0), mu, zero, zero, zero, Xt, zero, zero, tf.constant(False), history),
+        (tf.constant(0), mu, zero, zero, Xt, zero, zero, zero, tf.constant(False), history),
     )
     table = history.stack()
     return (

@@ -230,7 +230,7 @@ class LREN(keras.Model):
             estimator = [*self.estimator_hidden.weights, *self.estimator_output.weights]
             result = loss_gradients(
                 x,
-                [Affine(*map(tf.convert_to_tensor, getattr(self, name).weights)) for name in _LAYERS[:4]],
+                [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]],
                 density,
                 [weight.value for weight in estimator],
                 tanh_latent=s.latent_activation == "tanh",
@@ -427,7 +427,9 @@ class LREN(keras.Model):
         """Scores float32 ``[N]`` of a solution that ``decompose`` returned."""
         return row_norms(solution.A, self.settings.score_norm).astype(np.float32)
 
-    def decompose(self, x: Any, *, lam: float | None = None, key: str | None = None) -> LowRankResult:
+    def decompose(
+        self, x: Any, *, lam: float | None = None, key: str | None = None
+    ) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
 
         Arguments and refusals are those of ``score``; rows are pixels, row after row.

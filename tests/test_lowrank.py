@@ -82,7 +82,7 @@ def admm(H, D, lam, loss, order, mu=1e-3, rho=1.2, mu_max=1e10, tolerance=1e-8, 
     return A.T, W.T, Y1.T, len(objective), done, np.array(objective), np.array(residuals)
 
 
-def problem(n=80, l=5, m=7, seed=0):  # noqa: E741 - the paper's l
+def problem(n=80, l=5, m=7, seed=0):
     """Samples near a low-rank combination of the atoms, with a few gross outliers."""
     rng = np.random.default_rng(seed)
     D = rng.normal(size=(m, l)) * rng.uniform(0.3, 3, size=(m, 1))
@@ -188,7 +188,7 @@ class TestAgainstTheRecursion:
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize(("l", "m"), [(5, 7), (5, 3), (4, 4)], ids=["m>l", "m<l", "m=l"])
-    def test_every_loss_order_and_shape(self, order, loss, l, m):  # noqa: E741
+    def test_every_loss_order_and_shape(self, order, loss, l, m):
         X, D = problem(l=l, m=m)
         lam = lam_for(loss)
         # A tolerance above the noise of the Gram matrix, so that the count is exact too.

@@ -22,7 +22,7 @@ FLOOR = 1e-6
 EMPTY = 1e-10
 
 
-def samples(n=200, l=4, k=3, seed=0, dtype=np.float64):  # noqa: E741 - the paper's l
+def samples(n=200, l=4, k=3, seed=0, dtype=np.float64):
     """Latent samples of correlated dimensions, and soft assignments."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(n, l)) @ rng.normal(size=(l, l)) + rng.normal(size=l)
@@ -96,7 +96,7 @@ def value(z, beta, energy_weight=1.0, penalty_weight=1e-2):
 
 class TestStatistics:
     @pytest.mark.parametrize(("n", "l", "k"), [(200, 4, 3), (50, 1, 2), (60, 9, 7), (40, 3, 1)])
-    def test_equations_9_to_11_by_brute_force(self, n, l, k):  # noqa: E741
+    def test_equations_9_to_11_by_brute_force(self, n, l, k):
         z, beta = samples(n, l, k)
         mixture = statistics(z, beta)
         phi, mu, Gamma = brute_force(z, beta)
@@ -164,7 +164,7 @@ class TestStatistics:
 
 class TestEnergy:
     @pytest.mark.parametrize(("n", "l", "k"), [(200, 4, 3), (50, 1, 2), (60, 9, 7), (40, 3, 1)])
-    def test_equation_8_is_scipys_log_density(self, n, l, k):  # noqa: E741
+    def test_equation_8_is_scipys_log_density(self, n, l, k):
         z, beta = samples(n, l, k)
         mixture = statistics(z, beta)
         energy = mixture_energy(tf.constant(z), mixture, covariance_floor=FLOOR)

@@ -1,0 +1,1 @@
+"""Speed as a ratio against a reference or a limit measured in the same process."""

@@ -1,0 +1,105 @@
+"""Share of the machine's float32 matrix-product rate that a training step reaches.
+
+The step is the compiled ``train_step`` of the preset ``paper``, optimiser and trackers
+included, on 10,000 pixels of 189 bands (the size of SanDiego) as one batch. The limit is a
+2048 × 2048 × 2048 float32 matrix product, timed in turn with the step so that both meet
+the same machine. Counted arithmetic: 6·N·P − 2·N·L·400 operations, with P the weights of all
+layers (two per multiplication and addition, three products per layer, no input gradient for
+the first layer); everything else the step does is not counted.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.record import keep, print_table
+from lren_tf import LREN
+from lren_tf.training import fixed_batches
+
+PIXELS, BANDS = 10_000, 189
+SIDE = 2048
+ROUNDS = 15
+
+
+def median_seconds(call: Callable[[], object], repeats: int) -> float:
+    """Median time of a call."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def counted_operations(model: LREN) -> int:
+    """Floating-point operations of the layers' matrix products in one step."""
+    kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
+    weights = sum(int(np.prod(kernel.shape)) for kernel in kernels)
+    first = int(np.prod(kernels[0].shape))
+    return 6 * PIXELS * weights - 2 * PIXELS * first
+
+
+def main() -> None:
+    """Measure, print and write ``benchmarks/results/training.json``."""
+    pixels = np.random.default_rng(0).normal(size=(PIXELS, BANDS)).astype(np.float32)
+    model = LREN("paper")
+    model.fit(pixels, epochs=2, verbose=0)
+    with tf.device(model.device):
+        batch = next(iter(fixed_batches(pixels, None, 0)))
+        step = tf.function(model.train_step, jit_compile=False)
+        matrix = tf.random.normal((SIDE, SIDE))
+        product = tf.function(tf.matmul)
+
+        def run_step() -> None:
+            step(batch)["loss"].numpy()
+
+        def run_product() -> None:
+            product(matrix, matrix)[0, 0].numpy()
+
+        for call in (run_step, run_product):
+            median_seconds(call, 5)
+        rounds = [
+            (median_seconds(run_product, 5), median_seconds(run_step, 5)) for _ in range(ROUNDS)
+        ]
+    operations = counted_operations(model)
+    limits = [2 * SIDE**3 / product_time for product_time, _ in rounds]
+    rates = [operations / step_time for _, step_time in rounds]
+    shares = [rate / limit for rate, limit in zip(rates, limits, strict=True)]
+    record = {
+        "benchmark": "training",
+        "pixels": PIXELS,
+        "bands": BANDS,
+        "preset": "paper",
+        "device": model.device,
+        "counted_gflop": operations / 1e9,
+        "matrix_product_gflop_per_s": float(np.median(limits)) / 1e9,
+        "step_ms": 1e3 * float(np.median([step_time for _, step_time in rounds])),
+        "share": {
+            "median": float(np.median(shares)),
+            "min": min(shares),
+            "max": max(shares),
+            "rounds": shares,
+        },
+    }
+    print_table(
+        "training step against matrix product",
+        [
+            ("counted arithmetic", f"{record['counted_gflop']:.2f} GFLOP"),
+            (f"matrix product {SIDE}²", f"{record['matrix_product_gflop_per_s']:.0f} GFLOP/s"),
+            ("step, median", f"{record['step_ms']:.1f} ms"),
+            ("share, median of rounds", f"{np.median(shares):.1%}"),
+            ("share, smallest and largest", f"{min(shares):.1%} to {max(shares):.1%}"),
+        ],
+    )
+    keep(record)
+
+
+if __name__ == "__main__":
+    main()

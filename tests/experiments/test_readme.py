@@ -1,0 +1,97 @@
+"""Numbers on the README and in the tables are those of the committed JSON files."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+
+from benchmarks import record
+from experiments import published, render, reproduce, seeds
+from experiments.provenance import ROOT
+from experiments.runs import REAL
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = sorted((ROOT / "experiments" / "results").rglob("*.json"))
+
+
+def block(name: str) -> str:
+    match = re.search(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", README, re.DOTALL)
+    assert match, f"the README has no block {name}"
+    return match[1].strip()
+
+
+def test_proposed_rows_are_those_of_the_results():
+    assert block("proposed") == render.proposed_tables(runs(), REAL)
+
+
+def test_agreement_with_the_release_is_that_of_the_results():
+    assert block("agreement") == render.agreement_table(runs(), REAL)
+
+
+def test_seeds_are_those_of_the_results():
+    assert block("seeds") == render.seeds_table(seeds.planned(), REAL)
+
+
+def test_speeds_are_those_of_the_benchmarks():
+    assert block("benchmarks") == record.readme_table()
+
+
+def test_every_planned_run_has_a_result():
+    missing = [
+        run.label
+        for run in (*runs(), *seeds.planned())
+        if not run.result_path(REAL).is_file()
+    ]
+    assert not missing
+
+
+def test_committed_tables_are_rendered_from_the_results():
+    tables = ROOT / "experiments" / "tables"
+    assert render.proposed_tables(runs(), REAL) in (tables / "proposed.md").read_text("utf-8")
+    assert render.agreement_table(runs(), REAL) in (tables / "agreement.md").read_text("utf-8")
+    assert render.settings_table(runs(), REAL) in (tables / "runs.md").read_text("utf-8")
+    assert render.seeds_table(seeds.planned(), REAL) in (tables / "seeds.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: "/".join(path.parts[-3:]))
+def test_a_result_says_what_it_takes_to_get_it_again(path):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert result["study"] == path.parts[-3]
+    assert path.stem == f"{result['preset']}_seed{result['seed']}"
+    assert result["settings"]["seed"] == result["seed"]
+    assert re.fullmatch("[0-9a-f]{40}", result["commit"])
+    assert result["clean"] is True, "run from a tree with changes"
+    assert {"tensorflow", "keras", "numpy", "lren_tf"} <= set(result["versions"])
+    assert result["time"] and result["device"]
+    if result["status"] == "finished":
+        assert result["scene"]["name"] == path.parts[-2]
+        assert re.fullmatch("[0-9a-f]{64}", result["scene"]["sha256"])
+        assert result["scene"]["simulated"] is False
+        assert 0 <= result["metrics"]["auc_pd_pf"] <= 1
+        assert all(math.isfinite(value) for value in result["training"].values())
+    else:
+        assert result["metrics"] is None and result["error"]
+
+
+def test_no_path_of_a_machine_is_in_a_result():
+    assert not [path for path in RESULTS if re.search('"/(?!CPU|GPU)', path.read_text("utf-8"))]
+
+
+def test_release_is_as_near_to_the_released_results_as_the_readme_says():
+    for run in runs():
+        if run.preset != "release":
+            continue
+        result = json.loads(run.result_path(REAL).read_text(encoding="utf-8"))
+        log = published.AUTHORS_LOG[run.scene]
+        assert abs(result["metrics"]["auc_pd_pf"] - log.pd_pf) <= 0.002
+        assert abs(result["metrics"]["auc_pf_tau"] - log.pf_tau) <= 0.008
+        least = {"sandiego": 0.999, "hydice": 0.999, "pavia": 0.985}.get(run.scene)
+        if least is not None:
+            assert result["pearson_with_released_map"] >= least
+
+
+def runs():
+    return reproduce.planned(tuple(published.SCENES))

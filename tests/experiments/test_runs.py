@@ -1,0 +1,143 @@
+"""What is run, kept, skipped and counted, on a small simulated scene."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from experiments import provenance, render, reproduce, runs
+from experiments.runs import Run, Workspace, execute, execute_missing, is_finished, load_map
+from lren_tf import LREN, TrainingDiverged, datasets
+
+RUN = Run("study", "simulated", "paper", 7)
+
+
+@pytest.fixture
+def scene():
+    return datasets.simulate(24, 20, 12, seed=3)
+
+
+@pytest.fixture
+def space(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch, scene):
+    """Three epochs instead of a thousand, and a scene of that size."""
+    fit = LREN.fit
+    monkeypatch.setattr(LREN, "fit", lambda self, x, **k: fit(self, x, epochs=3, verbose=0, **k))
+    monkeypatch.setattr(runs, "load_scene", lambda name: scene)
+    monkeypatch.setattr(render, "load_scene", lambda name: scene)
+
+
+def test_a_run_leaves_its_map_and_everything_needed_to_get_it_again(scene, space):
+    record = execute(RUN, scene, space)
+    kept = json.loads(RUN.result_path(space).read_text())
+    assert kept["status"] == "finished" and kept["preset"] == "paper" and kept["seed"] == 7
+    assert kept["settings"]["lam"] == RUN.lam == 1e-2
+    assert kept["scene"]["simulated"] is True and kept["scene"]["source"] is None
+    assert kept["metrics"]["auc_pd_pf"] == record["metrics"]["auc_pd_pf"]
+    assert kept["pearson_with_released_map"] is None
+    score = load_map(RUN, space)
+    expected = LREN("paper", seed=7, lam=RUN.lam)
+    expected.fit(scene)
+    np.testing.assert_array_equal(score, expected.score(scene))
+
+
+def test_a_finished_run_is_skipped_and_force_runs_it_again(space, capsys):
+    execute_missing([RUN], space)
+    first = RUN.result_path(space).stat().st_mtime_ns
+    execute_missing([RUN], space)
+    assert RUN.result_path(space).stat().st_mtime_ns == first
+    assert "1 runs, 1 of them finished before" in capsys.readouterr().out
+    execute_missing([RUN], space, force=True)
+    assert RUN.result_path(space).stat().st_mtime_ns != first
+
+
+def test_a_run_whose_map_is_gone_or_another_is_not_finished(scene, space):
+    execute(RUN, scene, space)
+    assert is_finished(RUN, space)
+    np.save(RUN.map_path(space), np.zeros(scene.shape[:2], np.float32))
+    assert not is_finished(RUN, space) and load_map(RUN, space) is None
+    RUN.map_path(space).unlink()
+    assert not is_finished(RUN, space)
+
+
+def test_a_divergence_is_counted_and_not_run_again(scene, space, monkeypatch, capsys):
+    def diverge(self, x, **keywords):
+        raise TrainingDiverged("epoch 3, component 1")
+
+    monkeypatch.setattr(LREN, "fit", diverge)
+    execute_missing([RUN], space)
+    assert "component 1" in capsys.readouterr().out
+    kept = json.loads(RUN.result_path(space).read_text())
+    assert kept["status"] == "diverged" and kept["metrics"] is None
+    assert is_finished(RUN, space)
+    row = render.seeds_table([RUN], space).splitlines()[-1]
+    assert row == "| simulated (not a real scene) | `paper` | 7 | 1 | – | – | – | – |"
+
+
+def test_seeds_table_shows_every_seed_and_the_median(scene, space):
+    members = [Run("study", "simulated", "paper", seed) for seed in (1, 2, 3)]
+    values = [execute(run, scene, space)["metrics"]["auc_pd_pf"] for run in members]
+    row = render.seeds_table(members, space).splitlines()[-1]
+    assert ", ".join(f"{value:.4f}" for value in values) in row
+    assert f"| {np.median(values):.4f} |" in row
+
+
+def test_without_real_scenes_the_simulated_one_is_run_and_marked(tmp_path, monkeypatch, capsys):
+    def unavailable(name):
+        raise datasets.DatasetUnavailable(f"{name} is not here.")
+
+    monkeypatch.setattr(reproduce, "load_scene", unavailable)
+    here = Workspace(tmp_path / "simulated")
+    monkeypatch.setattr(reproduce, "SIMULATED", here)
+    monkeypatch.setattr(runs, "SIMULATED", here)
+    readme = (provenance.ROOT / "README.md").read_bytes()
+    assert reproduce.main([]) == 0
+    printed = capsys.readouterr().out
+    assert "No real scene can be had here" in printed
+    for table in ("proposed", "agreement", "runs"):
+        text = (here.tables / f"{table}.md").read_text("utf-8")
+        assert text.startswith("**Simulated scene: not a result on real data.**")
+    assert {path.name for path in here.figures.iterdir()} == {
+        "detection_maps.png",
+        "roc_curves.png",
+    }
+    assert (provenance.ROOT / "README.md").read_bytes() == readme
+
+
+def test_a_block_of_the_readme_is_replaced_and_nothing_else():
+    text = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n"
+    new = render.replace_block(text, "x", "| 1 |")
+    assert new == "a\n<!-- x:begin -->\n\n| 1 |\n\n<!-- x:end -->\nb\n"
+    assert render.replace_block(new, "x", "| 1 |") == new
+    with pytest.raises(ValueError, match="no block 'y'"):
+        render.replace_block(text, "y", "")
+
+
+def test_provenance_tells_a_changed_tree_from_a_clean_one(tmp_path, monkeypatch):
+    def git(*arguments):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "code.py").write_text("a = 1\n")
+    (tmp_path / "README.md").write_text("\n")
+    git("add", ".")
+    git("-c", "user.name=n", "-c", "user.email=e@example.org", "commit", "-m", "m")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    assert provenance.provenance()["clean"] is True
+    (tmp_path / "README.md").write_text("a table that a run writes\n")
+    assert provenance.provenance()["clean"] is True
+    (tmp_path / "code.py").write_text("a = 2\n")
+    assert provenance.provenance()["clean"] is False
+
+
+def test_provenance_without_a_checkout_says_that_it_does_not_know(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    record = provenance.provenance()
+    assert record["commit"] is None and record["clean"] is None
