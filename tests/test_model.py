@@ -651,6 +651,17 @@ class TestDivergence:
         for last, now in zip(kept[steps], trained_weights(model), strict=True):
             np.testing.assert_array_equal(now, last)
 
+    def test_the_component_named_is_the_one_that_broke(self):
+        # Components 0 to 2 are empty, hence sound; the others share a covariance of rank one
+        # so large that the floor is lost in its rounding, and its factor is NaN.
+        model = LREN("paper", **SMALL | {"hidden_units": 1})
+        model.build((None, 20))
+        model.encoder_latent.kernel.assign(1e8 * model.encoder_latent.kernel)
+        model.estimator_output.kernel.assign(tf.zeros([8, 7]))
+        model.estimator_output.bias.assign([-1e4] * 3 + [0.0] * 4)
+        with pytest.raises(TrainingDiverged, match=r"in epoch 1 \(mixture component 3 to blame"):
+            model.fit(SCENE, epochs=2, verbose=0)
+
     def test_the_optimizers_state_is_kept_too(self):
         model = LREN("release", **SMALL)
         model.fit(SCENE, epochs=2, verbose=0)
