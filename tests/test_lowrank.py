@@ -254,6 +254,18 @@ class TestAgainstTheRecursion:
         np.testing.assert_allclose(result.W, W, atol=1e-9)
         np.testing.assert_allclose(result.Y, Y, atol=1e-9)
 
+    @pytest.mark.parametrize("settings", [{"mu": 0.05, "rho": 1.0}, {"mu": 2.0, "rho": 1.01}])
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_the_stopping_rule_at_tolerances_of_every_size(self, order, settings):
+        # Which quantity is the last to meet the tolerance depends on it; a rule without that
+        # one stops sooner. (W's change follows J's and W − J, and never decides alone here.)
+        X, D = problem(n=20)
+        for tolerance in np.geomspace(1e-4, 1.0, 12):
+            given = settings | {"tolerance": tolerance}
+            _, _, _, iterations, *_ = admm(X.T, D.T, 0.2, "l21", order, **given)
+            got = solve_low_rank(X, D, 0.2, order=order, **given).iterations
+            assert got == iterations, tolerance
+
     @pytest.mark.parametrize("order", ORDERS)
     def test_rows_of_zeros_are_inert(self, order):
         # The model pads the dictionary with them for components without members.
