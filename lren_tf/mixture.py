@@ -117,8 +117,8 @@ def first_bad_component(mixture: Mixture, covariance_floor: float) -> tf.Tensor:
         & tf.reduce_all(tf.math.is_finite(mixture.Gamma), axis=(1, 2))
         & tf.reduce_all(tf.math.is_finite(factor), axis=(1, 2))
     )
-    # argmin of a bool taken as a number is the first False.
-    first = tf.argmin(tf.cast(sound, tf.int32), output_type=tf.int32)
+    # argmin of a bool taken as a number is the first False; of int32 it has no GPU kernel.
+    first = tf.argmin(tf.cast(sound, tf.float32), output_type=tf.int32)
     return tf.where(tf.reduce_all(sound), -1, first)
 
 
