@@ -386,7 +386,7 @@ class TestSimulate:
 
     def test_chunks_do_not_matter(self, monkeypatch):
         whole = simulate(20, 20, 10)
-        monkeypatch.setattr(datasets, "_CHUNK_ELEMENTS", 1)
+        monkeypatch.setattr(simulation, "_CHUNK_ELEMENTS", 1)
         np.testing.assert_allclose(simulate(20, 20, 10).cube, whole.cube, atol=1e-6)
 
     def test_memory_beyond_the_cube_is_small(self):
