@@ -4,9 +4,11 @@ The step is the compiled ``train_step`` of the preset ``paper``, optimiser and t
 included, on 10,000 pixels of 189 bands (the size of SanDiego) as one batch. The limit is a
 2048 × 2048 × 2048 float32 matrix product, timed in turn with the step so that both meet
 the same machine. The product of the first layer alone, 10,000 × 189 by 189 × 400, is timed
-too: it shows what the step's own shapes allow. Counted arithmetic: 6·N·P − 2·N·L·400 operations, with P the weights of all
-layers (two per multiplication and addition, three products per layer, no input gradient for
-the first layer); everything else the step does is not counted.
+too: it shows what the step's own shapes allow.
+
+Counted arithmetic: 6·N·P − 2·N·L·400 operations, with P the weights of all layers (two per
+multiplication and addition, three products per layer, no input gradient for the first
+layer); everything else the step does is not counted.
 """
 
 from __future__ import annotations
