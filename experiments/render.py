@@ -98,7 +98,7 @@ def agreement_table(runs: Sequence[Run], space: Workspace) -> str:
         if run.preset != "release" or result is None:
             continue
         r = result["pearson_with_released_map"]
-        row = [scene_title(run.scene), "no map released" if r is None else f"{r:.4f}"]
+        row = [scene_title(run.scene), "no map released" if r is None else f"{r:.5f}"]
         for area in _TITLES:
             log = _published(published.AUTHORS_LOG, run.scene, area)
             difference = _difference(_area(result, area), log)

@@ -186,6 +186,23 @@ class LREN(keras.Model):
             "assignments": beta,
         }
 
+    def export(self, filepath: str | os.PathLike[str], **options: Any) -> None:
+        """Write the network as a SavedModel that serves without this package.
+
+        Its endpoint takes pixels ``[N, L]`` of the sensor, float32, and returns what
+        ``call`` returns.
+
+        Args:
+            filepath: folder to write.
+            **options: as for ``keras.Model.export``.
+
+        Raises:
+            InputError: the model is not fitted.
+        """
+        self._require_fit()
+        signature = [keras.InputSpec(shape=(None, self._bands), dtype="float32")]
+        super().export(filepath, **{"input_signature": signature, "verbose": False, **options})
+
     def _embed(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Latent samples ``[N, l]`` (3) and assignments ``[N, k]`` (7) of standardised pixels."""
         z = self.encoder_latent(self.encoder_hidden(x))

@@ -149,7 +149,7 @@ def detection_grid(
     width = float(np.clip(10.0 / len(labels), 1.2, 2.0))
     heights = [width * min(box, 2.5) for box in boxes]
     height = max(2.4, sum(heights) + 0.12 * len(rows) + 0.5)  # room for the colour bar's label
-    figure = _figure(len(labels) * (width + 0.1) + 1.2, height)
+    figure = _figure(len(labels) * (width + 0.1) + 1.4, height, "compressed")
     grid = figure.subplots(
         len(scenes), len(labels), squeeze=False, gridspec_kw={"height_ratios": heights}
     )

@@ -16,7 +16,7 @@ import pytest
 import scipy.io
 from scipy.stats import rankdata
 
-from lren_tf import datasets
+from lren_tf import datasets, simulation
 from lren_tf.datasets import DatasetUnavailable, find, load, names, published_map, simulate
 from lren_tf.errors import InputError
 from lren_tf.scene import check_finite_pixels, data_sha256, varying_bands
@@ -386,7 +386,7 @@ class TestSimulate:
 
     def test_chunks_do_not_matter(self, monkeypatch):
         whole = simulate(20, 20, 10)
-        monkeypatch.setattr(datasets, "_CHUNK_ELEMENTS", 1)
+        monkeypatch.setattr(simulation, "_CHUNK_ELEMENTS", 1)
         np.testing.assert_allclose(simulate(20, 20, 10).cube, whole.cube, atol=1e-6)
 
     def test_memory_beyond_the_cube_is_small(self):
@@ -397,7 +397,7 @@ class TestSimulate:
         finally:
             tracemalloc.stop()
         planes = 300 * 300 * 4
-        chunk = datasets._CHUNK_ELEMENTS * 4
+        chunk = simulation._CHUNK_ELEMENTS * 4
         assert peak < scene.cube.nbytes + 12 * planes + 1.5 * chunk
 
     @pytest.mark.parametrize(
