@@ -25,8 +25,8 @@ shrinkage runs along contiguous memory.
 
 The W step leaves a relation that makes U2 redundant: its normal equations say
 U2 = (U1 + ΔA) Dᵀ after the multipliers have moved, where ΔA is the change of A made after
-W (0 in the order J, A, W). The iteration therefore carries H = U1 + ΔA instead, and the
-multipliers cancel from the W step but for U1 − H.
+W (0 in the order J, A, W). The iteration therefore carries ΔA instead of U2, and of the
+multipliers only −ΔA is left in the W step.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class LowRankResult(NamedTuple):
     W: np.ndarray
     """Coefficients ``[N, m]``."""
     Y: np.ndarray
-    """Multiplier of X = W D + A, ``[N, l]``; at a solution a subgradient of λ loss at A."""
+    """Multiplier of X = W D + A, ``[N, l]``; at a solution a subgradient of λ loss at A. A growing
+    μ magnifies what the Gram matrix loses of small singular values: with the default ρ expect
+    it to a few hundredths, with ρ near 1 to many digits."""
     iterations: int
     """Iterations made."""
     converged: bool
@@ -169,12 +171,20 @@ def residual_shrinkage(R: tf.Tensor, threshold: tf.Tensor, loss: str) -> tf.Tens
     ``"l21"``: each column times max(1 − threshold/‖column‖₂, 0). ``"l1"``: each entry
     moved towards 0 by the threshold. ``"frobenius"``: R / (1 + threshold).
     """
+    return _shrunk(R, threshold, loss)[0]
+
+
+def _shrunk(R: tf.Tensor, threshold: tf.Tensor, loss: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """A = :func:`residual_shrinkage` of R, and the loss of A, which falls out on the way."""
     if loss == "l21":
         norms = tf.sqrt(tf.reduce_sum(tf.square(R), axis=0))
-        return R * tf.math.divide_no_nan(tf.maximum(norms - threshold, 0.0), norms)
+        shrunk = tf.maximum(norms - threshold, 0.0)
+        return R * tf.math.divide_no_nan(shrunk, norms), tf.reduce_sum(shrunk)
     if loss == "l1":
-        return tf.sign(R) * tf.maximum(tf.abs(R) - threshold, 0.0)
-    return R / (1.0 + threshold)
+        A = tf.sign(R) * tf.maximum(tf.abs(R) - threshold, 0.0)
+    else:
+        A = R / (1.0 + threshold)
+    return A, residual_loss(A, loss)
 
 
 def residual_loss(A: tf.Tensor, loss: str) -> tf.Tensor:
@@ -233,86 +243,87 @@ def _admm(
     inverse = 1.0 / (tf.square(s) + 1.0)
     inverse_s = inverse * s
 
-    def shrink(R: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+    def shrink(R: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if loss == "l1":  # the one loss that a rotation of the latent space changes
-            return tf.matmul(
-                Q, residual_shrinkage(tf.matmul(Q, R), threshold, loss), transpose_a=True
-            )
-        return residual_shrinkage(R, threshold, loss)
-
-    def value(A: tf.Tensor) -> tf.Tensor:
-        return residual_loss(tf.matmul(Q, A) if loss == "l1" else A, loss)
+            A, value = _shrunk(tf.matmul(Q, R), threshold, loss)
+            return tf.matmul(Q, A, transpose_a=True), value
+        return _shrunk(R, threshold, loss)
 
     def largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
         return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
 
     zero = tf.zeros_like(Xt)
-    entries = tf.cast(tf.size(Xt), X.dtype)
-    rows = tf.cast(tf.shape(V)[0] * tf.shape(Xt)[1], X.dtype)
+    weights = tf.concat([tf.ones_like(s), tf.square(s)], axis=1)
+    weights = tf.transpose(weights)
+    bounds = tf.square(tolerance) * tf.constant([l, D.shape[0]], X.dtype)
 
-    def body(i, mu, W, A, fit, U1, H, old_change, _, history):
-        T = W + s * H
+    def body(i, mu, T, W, A, fit, U1, change, gap, _, history):
         P, sigma = _shrinkage_matrix(T, 1.0 / mu)
-        # One long operation after the other: each of them already uses every core, and
-        # two at a time take longer than in turn.
         scaled_J = tf.matmul(inverse * P, T)
-        with tf.control_dependencies([scaled_J]):
-            previous = A
-            if order == "JAW":
-                A = shrink(fit + U1, lam / mu)
-                step = Xt - A
-            else:
-                step = Xt - A + (U1 - H)
+        if order == "JAW":
+            A_new, value = shrink(fit + U1, lam / mu)
+            step = Xt - A_new
+        else:
+            step = Xt - A - gap
         W_new = inverse_s * step + scaled_J
         fit = Xt - s * W_new
         if order == "JWA":
-            A = shrink(fit + U1, lam / mu)
-        r1 = fit - A
-        U1_new = U1 + r1
+            A_new, value = shrink(fit + U1, lam / mu)
+        r1 = fit - A_new
         # W − J by the relation above, without J: s times this.
-        H_new = U1_new if order == "JAW" else U1_new + (A - previous)
-        change = r1 if order == "JAW" else H_new - H
-        square1, square2 = (tf.reduce_sum(tf.square(r), axis=1) for r in (r1, change))
-        norm1 = tf.sqrt(tf.reduce_sum(square1))
-        norm2 = tf.sqrt(tf.reduce_sum(tf.square(s[:, 0]) * square2))
+        gap_new = 0.0 if order == "JAW" else A_new - A
+        change_new = r1 if order == "JAW" else r1 + (gap_new - gap)
+        # Squared norms of every column of X − W D − A and of W − J: both rotate away.
+        if order == "JAW":
+            columns = tf.matmul(weights, tf.square(r1))
+        else:
+            columns = tf.concat(
+                [
+                    tf.matmul(weights[:1], tf.square(r1)),
+                    tf.matmul(weights[1:], tf.square(change_new)),
+                ],
+                axis=0,
+            )
+        norms = tf.sqrt(tf.reduce_sum(columns, axis=1))
         history = history.write(
-            i, tf.stack([tf.reduce_sum(sigma) + lam * value(A), norm1, norm2])
+            i, tf.stack([tf.reduce_sum(sigma) + lam * value, norms[0], norms[1]])
         )
-        # The rule is on largest absolute entries in the original coordinates. Frobenius
-        # norms, which are the same in both, rule it out for all but the last iterations.
-        near = (norm1 < tolerance * tf.sqrt(entries)) & (norm2 < tolerance * tf.sqrt(rows))
+        # The rule is on largest absolute entries in the original coordinates. Where all are
+        # below the tolerance no column's norm reaches √(its length) times that, which rules
+        # the rule out for all but the last few iterations.
+        near = tf.reduce_all(tf.reduce_max(columns, axis=1) < bounds)
 
         def settled() -> tf.Tensor:
-            r2 = s * change
-            old_J = W - s * old_change
-            return (
-                tf.reduce_max(
-                    tf.stack(
-                        [
-                            largest(V, W_new - W),
-                            largest(V, (W_new - r2) - old_J),
-                            largest(V, r2),
-                            largest(Q, A - previous),
-                            largest(Q, r1),
-                        ]
-                    )
-                )
-                < tolerance
-            )
+            r2 = s * change_new
+            J, J_new = W - s * change, W_new - r2
+            largest_changes = [
+                largest(V, W_new - W),
+                largest(V, J_new - J),
+                largest(V, r2),
+                largest(Q, A_new - A),
+                largest(Q, r1),
+            ]
+            return tf.reduce_max(tf.stack(largest_changes)) < tolerance
 
         done = tf.cond(near, settled, lambda: tf.constant(False))
         mu_new = tf.minimum(rho * mu, mu_max)
         # Scaled multipliers are Y/μ: they are rescaled when μ moves.
         rescale = mu / mu_new
-        U1_new = U1_new * rescale
-        H_new = U1_new if order == "JAW" else H_new * rescale
-        return i + 1, mu_new, W_new, A, fit, U1_new, H_new, change, done, history
+        U1 = (U1 + r1) * rescale
+        if order == "JAW":
+            T, gap_new = W_new + s * U1, gap
+        else:
+            gap_new = gap_new * rescale
+            T = W_new + s * (U1 + gap_new)
+        return i + 1, mu_new, T, W_new, A_new, fit, U1, change_new, gap_new, done, history
 
     history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
-    i, mu, W, A, _, U1, _, _, done, history = tf.while_loop(
-        lambda i, mu, W, A, fit, U1, H, change, done, history: (i < max_iterations) & ~done,
+    # ΔA is carried only where it is not zero.
+    gap = tf.zeros([], X.dtype) if order == "JAW" else zero
+    i, mu, _, W, A, _, U1, _, _, done, history = tf.while_loop(
+        lambda i, *state: (i < max_iterations) & ~state[-2],
         body,
-        (tf.constant(0), mu, zero, zero, Xt, zero, zero, zero, tf.constant(False), history),
+        (0, mu, zero, zero, zero, Xt, zero, zero, gap, False, history),
     )
     table = history.stack()
     return (

@@ -266,11 +266,11 @@ class LREN(keras.Model):
                 self.optimizer.apply(gradients, variables)
                 return tf.constant(0)
 
-            self._fault.assign(
-                tf.cond(
-                    finite, step, lambda: 2 + first_bad_component(mixture, s.covariance_floor)
-                )
+            fault = tf.cond(
+                finite, step, lambda: 2 + first_bad_component(mixture, s.covariance_floor)
             )
+            # Several steps may run before anybody looks: the fault of one is not forgotten.
+            self._fault.assign(tf.maximum(self._fault, fault))
             for name, value in (
                 ("loss", loss),
                 ("reconstruction", reconstruction),
