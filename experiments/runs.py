@@ -18,6 +18,7 @@ import numpy as np
 from experiments import published
 from experiments.provenance import ROOT, provenance, write_record
 from lren_tf import Scene, datasets, metrics
+from lren_tf.console import quiet_start
 from lren_tf.io.numpy import write_npy
 from lren_tf.report import run_record
 from lren_tf.scene import data_sha256
@@ -112,9 +113,10 @@ def load_scene(name: str) -> Scene:
 
 def execute(run: Run, scene: Scene, space: Workspace) -> dict[str, Any]:
     """Train, score, and write map and JSON; a divergence is a result, not an error."""
-    from lren_tf import LREN, TrainingDiverged  # TensorFlow only when something has to run
+    with quiet_start():  # TensorFlow only when something has to run
+        from lren_tf import LREN, TrainingDiverged
 
-    model = LREN(run.preset, seed=run.seed, lam=run.lam)
+        model = LREN(run.preset, seed=run.seed, lam=run.lam)
     # Taken before training: an hour later the tree may be another one.
     record: dict[str, Any] = {
         "study": run.study,
