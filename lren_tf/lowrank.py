@@ -152,13 +152,16 @@ def singular_value_shrinkage(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Ten
     Returns:
         The shrunk matrix ``[r, N]`` and its singular values ``[r]``.
     """
-    P, shrunk = _shrinkage_matrix(T, threshold)
+    P, shrunk = _shrinkage_matrix(tf.matmul(T, T, transpose_b=True), threshold)
     return tf.matmul(P, T), shrunk
 
 
-def _shrinkage_matrix(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """P ``[r, r]`` such that P T is T with its singular values shrunk, and those values."""
-    eigenvalues, basis = tf.linalg.eigh(tf.matmul(T, T, transpose_b=True))
+def _shrinkage_matrix(gram: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """P ``[r, r]`` such that P T is T with its singular values shrunk, and those values.
+
+    ``gram`` is T Tᵀ.
+    """
+    eigenvalues, basis = tf.linalg.eigh(gram)
     sigma = tf.sqrt(tf.maximum(eigenvalues, 0.0))
     shrunk = tf.maximum(sigma - threshold, 0.0)
     gain = tf.math.divide_no_nan(shrunk, sigma)
@@ -218,6 +221,24 @@ def _checked(X: Any, D: Any, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     return X, D
 
 
+_BLOCK = 22_000
+"""Numbers per block of pixels. TensorFlow gives an operation of this size one core, and two
+blocks run at a time; spreading operations this short over the cores costs more than it
+saves."""
+_MOST_BLOCKS = 8
+"""Each block is a copy of the iteration in the graph."""
+
+
+def _blocks(M: tf.Tensor) -> list[tf.Tensor]:
+    """Consecutive columns of M ``[l, N]``."""
+    rows, columns = M.shape
+    if columns is None:
+        return [M]
+    count = max(1, min(_MOST_BLOCKS, rows * columns // _BLOCK))
+    size, extra = divmod(columns, count)
+    return tf.split(M, [size + 1] * extra + [size] * (count - extra), axis=1)
+
+
 @tf.function
 def _admm(
     X: tf.Tensor,
@@ -239,7 +260,7 @@ def _admm(
     rank = min(D.shape)
     s = tf.pad(s[:rank], [[0, l - rank]])[:, None]
     V = tf.pad(V[:, :rank], [[0, 0], [0, l - rank]])
-    Xt = tf.matmul(Q, X, transpose_a=True, transpose_b=True)
+    blocks = _blocks(tf.matmul(Q, X, transpose_a=True, transpose_b=True))
     inverse = 1.0 / (tf.square(s) + 1.0)
     inverse_s = inverse * s
 
@@ -252,13 +273,13 @@ def _admm(
     def largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
         return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
 
-    zero = tf.zeros_like(Xt)
-    weights = tf.concat([tf.ones_like(s), tf.square(s)], axis=1)
-    weights = tf.transpose(weights)
+    zeros = [tf.zeros_like(block) for block in blocks]
+    weights = tf.transpose(tf.concat([tf.ones_like(s), tf.square(s)], axis=1))
     bounds = tf.square(tolerance) * tf.constant([l, D.shape[0]], X.dtype)
 
-    def body(i, mu, T, W, A, fit, U1, change, gap, _, history):
-        P, sigma = _shrinkage_matrix(T, 1.0 / mu)
+    def advance(Xt, state, P, mu, rescale):
+        """One iteration for a block of pixels; J is known through P."""
+        T, _, A, fit, U1, _, gap = state
         scaled_J = tf.matmul(inverse * P, T)
         if order == "JAW":
             A_new, value = shrink(fit + U1, lam / mu)
@@ -271,59 +292,83 @@ def _admm(
             A_new, value = shrink(fit + U1, lam / mu)
         r1 = fit - A_new
         # W − J by the relation above, without J: s times this.
-        gap_new = 0.0 if order == "JAW" else A_new - A
+        gap_new = gap if order == "JAW" else A_new - A
         change_new = r1 if order == "JAW" else r1 + (gap_new - gap)
         # Squared norms of every column of X − W D − A and of W − J: both rotate away.
         if order == "JAW":
             columns = tf.matmul(weights, tf.square(r1))
         else:
+            squares = tf.square(r1), tf.square(change_new)
             columns = tf.concat(
-                [
-                    tf.matmul(weights[:1], tf.square(r1)),
-                    tf.matmul(weights[1:], tf.square(change_new)),
-                ],
-                axis=0,
+                [tf.matmul(weights[:1], squares[0]), tf.matmul(weights[1:], squares[1])], axis=0
             )
-        norms = tf.sqrt(tf.reduce_sum(columns, axis=1))
-        history = history.write(
-            i, tf.stack([tf.reduce_sum(sigma) + lam * value, norms[0], norms[1]])
-        )
-        # The rule is on largest absolute entries in the original coordinates. Where all are
-        # below the tolerance no column's norm reaches √(its length) times that, which rules
-        # the rule out for all but the last few iterations.
-        near = tf.reduce_all(tf.reduce_max(columns, axis=1) < bounds)
-
-        def settled() -> tf.Tensor:
-            r2 = s * change_new
-            J, J_new = W - s * change, W_new - r2
-            largest_changes = [
-                largest(V, W_new - W),
-                largest(V, J_new - J),
-                largest(V, r2),
-                largest(Q, A_new - A),
-                largest(Q, r1),
-            ]
-            return tf.reduce_max(tf.stack(largest_changes)) < tolerance
-
-        done = tf.cond(near, settled, lambda: tf.constant(False))
-        mu_new = tf.minimum(rho * mu, mu_max)
         # Scaled multipliers are Y/μ: they are rescaled when μ moves.
-        rescale = mu / mu_new
         U1 = (U1 + r1) * rescale
         if order == "JAW":
-            T, gap_new = W_new + s * U1, gap
+            T = W_new + s * U1
         else:
             gap_new = gap_new * rescale
             T = W_new + s * (U1 + gap_new)
-        return i + 1, mu_new, T, W_new, A_new, fit, U1, change_new, gap_new, done, history
+        new = (T, W_new, A_new, fit, U1, change_new, gap_new)
+        return new, r1, value, tf.reduce_sum(columns, axis=1), tf.reduce_max(columns, axis=1)
+
+    def largest_change(state, new, r1):
+        """Largest absolute entry that the stopping rule looks at, in a block."""
+        _, W, A, _, _, change, _ = state
+        _, W_new, A_new, _, _, change_new, _ = new
+        r2 = s * change_new
+        terms = (
+            largest(V, W_new - W),
+            largest(V, W_new - r2 - (W - s * change)),
+            largest(V, r2),
+            largest(Q, A_new - A),
+            largest(Q, r1),
+        )
+        return tf.reduce_max(tf.stack(terms))
+
+    def body(i, mu, states, _, history):
+        gram = tf.add_n([tf.matmul(state[0], state[0], transpose_b=True) for state in states])
+        P, sigma = _shrinkage_matrix(gram, 1.0 / mu)
+        mu_new = tf.minimum(rho * mu, mu_max)
+        rescale = mu / mu_new
+        moved, r1s, values, sums, peaks = zip(
+            *[
+                advance(Xt, state, P, mu, rescale)
+                for Xt, state in zip(blocks, states, strict=True)
+            ],
+            strict=True,
+        )
+        norms = tf.sqrt(tf.add_n(sums))
+        objective = tf.reduce_sum(sigma) + lam * tf.add_n(values)
+        history = history.write(i, tf.stack([objective, norms[0], norms[1]]))
+        # The rule is on largest absolute entries in the original coordinates. Where all are
+        # below the tolerance no column's norm reaches √(its length) times that, which rules
+        # the rule out for all but the last few iterations.
+        near = tf.reduce_all(tf.reduce_max(tf.stack(peaks), axis=0) < bounds)
+        done = tf.cond(
+            near,
+            lambda: tf.reduce_max(
+                tf.stack([largest_change(*each) for each in zip(states, moved, r1s, strict=True)])
+            )
+            < tolerance,
+            lambda: tf.constant(False),
+        )
+        return i + 1, mu_new, list(moved), done, history
 
     history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
-    # ΔA is carried only where it is not zero.
-    gap = tf.zeros([], X.dtype) if order == "JAW" else zero
-    i, mu, _, W, A, _, U1, _, _, done, history = tf.while_loop(
-        lambda i, *state: (i < max_iterations) & ~state[-2],
+    start = [
+        # ΔA, the last, is carried only where it is not zero.
+        (zero, zero, zero, Xt, zero, zero, tf.zeros([], X.dtype) if order == "JAW" else zero)
+        for Xt, zero in zip(blocks, zeros, strict=True)
+    ]
+    i, mu, states, done, history = tf.while_loop(
+        lambda i, mu, states, done, history: (i < max_iterations) & ~done,
         body,
-        (0, mu, zero, zero, zero, Xt, zero, zero, gap, False, history),
+        (0, mu, start, False, history),
+    )
+    _, W, A, _, U1, _, _ = (
+        tf.concat(parts, axis=1) if parts[0].shape.rank else None
+        for parts in zip(*states, strict=True)
     )
     table = history.stack()
     return (
