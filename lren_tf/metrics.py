@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.integrate import trapezoid
 from sklearn.metrics import roc_auc_score
 
 from lren_tf.errors import InputError
@@ -87,7 +88,7 @@ class RocCurve(NamedTuple):
     @property
     def auc_pd_pf(self) -> float:
         """Area under Pd against Pf (trapezoids: a tie counts one half)."""
-        return _trapezoids(self.pd, self.pf)
+        return float(trapezoid(self.pd, self.pf))
 
     @property
     def auc_pf_tau(self) -> float:
@@ -194,7 +195,7 @@ def paper_grid_auc_pf_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     background = np.sort(_min_max(s)[~anomaly])
     tau = np.arange(-1, _PAPER_GRID_STEPS + 2) / _PAPER_GRID_STEPS
     pf = 1.0 - np.searchsorted(background, tau, side="right") / background.size
-    return _trapezoids(pf, tau)
+    return float(trapezoid(pf, tau))
 
 
 def roc_curve(scores: npt.ArrayLike, truth: npt.ArrayLike) -> RocCurve:
@@ -318,11 +319,6 @@ def _auc_pd_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> fl
 
 def _ratio(numerator: float, denominator: float) -> float | None:
     return None if denominator == 0.0 else numerator / denominator
-
-
-def _trapezoids(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> float:
-    # NumPy renamed its own from trapz to trapezoid at 2.0; both sides of that are supported.
-    return float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2)
 
 
 def _box(unit: npt.NDArray[np.float64]) -> ClassBox:
