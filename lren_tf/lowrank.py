@@ -273,7 +273,6 @@ def _admm(
     def largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
         return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
 
-    zeros = [tf.zeros_like(block) for block in blocks]
     weights = tf.transpose(tf.concat([tf.ones_like(s), tf.square(s)], axis=1))
     bounds = tf.square(tolerance) * tf.constant([l, D.shape[0]], X.dtype)
 
@@ -356,11 +355,12 @@ def _admm(
         return i + 1, mu_new, list(moved), done, history
 
     history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
-    start = [
+    start = []
+    for Xt in blocks:
+        zero = tf.zeros_like(Xt)
         # ΔA, the last, is carried only where it is not zero.
-        (zero, zero, zero, Xt, zero, zero, tf.zeros([], X.dtype) if order == "JAW" else zero)
-        for Xt, zero in zip(blocks, zeros, strict=True)
-    ]
+        gap = tf.zeros([], X.dtype) if order == "JAW" else zero
+        start.append((zero, zero, zero, Xt, zero, zero, gap))
     i, mu, states, done, history = tf.while_loop(
         lambda i, mu, states, done, history: (i < max_iterations) & ~done,
         body,
