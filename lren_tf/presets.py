@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import types
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import index
 from typing import Any, get_args, get_type_hints
 
-import numpy as np
-
+from lren_tf.checks import not_negative, positive, real, whole
 from lren_tf.errors import InputError
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -164,26 +161,18 @@ class Settings:
                     f"setting {name!r} is {value!r}; expected one of {', '.join(choices)}."
                 )
         for name, smallest in _WHOLE_NUMBERS.items():
-            object.__setattr__(self, name, _whole(name, getattr(self, name), smallest))
+            object.__setattr__(self, name, whole(name, getattr(self, name), smallest))
         for name, largest in _LARGEST.items():
             if getattr(self, name) > largest:
                 raise InputError(
                     f"setting {name!r} is {getattr(self, name)}; expected {largest} or less."
                 )
         if self.batch_size is not None:
-            object.__setattr__(self, "batch_size", _whole("batch_size", self.batch_size, 1))
-        for name in (*_POSITIVE, *_NOT_NEGATIVE, "solver_rho"):
-            object.__setattr__(self, name, _real(name, getattr(self, name)))
-        for name in _POSITIVE:
-            if getattr(self, name) <= 0:
-                raise InputError(
-                    f"setting {name!r} is {getattr(self, name)}; expected a number above 0."
-                )
-        for name in _NOT_NEGATIVE:
-            if getattr(self, name) < 0:
-                raise InputError(
-                    f"setting {name!r} is {getattr(self, name)}; expected 0 or a number above 0."
-                )
+            object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
+        for names, check in ((_POSITIVE, positive), (_NOT_NEGATIVE, not_negative)):
+            for name in names:
+                object.__setattr__(self, name, check(name, getattr(self, name)))
+        object.__setattr__(self, "solver_rho", real("solver_rho", self.solver_rho))
         if self.solver_rho < 1:
             raise InputError(f"setting 'solver_rho' is {self.solver_rho}; expected 1 or more.")
         if self.solver_mu_max < self.solver_mu:
@@ -195,28 +184,6 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """All settings by name, ready for JSON."""
         return dataclasses.asdict(self)
-
-
-def _whole(name: str, value: Any, smallest: int) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        value = int(value) if isinstance(value, float) and value.is_integer() else index(value)
-    except TypeError:
-        raise InputError(f"setting {name!r} is {value!r}; expected a whole number.") from None
-    if value < smallest:
-        raise InputError(f"setting {name!r} is {value}; expected {smallest} or more.")
-    return value
-
-
-def _real(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if isinstance(value, (bool, np.bool_, str, bytes)) or not math.isfinite(number):
-        raise InputError(f"setting {name!r} is {value!r}; expected a finite number.")
-    return number
 
 
 PAPER = Settings()

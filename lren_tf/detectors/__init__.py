@@ -1,0 +1,59 @@
+"""The detectors, by name; each has a file of its own and one protocol (`base.Detector`).
+
+A detector's module is imported when the detector is first asked for: some need
+TensorFlow, most do not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+from lren_tf.detectors.base import Detector
+from lren_tf.errors import InputError
+
+__all__ = ["Detector", "create", "detector_class", "names"]
+
+_HOMES = {
+    # name on the command line -> module and class
+    "rx": ("rx", "RX"),
+}
+
+
+def names() -> list[str]:
+    """Names of all detectors, in the order of the paper's tables."""
+    return list(_HOMES)
+
+
+def detector_class(name: str) -> type[Detector]:
+    """The class of a detector.
+
+    Raises:
+        InputError: no detector has this name.
+    """
+    if name not in _HOMES:
+        near = difflib.get_close_matches(name, _HOMES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(
+            f"detector {name!r} is unknown; expected one of {', '.join(_HOMES)}.{hint}"
+        )
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(f"lren_tf.detectors.{module}"), attribute)
+
+
+def create(name: str, /, **settings: Any) -> Detector:
+    """A detector with its defaults, single settings replaced.
+
+    Raises:
+        InputError: unknown detector, unknown setting, or a value that is not allowed.
+    """
+    made = detector_class(name)
+    known = made.setting_names()
+    for setting in settings:
+        if setting not in known:
+            raise InputError(
+                f"setting {setting!r} is unknown to {made.title}; expected "
+                f"{'one of ' + ', '.join(known) if known else 'no setting'}."
+            )
+    return made(**settings)

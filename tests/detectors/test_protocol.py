@@ -1,0 +1,91 @@
+"""What holds for every detector in the registry, whatever it computes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from lren_tf import detectors
+from lren_tf.errors import InputError
+from lren_tf.scene import Scene
+from lren_tf.simulation import simulate
+
+QUICK: dict[str, dict[str, object]] = {}
+"""Settings with which a detector is quick on a small scene, where its defaults are not."""
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return simulate(24, 26, 30, seed=3)
+
+
+@pytest.fixture(scope="module", params=detectors.names())
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def score(name: str, scene: Scene) -> np.ndarray:
+    return detectors.create(name, **QUICK.get(name, {})).score(scene)
+
+
+def test_a_score_is_a_finite_float32_map_that_varies(score: np.ndarray, scene: Scene) -> None:
+    assert score.shape == scene.shape[:2]
+    assert score.dtype == np.float32
+    assert np.isfinite(score).all()
+    assert score.min() < score.max()
+
+
+def test_the_same_settings_give_the_same_map(name: str, score: np.ndarray, scene: Scene) -> None:
+    again = detectors.create(name, **QUICK.get(name, {})).score(scene)
+    np.testing.assert_array_equal(again, score)
+
+
+def test_the_cube_is_left_as_it_was(name: str) -> None:
+    cube = simulate(24, 24, 20, seed=4).cube.astype(np.float64)
+    before = cube.copy()
+    detectors.create(name, **QUICK.get(name, {})).score(cube)
+    np.testing.assert_array_equal(cube, before)
+
+
+def test_the_configuration_makes_the_same_detector(name: str) -> None:
+    detector = detectors.create(name, **QUICK.get(name, {}))
+    config = json.loads(json.dumps(detector.get_config()))
+    assert detectors.create(name, **config) == detector
+    assert tuple(config) == detector.setting_names()
+
+
+def test_settings_cannot_be_changed_afterwards(name: str) -> None:
+    detector = detectors.create(name)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        detector.title = "other"  # type: ignore[misc]
+
+
+def test_a_stochastic_detector_has_a_seed_and_only_it(name: str) -> None:
+    made = detectors.detector_class(name)
+    assert made.stochastic == ("seed" in made.setting_names())
+
+
+def test_nan_is_refused(name: str) -> None:
+    cube = simulate(24, 24, 20, seed=4).cube.astype(np.float64)
+    cube[2, 3, 4] = np.nan
+    with pytest.raises(InputError, match="row 2, column 3, band 4"):
+        detectors.create(name).score(cube)
+
+
+def test_a_constant_cube_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="constant"):
+        detectors.create(name).score(np.ones((24, 24, 20)))
+
+
+def test_unknown_names_are_refused_with_those_known() -> None:
+    with pytest.raises(InputError, match=r"'rxx' is unknown; expected one of rx.* mean 'rx'"):
+        detectors.create("rxx")
+
+
+def test_unknown_settings_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match="'windows' is unknown to"):
+        detectors.create(name, windows=3)
