@@ -109,6 +109,9 @@ def loss_gradients(
         latent.append(tf.tanh(z) if tanh_latent else z)
 
     z_all = tf.concat(latent, axis=0)
+    # Cut from the whole again, the decoder waits for all slices of the encoder, and so its
+    # long products run beside the density's short operations instead of before them.
+    latent = _slices(z_all, len(parts))
     with tf.GradientTape() as tape:
         tape.watch([z_all, *density_variables])
         loss, rest = density(z_all)

@@ -17,6 +17,7 @@ from lren_tf.backprop import Affine, loss_gradients
 from lren_tf.device import resolve_device
 from lren_tf.dictionary import Dictionary, centroid_and_farthest, extreme_assignments
 from lren_tf.errors import InputError
+from lren_tf.estimator import assignments
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.io import load_scene
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
@@ -227,9 +228,11 @@ class LREN(keras.Model):
         """
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         s = self.settings
+        layers = (self.estimator_hidden, self.estimator_output)
+        estimator = [weight.value for layer in layers for weight in layer.weights]
 
         def density(z: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, Mixture]]:
-            beta = self.estimator_output(self.estimator_hidden(z))
+            beta = assignments(z, tuple(estimator[:2]), tuple(estimator[2:]))
             terms, mixture = mixture_loss(
                 z,
                 beta,
@@ -244,12 +247,11 @@ class LREN(keras.Model):
             return loss, (loss, energy, penalty, mixture)
 
         with tf.device(self.device):
-            estimator = [*self.estimator_hidden.weights, *self.estimator_output.weights]
             result = loss_gradients(
                 x,
                 [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]],
                 density,
-                [weight.value for weight in estimator],
+                estimator,
                 tanh_latent=s.latent_activation == "tanh",
             )
             density_loss, energy, penalty, mixture = result.density

@@ -1,0 +1,42 @@
+"""Soft assignments of the density estimator (7), computed with pixels as the last axis.
+
+The same two layers as the model's, written for the training step: the softmax runs along
+contiguous memory, and the mixture, which wants its samples that way too, gets them without
+a transposition.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def assignments(
+    z: tf.Tensor, hidden: tuple[tf.Tensor, tf.Tensor], output: tuple[tf.Tensor, tf.Tensor]
+) -> tf.Tensor:
+    """Assignments ``[N, k]`` of latent samples ``[N, l]``, rows sum to one.
+
+    Args:
+        z: latent samples.
+        hidden: kernel ``[l, units]`` and bias ``[units]`` of the tanh layer.
+        output: kernel ``[units, k]`` and bias ``[k]`` of the softmax layer.
+    """
+    zt = tf.transpose(z)
+    # The bias as a row of the matrix: adding it to [units, N] would be a pass of its own.
+    ones = tf.ones([1, tf.shape(zt)[1]], zt.dtype)
+    K = tf.concat([hidden[0], hidden[1][None]], axis=0)
+    activations = tf.tanh(tf.matmul(K, tf.concat([zt, ones], axis=0), transpose_a=True))
+    logits = tf.matmul(output[0], activations, transpose_a=True) + output[1][:, None]
+    return tf.transpose(_softmax(logits))
+
+
+@tf.custom_gradient
+def _softmax(logits: tf.Tensor):
+    """exp(x) / Σ exp(x) over the first axis; its adjoint is β ⊙ (g − Σ g β)."""
+    shifted = tf.exp(logits - tf.reduce_max(logits, axis=0, keepdims=True))
+    beta = shifted * (1.0 / tf.reduce_sum(shifted, axis=0, keepdims=True))
+
+    def adjoint(g: tf.Tensor):
+        weighted = g * beta
+        return weighted - beta * tf.reduce_sum(weighted, axis=0, keepdims=True)
+
+    return beta, adjoint
