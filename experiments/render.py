@@ -9,8 +9,9 @@ from statistics import median
 from typing import Any
 
 from experiments import published
+from experiments.lren_runs import LrenRun
 from experiments.provenance import ROOT, write_text
-from experiments.runs import Run, Workspace, load_map, load_result, load_scene
+from experiments.runs import Workspace, load_map, load_result, load_scene
 from lren_tf import metrics, plots
 from lren_tf.scene import pseudo_colour
 
@@ -33,7 +34,7 @@ def scene_title(scene: str) -> str:
     return published.SCENES.get(scene, f"{scene} (not a real scene)")
 
 
-def proposed_tables(runs: Sequence[Run], space: Workspace) -> str:
+def proposed_tables(runs: Sequence[LrenRun], space: Workspace) -> str:
     """Paper | release | difference | paper preset | difference, for Tables 2 and 3."""
     results = {(run.scene, run.preset): load_result(run, space) for run in runs}
     scenes = list(dict.fromkeys(run.scene for run in runs))
@@ -90,7 +91,7 @@ def _difference(here: float | None, there: float | None) -> float | None:
     return None if here is None or there is None else here - there
 
 
-def agreement_table(runs: Sequence[Run], space: Workspace) -> str:
+def agreement_table(runs: Sequence[LrenRun], space: Workspace) -> str:
     """How near `release` comes to what its authors released, scene by scene."""
     rows = []
     for run in runs:
@@ -109,7 +110,7 @@ def agreement_table(runs: Sequence[Run], space: Workspace) -> str:
     )
 
 
-def settings_table(runs: Sequence[Run], space: Workspace) -> str:
+def settings_table(runs: Sequence[LrenRun], space: Workspace) -> str:
     """What each run was: λ, seed, times, solver, versions, commit."""
     rows = []
     for run in runs:
@@ -137,7 +138,7 @@ def settings_table(runs: Sequence[Run], space: Workspace) -> str:
     return markdown_table(header, rows)
 
 
-def seeds_table(runs: Sequence[Run], space: Workspace) -> str:
+def seeds_table(runs: Sequence[LrenRun], space: Workspace) -> str:
     """Every seed of a study: median, range, and how many runs failed."""
     header = ("scene", "preset", "seeds", "failed", "AUC(Pd,Pf) of each seed", "median",
               "AUC(Pf,τ) of each seed", "median")
@@ -173,7 +174,7 @@ def replace_block(text: str, name: str, body: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}\n{body}\n\n{match[2]}", text)
 
 
-def draw_figures(runs: Sequence[Run], space: Workspace, titles: dict[str, str]) -> list[Path]:
+def draw_figures(runs: Sequence[LrenRun], space: Workspace, titles: dict[str, str]) -> list[Path]:
     """Detection maps beside pseudo-colour and truth, and ROC curves, of runs with maps.
 
     Args:
@@ -181,7 +182,6 @@ def draw_figures(runs: Sequence[Run], space: Workspace, titles: dict[str, str]) 
         space: where results, maps and figures are.
         titles: how the map of each preset is called.
     """
-    suffix = " (simulated)" if space.simulated else ""
     grid, curves = [], {}
     for name in dict.fromkeys(run.scene for run in runs):
         maps = {}
@@ -197,15 +197,33 @@ def draw_figures(runs: Sequence[Run], space: Workspace, titles: dict[str, str]) 
         curves[title] = {label: metrics.roc_curve(m, scene.truth) for label, m in maps.items()}
     if not grid:
         return []
+    return save_figures(
+        {
+            "detection_maps": lambda: plots.detection_grid(grid),
+            "roc_curves": lambda: plots.roc_grid(curves),
+        },
+        space,
+        formats=("png",),
+    )
+
+
+def save_figures(
+    drawings: dict[str, Callable[[], Any]],
+    space: Workspace,
+    formats: Sequence[str] = ("png", "pdf"),
+) -> list[Path]:
+    """Draw and write figures by file name; returns the files."""
     space.figures.mkdir(parents=True, exist_ok=True)
-    drawings: dict[str, Callable[[], Any]] = {
-        "detection_maps": lambda: plots.detection_grid(grid),
-        "roc_curves": lambda: plots.roc_grid(curves),
-    }
     written = []
     for stem, draw in drawings.items():
         figure = draw()
-        if suffix:
+        if space.simulated:
             figure.suptitle("simulated scene: not a result on real data")
-        written += plots.save(figure, space.figures / f"{stem}.png")
+        written += plots.save(figure, space.figures / stem, formats)
     return written
+
+
+def write_table(name: str, table: str, space: Workspace) -> None:
+    """Write a table as Markdown; one of the simulated scene says so."""
+    note = "**Simulated scene: not a result on real data.**\n\n" if space.simulated else ""
+    write_text(space.tables / f"{name}.md", f"{note}{table}\n")

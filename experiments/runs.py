@@ -1,14 +1,15 @@
-"""One training and scoring of LREN, kept as one JSON file and one score map.
+"""What a run is, where it is kept, and how missing runs are executed.
 
-A run is finished when its JSON is there and, unless it failed, its map is there and is the
-one the JSON speaks of. Maps are not committed, so a fresh clone trains again.
+A run is one detector on one scene, kept as one JSON file and one score map. It is finished
+when its JSON is there and, unless it failed, its map is there and is the one the JSON speaks
+of. Maps are not committed, so a fresh clone computes them again.
 """
 
 from __future__ import annotations
 
+import abc
 import json
-import time
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,9 @@ from typing import Any
 import numpy as np
 
 from experiments import published
-from experiments.provenance import ROOT, provenance, write_record
-from lren_tf import Scene, datasets, metrics
-from lren_tf.console import quiet_start
+from experiments.provenance import ROOT, write_record
+from lren_tf import InputError, Scene, datasets, metrics
 from lren_tf.io.numpy import write_npy
-from lren_tf.report import run_record
 from lren_tf.scene import data_sha256
 
 
@@ -52,41 +51,39 @@ SIMULATED = Workspace(ROOT / "experiments" / "simulated")
 
 
 @dataclass(frozen=True)
-class Run:
-    """What determines a run: everything else is in the preset."""
+class Run(abc.ABC):
+    """One detector on one scene; a subclass adds what else determines the result."""
 
     study: str
     scene: str
-    preset: str
-    seed: int
 
     @property
-    def lam(self) -> float:
-        """λ that the preset's source uses on this scene; its first value elsewhere."""
-        by_scene = published.LAMBDA[self.preset]
-        return by_scene.get(self.scene, next(iter(by_scene.values())))
+    @abc.abstractmethod
+    def stem(self) -> str:
+        """Name of its files, without folder and suffix."""
+
+    @abc.abstractmethod
+    def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
+        """Run and write map and JSON; a failure of the method is a result, not an error."""
 
     @property
     def label(self) -> str:
         """How progress lines name the run."""
-        return f"{self.study}: {self.scene}, {self.preset}, seed {self.seed}"
+        return f"{self.study}: {self.scene}, {self.stem}"
 
     def result_path(self, space: Workspace) -> Path:
         """Its JSON file."""
-        return space.root / "results" / self._place(".json")
+        return space.root / "results" / self.study / self.scene / f"{self.stem}.json"
 
     def map_path(self, space: Workspace) -> Path:
         """Its score map, float32 ``[H, W]``."""
-        return space.root / "maps" / self._place(".npy")
-
-    def _place(self, suffix: str) -> Path:
-        return Path(self.study) / self.scene / f"{self.preset}_seed{self.seed}{suffix}"
+        return space.root / "maps" / self.study / self.scene / f"{self.stem}.npy"
 
 
 def load_result(run: Run, space: Workspace) -> dict[str, Any] | None:
     """The JSON of a run, None if there is none."""
     path = run.result_path(space)
-    return json.loads(path.read_text()) if path.is_file() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def load_map(run: Run, space: Workspace) -> np.ndarray | None:
@@ -111,69 +108,61 @@ def load_scene(name: str) -> Scene:
     return datasets.simulate() if name == "simulated" else datasets.load(name)
 
 
-def execute(run: Run, scene: Scene, space: Workspace) -> dict[str, Any]:
-    """Train, score, and write map and JSON; a divergence is a result, not an error."""
-    with quiet_start():  # TensorFlow only when something has to run
-        from lren_tf import LREN, TrainingDiverged
-
-        model = LREN(run.preset, seed=run.seed, lam=run.lam)
-    # Taken before training: an hour later the tree may be another one.
-    record: dict[str, Any] = {
-        "study": run.study,
-        "seed": run.seed,
-        "lambda_from": "the preset" if scene.simulated else "published, chosen on ground truth",
-        **provenance(),
-    }
-    released = None if scene.simulated else datasets.published_map(run.scene)
-    started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+def available_scenes() -> list[str]:
+    """The real scenes that can be had; says why of each other one."""
+    scenes = []
+    for name in published.SCENES:
         try:
-            history = model.fit(scene)
-        except TrainingDiverged as error:
-            record |= {
-                "status": "diverged",
-                "error": str(error),
-                "preset": run.preset,
-                "settings": model.settings.as_dict(),
-                "device": model.device,
-                "seconds": {"train": time.perf_counter() - started},
-                "metrics": None,
-                "pearson_with_released_map": None,
-                "map_sha256": None,
-            }
-            write_record(run.result_path(space), record)
-            return record
-    trained = time.perf_counter()
-    solution = model.decompose(scene)
-    score = model.score_of(solution).reshape(scene.shape[:2])
-    solved = time.perf_counter()
-    record |= {
+            load_scene(name)
+        except InputError as error:
+            print(f"{name}: {error}", flush=True)
+        else:
+            scenes.append(name)
+    return scenes
+
+
+def keep_score(
+    run: Run, scene: Scene, space: Workspace, record: dict[str, Any], score: np.ndarray
+) -> dict[str, Any]:
+    """Judge a map and write it and the record; returns the record with the judgement."""
+    record = {
+        **record,
         "status": "finished",
-        "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
-        "seconds": {"train": trained - started, "score": solved - trained},
-        **run_record(model, scene, history, solution),
+        # Where the file lay on this machine is nobody's business.
+        "scene": {**record["scene"], "name": run.scene, "source": None},
         "metrics": metrics.evaluate(score, scene.truth),
-        "pearson_with_released_map": None
-        if released is None
-        else metrics.pearson(metrics.normalise(score), released),
+        "auc_pf_tau_paper_grid": metrics.paper_grid_auc_pf_tau(score, scene.truth),
         "map_sha256": data_sha256(score),
     }
-    # Where the file lay on this machine is nobody's business.
-    record["scene"] = {**record["scene"], "name": run.scene, "source": None}
     write_npy(run.map_path(space), score)
     # Last, so that a JSON never speaks of a map that is not there.
     write_record(run.result_path(space), record)
     return record
 
 
-def execute_missing(runs: list[Run], space: Workspace, *, force: bool = False) -> None:
+def keep_failure(
+    run: Run, space: Workspace, record: dict[str, Any], status: str, error: Exception
+) -> dict[str, Any]:
+    """Write the record of a run that gave no map."""
+    record = {
+        **record,
+        "status": status,
+        "error": str(error),
+        "metrics": None,
+        "auc_pf_tau_paper_grid": None,
+        "map_sha256": None,
+    }
+    write_record(run.result_path(space), record)
+    return record
+
+
+def execute_missing(runs: Sequence[Run], space: Workspace, *, force: bool = False) -> None:
     """Execute the runs that are not finished, or all with ``force``, one line each."""
     missing = [run for run in runs if force or not is_finished(run, space)]
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before", flush=True)
     for number, run in enumerate(missing, 1):
         print(f"[{number}/{len(missing)}] {run.label}", flush=True)
-        record = execute(run, load_scene(run.scene), space)
+        record = run.execute(load_scene(run.scene), space)
         if record["status"] == "finished":
             areas = record["metrics"]
             print(

@@ -9,17 +9,16 @@ from collections.abc import Sequence
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from experiments import published, render
-from experiments.provenance import write_text
-from experiments.reproduce import available_scenes
-from experiments.runs import REAL, Run, execute_missing
+from experiments.lren_runs import LrenRun
+from experiments.runs import REAL, available_scenes, execute_missing
 
 STUDY = "seeds"
 SEEDS = (1, 2, 3, 4, 5)
 
 
-def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
+def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
     """The preset ``paper`` with five seeds on every scene."""
-    return [Run(STUDY, scene, "paper", seed) for scene in scenes for seed in SEEDS]
+    return [LrenRun(STUDY, scene, "paper", seed) for scene in scenes for seed in SEEDS]
 
 
 def fill_readme() -> None:
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     execute_missing(planned(scenes), REAL, force=options.force)
     table = render.seeds_table(planned(), REAL)
-    write_text(REAL.tables / "seeds.md", f"{table}\n")
+    render.write_table("seeds", table, REAL)
     fill_readme()
     print(f"\n{table}\n")
     return 0

@@ -8,11 +8,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from experiments import provenance, render, reproduce, runs
-from experiments.runs import Run, Workspace, execute, execute_missing, is_finished, load_map
+from experiments import figures, provenance, render, reproduce, runs, tables23_comparison
+from experiments.lren_runs import LrenRun
+from experiments.runs import Workspace, execute_missing, is_finished, load_map
 from lren_tf import LREN, TrainingDiverged, datasets
 
-RUN = Run("study", "simulated", "paper", 7)
+RUN = LrenRun("study", "simulated", "paper", 7)
 
 
 @pytest.fixture
@@ -32,10 +33,11 @@ def short(monkeypatch, scene):
     monkeypatch.setattr(LREN, "fit", lambda self, x, **k: fit(self, x, epochs=3, verbose=0, **k))
     monkeypatch.setattr(runs, "load_scene", lambda name: scene)
     monkeypatch.setattr(render, "load_scene", lambda name: scene)
+    monkeypatch.setattr(figures, "load_scene", lambda name: scene)
 
 
 def test_a_run_leaves_its_map_and_everything_needed_to_get_it_again(scene, space):
-    record = execute(RUN, scene, space)
+    record = RUN.execute(scene, space)
     kept = json.loads(RUN.result_path(space).read_text())
     assert kept["status"] == "finished" and kept["preset"] == "paper" and kept["seed"] == 7
     assert kept["settings"]["lam"] == RUN.lam == 1e-2
@@ -59,7 +61,7 @@ def test_a_finished_run_is_skipped_and_force_runs_it_again(space, capsys):
 
 
 def test_a_run_whose_map_is_gone_or_another_is_not_finished(scene, space):
-    execute(RUN, scene, space)
+    RUN.execute(scene, space)
     assert is_finished(RUN, space)
     np.save(RUN.map_path(space), np.zeros(scene.shape[:2], np.float32))
     assert not is_finished(RUN, space) and load_map(RUN, space) is None
@@ -82,18 +84,23 @@ def test_a_divergence_is_counted_and_not_run_again(scene, space, monkeypatch, ca
 
 
 def test_seeds_table_shows_every_seed_and_the_median(scene, space):
-    members = [Run("study", "simulated", "paper", seed) for seed in (1, 2, 3)]
-    values = [execute(run, scene, space)["metrics"]["auc_pd_pf"] for run in members]
+    members = [LrenRun("study", "simulated", "paper", seed) for seed in (1, 2, 3)]
+    values = [run.execute(scene, space)["metrics"]["auc_pd_pf"] for run in members]
     row = render.seeds_table(members, space).splitlines()[-1]
     assert ", ".join(f"{value:.4f}" for value in values) in row
     assert f"| {np.median(values):.4f} |" in row
 
 
-def test_without_real_scenes_the_simulated_one_is_run_and_marked(tmp_path, monkeypatch, capsys):
-    def unavailable(name):
-        raise datasets.DatasetUnavailable(f"{name} is not here.")
+def test_without_real_scenes_the_simulated_one_is_run_and_marked(
+    tmp_path, monkeypatch, scene, capsys
+):
+    def only_simulated(name):
+        if name != "simulated":
+            raise datasets.DatasetUnavailable(f"{name} is not here.")
+        return scene
 
-    monkeypatch.setattr(reproduce, "load_scene", unavailable)
+    monkeypatch.setattr(runs, "load_scene", only_simulated)
+    monkeypatch.setattr(tables23_comparison, "compared", lambda: ["rx"])
     here = Workspace(tmp_path / "simulated")
     monkeypatch.setattr(reproduce, "SIMULATED", here)
     monkeypatch.setattr(runs, "SIMULATED", here)
@@ -101,12 +108,16 @@ def test_without_real_scenes_the_simulated_one_is_run_and_marked(tmp_path, monke
     assert reproduce.main([]) == 0
     printed = capsys.readouterr().out
     assert "No real scene can be had here" in printed
-    for table in ("proposed", "agreement", "runs"):
+    for table in ("proposed", "agreement", "runs", "table2", "table3", "roc3d", "detectors"):
         text = (here.tables / f"{table}.md").read_text("utf-8")
         assert text.startswith("**Simulated scene: not a result on real data.**")
-    assert {path.name for path in here.figures.iterdir()} == {
+    assert {path.name for path in here.figures.glob("*.png")} == {
         "detection_maps.png",
         "roc_curves.png",
+        "figure1_separability.png",
+        "figure4_maps.png",
+        "figure5_roc.png",
+        "figure6_pf_tau.png",
     }
     assert (provenance.ROOT / "README.md").read_bytes() == readme
 

@@ -1,0 +1,46 @@
+"""Figures 1, 4, 5 and 6 of the paper, from the maps of finished runs; nothing is run here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import render, tables23_comparison
+from experiments.runs import Workspace, load_map, load_scene
+from lren_tf import metrics, plots
+from lren_tf.scene import pseudo_colour
+
+
+def maps_of(scene: str, space: Workspace) -> dict[str, np.ndarray]:
+    """Score map of every method on a scene; of a stochastic one that of its first seed."""
+    maps = {}
+    for row in tables23_comparison.rows([scene]):
+        score = load_map(row.runs[scene][0], space)
+        if score is not None:
+            maps[row.title] = score
+    return maps
+
+
+def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
+    """Write the figures of the scenes that have maps, as PNG and PDF; returns the files."""
+    grid, boxes, curves = [], {}, {}
+    for name in scenes:
+        maps = maps_of(name, space)
+        if not maps:
+            continue
+        scene, title = load_scene(name), render.scene_title(name)
+        grid.append((title, pseudo_colour(scene.cube), scene.truth, maps))
+        boxes[title] = {label: metrics.box_whisker(m, scene.truth) for label, m in maps.items()}
+        curves[title] = {label: metrics.roc_curve(m, scene.truth) for label, m in maps.items()}
+    if not grid:
+        return []
+    drawings: dict[str, Callable[[], Any]] = {
+        "figure1_separability": lambda: plots.separability_grid(boxes),
+        "figure4_maps": lambda: plots.detection_grid(grid),
+        "figure5_roc": lambda: plots.roc_grid(curves),
+        "figure6_pf_tau": lambda: plots.pf_tau_grid(curves),
+    }
+    return render.save_figures(drawings, space)

@@ -1,0 +1,129 @@
+"""`make sensitivity`: how far a comparator's areas move with settings the paper does not give.
+
+One setting at a time leaves the default; seed 0. Read beside the published values the heat
+maps tell whether a difference in Tables 2 and 3 can be one of settings. Every cell is judged
+with the truth of its scene, so nothing here is a choice: the defaults stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from experiments import published, render
+from experiments.detector_runs import DetectorRun, seeds_of
+from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from lren_tf import detectors, plots
+
+STUDY = "sensitivity"
+GRIDS: dict[str, list[dict[str, Any]]] = {
+}
+"""Settings that leave the defaults, by detector; the defaults themselves come first."""
+COLUMN = {"lrx": "LRX", "adlr": "ADLR", "pab_dc": "PAB_DC", "aae_rx": "AAE", "aae": "AAE"}
+"""Column of the paper's tables that a detector stands beside."""
+
+
+def settings_of(detector: str) -> list[dict[str, Any]]:
+    """The default setting and then those of the grid."""
+    return [{}, *GRIDS[detector]]
+
+
+def run_of(detector: str, settings: dict[str, Any], scene: str) -> DetectorRun:
+    """The run of one cell."""
+    return DetectorRun(
+        STUDY, scene, detector, seeds_of(detector, 1)[0], tuple(sorted(settings.items()))
+    )
+
+
+def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[DetectorRun]:
+    """Every detector with every setting on every scene."""
+    return [
+        run_of(detector, settings, scene)
+        for detector in GRIDS
+        for settings in settings_of(detector)
+        for scene in scenes
+    ]
+
+
+def label(settings: dict[str, Any]) -> str:
+    """A setting as rows are named."""
+    return ", ".join(f"{k} {v}" for k, v in settings.items()).replace("_", " ") or "default"
+
+
+def areas(detector: str, area: str, space: Workspace) -> np.ndarray:
+    """AUC of every setting and scene, NaN where there is none."""
+    results = [
+        [load_result(run_of(detector, settings, scene), space) for scene in published.SCENES]
+        for settings in settings_of(detector)
+    ]
+    return np.array(
+        [
+            [
+                np.nan if one is None or one["metrics"] is None else one["metrics"][f"auc_{area}"]
+                for one in row
+            ]
+            for row in results
+        ]
+    )
+
+
+def table(detector: str, space: Workspace) -> str:
+    """AUC(Pd,Pf) / AUC(Pf,τ) of every setting and scene under the published ones."""
+    both = [areas(detector, area, space) for area in ("pd_pf", "pf_tau")]
+    paper = published.PAPER[COLUMN[detector]]
+    body = [
+        ["paper", *(f"{paper[scene].pd_pf:.4f} / {paper[scene].pf_tau:.4f}" for scene in paper)]
+    ]
+    for settings, pd_pf, pf_tau in zip(settings_of(detector), *both, strict=True):
+        pairs = zip(pd_pf, pf_tau, strict=True)
+        body.append(
+            [label(settings), *("–" if np.isnan(a) else f"{a:.4f} / {b:.4f}" for a, b in pairs)]
+        )
+    return render.markdown_table(["setting", *published.SCENES.values()], body)
+
+
+def render_all(space: Workspace) -> list[Path]:
+    """Write tables and heat maps of everything that has results; returns the figures."""
+    written = []
+    for detector in GRIDS:
+        values = areas(detector, "pd_pf", space)
+        if np.isnan(values).all():
+            continue
+        render.write_table(f"sensitivity_{detector}", table(detector, space), space)
+        paper = published.PAPER[COLUMN[detector]]
+        title = detectors.detector_class(detector).title
+        figure = plots.sensitivity_heatmap(
+            values,
+            [label(settings) for settings in settings_of(detector)],
+            list(published.SCENES.values()),
+            [paper[scene].pd_pf for scene in published.SCENES],
+            title=f"{title}: one setting at a time",
+        )
+        written += render.save_figures({f"sensitivity_{detector}": lambda f=figure: f}, space)
+    return written
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; nothing can be said without the real scenes."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.sensitivity", description=__doc__)
+    parser.add_argument("--force", action="store_true", help="run again what is finished")
+    options = parser.parse_args(arguments)
+    scenes = available_scenes()
+    if not scenes:
+        print("The sensitivity study needs the real scenes, and none can be had here.")
+        return 2
+    execute_missing(planned(scenes), REAL, force=options.force)
+    for path in render_all(REAL):
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
