@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from lren_tf import detectors, metrics
+from lren_tf import datasets, detectors, metrics
 from lren_tf.detectors.adlr import ADLR
 from lren_tf.errors import InputError
 from lren_tf.scene import Scene
@@ -73,7 +73,7 @@ def test_global_random_state_is_left_alone(scene: Scene) -> None:
 
 def test_the_unit_of_the_cube_does_not_matter(scene: Scene) -> None:
     cube = scene.cube.astype(np.float64)
-    np.testing.assert_allclose(ADLR().score(1024 * cube), ADLR().score(cube), rtol=1e-6)
+    np.testing.assert_array_equal(ADLR().score(1024 * cube), ADLR().score(cube))
 
 
 def test_signed_or_absolute() -> None:
@@ -124,3 +124,18 @@ def test_a_weight_that_leaves_no_background_is_refused(scene: Scene) -> None:
 def test_a_weight_that_leaves_no_anomaly_is_refused(scene: Scene) -> None:
     with pytest.raises(InputError, match=r"anomalous part is zero.* expected less"):
         ADLR(lam=1e3).score(scene)
+
+
+def test_the_default_weight_is_that_of_robust_pca(scene: Scene) -> None:
+    np.testing.assert_array_equal(ADLR().score(scene), ADLR(lam=1 / 40).score(scene))
+
+
+def test_pavia() -> None:
+    """The anomalies come out with the default weight; the release's leaves nothing to see."""
+    try:
+        pavia = datasets.load("pavia", download=False)
+    except InputError as error:
+        pytest.skip(str(error))
+    assert metrics.auc_pd_pf(ADLR().score(pavia), pavia.truth) > 0.9
+    with pytest.raises(InputError, match=r"'lam' is 0.15, .* anomalous part is zero"):
+        ADLR(lam=0.15).score(pavia)
