@@ -40,6 +40,11 @@ class LSDMMoG(Detector):
     of k Gaussian components by variational Bayes, and a pixel's score is the Manhattan (l1)
     distance between its noise in the widest component and that of a reference pixel.
 
+    Two things to know. The stopping rule looks at the low-rank part alone, which settles
+    long before the noise does: on scenes of 100 × 100 pixels it ends after 4 to 13
+    iterations, and the map depends on the seed. And pruning removes only columns that the
+    data do not need: a rank above that of the background lets targets into it.
+
     Assumptions, where the sources are silent:
         * Constant bands are left out: they would be a component of their own, of variance 0.
         * The random entries nearest to which the first responsibilities are set are drawn

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal
 
-from lren_tf import metrics
+from lren_tf import datasets, metrics
 from lren_tf.detectors.aed import AED, boolean_fusion, domain_transform_filter, principal_maps
 from lren_tf.errors import InputError
 from lren_tf.simulation import simulate
@@ -143,6 +143,19 @@ def test_contrast_has_no_sign() -> None:
 def test_simulated_targets_stand_out() -> None:
     scene = simulate(64, 64, 40, seed=13)
     assert metrics.auc_pd_pf(AED().score(scene), scene.truth) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "area"),
+    [("sandiego", 0.9657), ("hydice", 0.9506), ("coast", 0.9942), ("pavia", 0.9977)],
+)
+def test_real_scenes_score_as_measured_before(name: str, area: float) -> None:
+    """No published value exists for these scenes."""
+    try:
+        scene = datasets.load(name, download=False)
+    except InputError as error:
+        pytest.skip(str(error))
+    assert metrics.auc_pd_pf(AED().score(scene), scene.truth) == pytest.approx(area, abs=2e-4)
 
 
 @pytest.mark.parametrize(

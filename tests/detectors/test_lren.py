@@ -21,9 +21,9 @@ def test_it_scores_as_the_model_does() -> None:
     from lren_tf import model
 
     scene = simulate(20, 22, 24, seed=1)
-    network = model.LREN("release", seed=5, device="/CPU:0", epochs=2, batch_size=200)
+    settings = {"epochs": 2, "hidden_units": 8, "score_norm": "l1"}
+    network = model.LREN("release", seed=5, device="/CPU:0", **settings)
     network.fit(scene, verbose=0)
-    settings = {"epochs": 2, "batch_size": 200}
     detector = LREN("release", seed=5, settings=settings, device="/CPU:0")
     np.testing.assert_array_equal(detector.score(scene), network.score(scene))
     other = LREN("release", seed=6, settings=settings, device="/CPU:0")
