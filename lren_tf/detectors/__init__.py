@@ -19,6 +19,9 @@ _HOMES = {
     # name on the command line -> module and class
     "rx": ("rx", "RX"),
     "adlr": ("adlr", "ADLR"),
+    "lsdm_mog": ("lsdm_mog", "LSDMMoG"),
+    "aed": ("aed", "AED"),
+    "lren": ("lren", "LREN"),
 }
 
 

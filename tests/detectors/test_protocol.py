@@ -13,7 +13,10 @@ from lren_tf.errors import InputError
 from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
-QUICK: dict[str, dict[str, object]] = {}
+QUICK: dict[str, dict[str, object]] = {
+    "lsdm_mog": {"rank": 8},
+    "lren": {"settings": {"epochs": 3, "hidden_units": 8}},
+}
 """Settings with which a detector is quick on a small scene, where its defaults are not."""
 
 

@@ -1,0 +1,88 @@
+"""LREN as a detector: train on the scene, then score it (Jiang et al., AAAI 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lren_tf import presets
+from lren_tf.detectors.base import Detector
+from lren_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class LREN(Detector):
+    """Low-Rank Embedded Network under the protocol of its comparators.
+
+    `score` trains a new :class:`lren_tf.model.LREN` on the scene and scores the same scene;
+    what the network is, and every setting, is said there and in :mod:`lren_tf.presets`. To
+    keep the trained network use the model itself.
+    """
+
+    name: ClassVar[str] = "lren"
+    title: ClassVar[str] = "LREN"
+    stochastic: ClassVar[bool] = True
+
+    preset: str = "paper"
+    """``"paper"`` (the text) or ``"release"`` (what the authors ran)."""
+    seed: int = presets.PAPER.seed
+    """Seed of the initial weights (123 in the release)."""
+    settings: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()
+    """Single settings of the preset to replace, by name; kept as sorted pairs, so that equal
+    settings make equal detectors and none can change afterwards."""
+    device: str | None = None
+    """Where to run, as for the model; None for the first GPU, else the CPU."""
+
+    def __post_init__(self) -> None:
+        replaced = _as_mapping(self.settings)
+        if "seed" in replaced:
+            raise InputError(
+                "setting 'seed' is among 'settings'; expected it beside them, pass seed=."
+            )
+        if not isinstance(self.preset, str):
+            raise InputError(
+                f"preset {self.preset!r} is unknown; expected one of {', '.join(presets.PRESETS)}."
+            )
+        if self.device is not None and not isinstance(self.device, str):
+            raise InputError(
+                f"setting 'device' is {self.device!r}; expected a name such as /CPU:0, or None."
+            )
+        resolved = presets.resolve(self.preset, **{**replaced, "seed": self.seed})
+        # As the presets read them: 3.0 epochs are 3 epochs.
+        pairs = tuple((name, getattr(resolved, name)) for name in sorted(replaced))
+        object.__setattr__(self, "settings", pairs)
+        object.__setattr__(self, "seed", resolved.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """All settings by name, ready for JSON and for the constructor."""
+        return {
+            "preset": self.preset,
+            "seed": self.seed,
+            "settings": dict(self.settings),
+            "device": self.device,
+        }
+
+    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
+        # TensorFlow takes seconds to import, and the other detectors do not need it.
+        from lren_tf import model
+
+        network = model.LREN(self.preset, self.seed, self.device, **dict(self.settings))
+        network.fit(cube, verbose=0)
+        return network.score(cube)
+
+
+def _as_mapping(settings: Any) -> dict[str, Any]:
+    try:
+        replaced = dict(settings)
+    except (TypeError, ValueError):
+        replaced = None
+    if replaced is None or not all(isinstance(name, str) for name in replaced):
+        raise InputError(
+            f"setting 'settings' is {settings!r}; expected a mapping from names of settings to "
+            'values, such as {"epochs": 100}.'
+        )
+    return replaced
