@@ -1,0 +1,41 @@
+"""Every figure, from plain arrays: score maps, detection panels, ROC curves, separability.
+
+Higher score = more anomalous, everywhere. Each function returns a matplotlib ``Figure`` on the
+Agg canvas: no display is needed, nothing global is touched, and the caller decides whether to
+`save` it, show it in a notebook or add to it.
+"""
+
+from lren_tf.plots.boxes import separability
+from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, roc_curves, roc_grid
+from lren_tf.plots.maps import detection_grid, detection_panel, score_map
+from lren_tf.plots.saving import save
+from lren_tf.plots.style import (
+    ANOMALY_COLOUR,
+    BACKGROUND_COLOUR,
+    COLOURS,
+    DPI,
+    LINE_STYLES,
+    NO_DATA_COLOUR,
+    SCORE_LABEL,
+    UNIT_SCORE_LABEL,
+)
+
+__all__ = [
+    "ANOMALY_COLOUR",
+    "BACKGROUND_COLOUR",
+    "COLOURS",
+    "DPI",
+    "LINE_STYLES",
+    "NO_DATA_COLOUR",
+    "PF_FLOOR",
+    "SCORE_LABEL",
+    "UNIT_SCORE_LABEL",
+    "detection_grid",
+    "detection_panel",
+    "pf_tau_curves",
+    "roc_curves",
+    "roc_grid",
+    "save",
+    "score_map",
+    "separability",
+]
