@@ -1,12 +1,13 @@
-"""Every figure, from plain arrays: score maps, detection panels, ROC curves, separability.
+"""Every figure, from plain arrays: maps, ROC curves, separability, sensitivity.
 
 Higher score = more anomalous, everywhere. Each function returns a matplotlib ``Figure`` on the
 Agg canvas: no display is needed, nothing global is touched, and the caller decides whether to
 `save` it, show it in a notebook or add to it.
 """
 
-from lren_tf.plots.boxes import separability
-from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, roc_curves, roc_grid
+from lren_tf.plots.boxes import separability, separability_grid
+from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, pf_tau_grid, roc_curves, roc_grid
+from lren_tf.plots.heatmap import sensitivity_heatmap
 from lren_tf.plots.maps import detection_grid, detection_panel, score_map
 from lren_tf.plots.saving import save
 from lren_tf.plots.style import (
@@ -33,9 +34,12 @@ __all__ = [
     "detection_grid",
     "detection_panel",
     "pf_tau_curves",
+    "pf_tau_grid",
     "roc_curves",
     "roc_grid",
     "save",
     "score_map",
+    "sensitivity_heatmap",
     "separability",
+    "separability_grid",
 ]

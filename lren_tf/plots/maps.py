@@ -36,6 +36,9 @@ from lren_tf.plots.style import (
 # proportions a strip would be a line too thin to see.
 _LONGEST_BOX = 6.0
 
+# More panels side by side are too small, and their titles with them, on a page or a screen.
+_MOST_COLUMNS = 8
+
 # What a stretch in float32 may overshoot by.
 _RGB_SLACK = 1e-6
 
@@ -105,6 +108,9 @@ def detection_grid(
 ) -> Figure:
     """Several scenes, one row each, one column for each label, one shared normalised scale.
 
+    With more than eight columns every scene takes several lines, and every panel has its title:
+    on one line they would be smaller than a page can show.
+
     :param rows: (name, rgb [H, W, 3], truth [H, W] or None, label -> map [H, W]) for each
         scene; the scenes may differ in size, and a label that a scene lacks leaves a gap.
     """
@@ -114,38 +120,71 @@ def detection_grid(
     labels = list(dict.fromkeys(label for _, panels in scenes for label in panels))
     # A scene without truth must not push the truth column behind the maps.
     labels.sort(key=lambda label: _FIXED_ORDER.get(label, len(_FIXED_ORDER)))
-    boxes = [_box_aspect(panels["pseudo-colour"].shape[:2]) for _, panels in scenes]
+    lines = math.ceil(len(labels) / _MOST_COLUMNS)
+    columns = math.ceil(len(labels) / lines)
     # Every column has one width, so the heights carry the shapes; strips bound both ways.
-    width = float(np.clip(10.0 / len(labels), 1.2, 2.0))
-    heights = [width * min(box, 2.5) for box in boxes]
-    height = max(2.4, sum(heights) + 0.12 * len(rows) + 0.5)  # room for the colour bar's label
-    figure = new_figure(len(labels) * (width + 0.1) + 1.4, height, "compressed")
+    width = float(np.clip(10.0 / columns, 1.2, 2.0))
+    boxes = [_box_aspect(panels["pseudo-colour"].shape[:2]) for _, panels in scenes]
+    heights = [width * min(box, 2.5) for box in boxes for _ in range(lines)]
+    titles = 0.3 * (len(heights) if lines > 1 else 1)
+    # At least as high as the colour bar's label is long.
+    total = max(2.4, sum(heights) + 0.12 * len(heights) + 0.2 + titles)
+    figure = new_figure(columns * (width + 0.1) + 1.4, total, "compressed")
     grid = figure.subplots(
-        len(scenes), len(labels), squeeze=False, gridspec_kw={"height_ratios": heights}
+        len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights}
     )
+    if lines > 1:  # so that a title is nearer to its own panel than to the one above
+        figure.get_layout_engine().set(h_pad=0.08)
     picture = None
-    for row, height, (name, panels) in zip(grid, heights, scenes, strict=True):
-        for axes, label in zip(row, labels, strict=True):
-            if label in panels:
-                drawn = _draw_panel(axes, label, panels[label])
-                picture = picture if label in _FIXED_ORDER else drawn
-            else:
-                axes.set_axis_off()
-                axes.text(
-                    0.5, 0.5, "none", ha="center", va="center", fontsize=TICK, color="0.4",
-                    transform=axes.transAxes,
-                )  # fmt: skip
-        note = "\n(not to scale)" if _stretched(panels["pseudo-colour"].shape) else ""
-        if height < 0.8:  # too low for a name that reads upwards
-            row[0].set_ylabel(
-                wrapped(name, 0.8) + note, fontsize=LABEL, rotation=0, ha="right", va="center"
-            )
-        else:
-            row[0].set_ylabel(wrapped(name, height) + note, fontsize=LABEL)
-    for axes, label in zip(grid[0], labels, strict=True):
+    for index, (name, panels) in enumerate(scenes):
+        block = grid[index * lines : (index + 1) * lines]
+        picture = _draw_scene(block.ravel(), labels, panels) or picture
+        for line in block:
+            _name_row(line[0], name, heights[index * lines], panels["pseudo-colour"].shape)
+    for axes, label in _titled(grid, labels, lines):
         axes.set_title(wrapped(label, width), fontsize=LABEL)
-    _colour_bar(figure, picture, grid.ravel().tolist(), UNIT_SCORE_LABEL)
+    kept = [axes for block in np.split(grid.ravel(), len(scenes)) for axes in block[: len(labels)]]
+    _colour_bar(figure, picture, kept, UNIT_SCORE_LABEL)
     return figure
+
+
+def _draw_scene(
+    block: np.ndarray, labels: Sequence[str], panels: Mapping[str, np.ndarray]
+) -> AxesImage | None:
+    """Draw the panels of one scene; returns the last map."""
+    picture = None
+    for axes, label in zip(block, labels, strict=False):
+        if label in panels:
+            drawn = _draw_panel(axes, label, panels[label])
+            picture = picture if label in _FIXED_ORDER else drawn
+        else:
+            axes.set_axis_off()
+            axes.text(
+                0.5, 0.5, "none", ha="center", va="center", fontsize=TICK, color="0.4",
+                transform=axes.transAxes,
+            )  # fmt: skip
+    for axes in block[len(labels) :]:
+        axes.remove()
+    return picture
+
+
+def _name_row(axes: Axes, name: str, height: float, shape: tuple[int, ...]) -> None:
+    """Write the scene's name beside the first panel of a line of this height in inches."""
+    note = "\n(not to scale)" if _stretched(shape) else ""
+    if height < 0.8:  # too low for a name that reads upwards
+        axes.set_ylabel(
+            wrapped(name, 0.8) + note, fontsize=LABEL, rotation=0, ha="right", va="center"
+        )
+    else:
+        axes.set_ylabel(wrapped(name, height) + note, fontsize=LABEL)
+
+
+def _titled(grid: np.ndarray, labels: Sequence[str], lines: int) -> list[tuple[Axes, str]]:
+    """The panels that carry a title: the top row, or all where a scene takes several lines."""
+    if lines == 1:
+        return list(zip(grid[0], labels, strict=True))
+    blocks = np.split(grid.ravel(), len(grid) // lines)
+    return [pair for block in blocks for pair in zip(block, labels, strict=False)]
 
 
 def _map(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
@@ -289,7 +328,7 @@ def _colour_bar(
         location="bottom" if under else "right",
         fraction=0.06,
         pad=0.02,
-        aspect=30,
+        aspect=max(30.0, 4.5 * height),  # a tall figure does not need a broad bar
     )
     bar.set_label(label, fontsize=LABEL)
     bar.ax.tick_params(labelsize=TICK)
