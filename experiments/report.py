@@ -53,19 +53,21 @@ class Record:
     def seconds(self) -> float | None:
         """Time that the run took, all its steps together."""
         seconds = self.values.get("seconds")
-        if isinstance(seconds, Mapping):
-            seconds = sum(seconds.values())
-        return None if seconds is None else float(seconds)
+        steps = list(seconds.values()) if isinstance(seconds, Mapping) else [seconds]
+        known = [step for step in steps if isinstance(step, (int, float))]
+        return float(sum(known)) if known else None
 
     @property
     def tensorflow(self) -> str | None:
         """Version of TensorFlow."""
-        return (self.values.get("versions") or {}).get("tensorflow")
+        versions = self.values.get("versions")
+        return versions.get("tensorflow") if isinstance(versions, Mapping) else None
 
     def area(self, name: str) -> str:
         """One of its areas, four decimals."""
-        value = (self.values.get("metrics") or {}).get(name)
-        return _NONE if value is None else f"{value:.4f}"
+        metrics = self.values.get("metrics")
+        value = metrics.get(name) if isinstance(metrics, Mapping) else None
+        return f"{value:.4f}" if isinstance(value, (int, float)) else _NONE
 
 
 def write_report(space: Workspace = REAL) -> Path:
@@ -177,7 +179,7 @@ def _article(name: str, path: Path, caption: Caption, records: Sequence[Record])
     if behind:
         runs = f"""
 <details><summary>{_summary(behind)}</summary>
-{_run_table(behind, links=True)}
+{_run_table(behind)}
 </details>"""
     return f"""<article id="{_anchor(name)}">
 <h3>{inline(caption.title)}</h3>
@@ -203,17 +205,23 @@ def _summary(records: Sequence[Record]) -> str:
     if not records:
         return "No run is recorded."
     failed = sum(record.values.get("status", "finished") != "finished" for record in records)
-    seconds = [record.seconds for record in records if record.seconds is not None]
+    seconds = sorted(record.seconds for record in records if record.seconds is not None)
     days = sorted({str(r.values["time"])[:10] for r in records if r.values.get("time")})
     facts = [
         _counted(len(records), "run") + (f", {failed} of them failed" if failed else ""),
         _listed("seed", [r.values.get("seed") for r in records]),
-        f"{min(seconds):.0f} to {max(seconds):.0f} s each" if seconds else "",
+        _range([f"{second:.0f}" for second in seconds], " s each"),
         _listed("TensorFlow", [record.tensorflow for record in records]),
         _listed("commit", [record.commit for record in records]),
-        " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
+        _range(days, ""),
     ]
     return escape("; ".join(fact for fact in facts if fact) + ".")
+
+
+def _range(sorted_texts: Sequence[str], unit: str) -> str:
+    """First and last with their unit; one of them where they agree, "" where there is none."""
+    ends = dict.fromkeys((sorted_texts[0], sorted_texts[-1])) if sorted_texts else {}
+    return " to ".join(ends) + unit if ends else ""
 
 
 def _counted(count: int, noun: str) -> str:
@@ -222,14 +230,14 @@ def _counted(count: int, noun: str) -> str:
 
 def _listed(noun: str, values: Iterable[Any]) -> str:
     """The distinct values after their noun, "" when there is none."""
-    different = list(dict.fromkeys(value for value in values if value is not None))
-    if all(isinstance(value, int) for value in different):
-        different.sort()
+    texts = dict.fromkeys(_text(value) for value in values if value is not None)
+    # Numbers by size, everything else as it came.
+    different = sorted(texts, key=int) if all(text.isdecimal() for text in texts) else list(texts)
     plural = "s" if len(different) > 1 and noun.islower() else ""
-    return f"{noun}{plural} {', '.join(map(str, different))}" if different else ""
+    return f"{noun}{plural} {', '.join(different)}" if different else ""
 
 
-def _run_table(records: Sequence[Record], *, links: bool) -> str:
+def _run_table(records: Sequence[Record]) -> str:
     header = ["run", "seed", "AUC(Pd,Pf)", "AUC(Pf,τ)", "seconds", "TensorFlow", "commit",
               "time (UTC)"]
     rows = []
@@ -246,7 +254,7 @@ def _run_table(records: Sequence[Record], *, links: bool) -> str:
             str(values["time"])[:16].replace("T", " ") if values.get("time") else None,
         ]
         rows.append(
-            [f'<a href="#{record.anchor}">{name}</a>' if links else name]
+            [f'<a href="#{record.anchor}">{name}</a>']
             + [_NONE if cell is None else escape(str(cell)) for cell in cells]
         )
     return table(header, rows)

@@ -150,17 +150,24 @@ def test_every_figure_is_in_it_with_words_for_those_who_do_not_see_it(html, path
     assert len(alt) > 80
 
 
+def leaves(record: dict) -> list[tuple[str, object]]:
+    """Names and values that are no objects themselves."""
+    return [
+        leaf
+        for name, value in record.items()
+        for leaf in (leaves(value) if isinstance(value, dict) else [(name, value)])
+    ]
+
+
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: "/".join(path.parts[-3:]))
 def test_every_run_is_in_it_with_all_that_its_record_holds(html, path):
     place = path.relative_to(REAL.root / "results").with_suffix("").as_posix()
     words = read(html).words(report._anchor(f"run/{place}"))
     record = json.loads(path.read_text(encoding="utf-8"))
-    for text in (record["commit"], record["time"], record["processor"], f"seed {record['seed']}"):
-        assert text in words
-    for group in ("settings", "versions", "seconds", "metrics"):
-        for name, value in (record[group] or {}).items():
-            shown = value if isinstance(value, str) else json.dumps(value)
-            assert f"{name} {shown}" in words
+    assert record["commit"] in words and record["time"] in words
+    for name, value in leaves(record):
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        assert " ".join(f"{name} {shown}".split()) in words
 
 
 def test_captions_speak_of_files_and_studies_that_exist():
@@ -197,6 +204,28 @@ def test_unknown_files_appear_under_their_name_and_nothing_in_them_is_obeyed(spa
     run = page.words(report._anchor("run/study/scene/rx_seed7"))
     assert "diverged" in run and "</details><b>epoch 3" in run
     assert "1 run, 1 of them failed; seed 7; commit unknown + changes." in page.words()
+
+
+def test_a_record_of_another_kind_is_shown_as_far_as_it_goes(space):
+    odd = {
+        "seed": [10, 9], "seconds": {"fit": 1.5, "score": None, "load": 2}, "metrics": [1],
+        "versions": "none", "settings": {"window": {"inner": 3}}, "seeds": None,
+    }  # fmt: skip
+    folder = space.root / "results" / "other"
+    folder.mkdir()
+    (folder / "a.json").write_text(json.dumps(odd), encoding="utf-8")
+    (folder / "b.json").write_text("{}", encoding="utf-8")
+    page = read(report.page(space))
+    study = page.words(report._anchor("study/other"))
+    assert "2 runs; seed [10, 9]; 4 s each; commit unknown." in study
+    assert "a AUC(Pd,Pf) –, AUC(Pf,τ) –" in study
+    assert "settings window: inner 3" in study
+
+
+def test_seeds_are_listed_once_and_by_size():
+    assert report._listed("seed", [10, 9, None, 10]) == "seeds 9, 10"
+    assert report._listed("commit", ["b", "a", "b"]) == "commits b, a"
+    assert report._listed("seed", [None]) == ""
 
 
 def test_an_empty_workspace_gives_a_page_that_says_so(tmp_path):
