@@ -12,7 +12,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce seeds test lint bench clean
+.PHONY: help reproduce seeds report test lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,9 @@ reproduce: $(STAMP) ## train LREN on the four scenes and write tables and figure
 
 seeds: $(STAMP) ## the preset `paper` with five seeds on every scene
 	$(RUN) -m experiments.seeds $(if $(FORCE),--force)
+
+report: $(STAMP) ## every table, figure and run on one page, experiments/report.html
+	$(RUN) -m experiments.report
 
 test: $(STAMP) ## run the tests
 	$(RUN) -m pytest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import pairwise
 
 import matplotlib.image
 import numpy as np
@@ -194,6 +195,37 @@ def test_detection_grid_has_one_row_per_scene_and_one_scale():
     assert inside(figure)
 
 
+def test_detection_grid_breaks_many_columns_into_lines_with_titles():
+    maps = {f"D{i}": SCORE + i for i in range(13)}
+    del maps["D12"]
+    rows = [("Hydice", RGB, TRUTH, maps), ("Coast", RGB, TRUTH, {"D12": SCORE, "D3": TRUTH})]
+    figure = plots.detection_grid(rows)
+    *panels, _ = figure.axes
+    labels = ["pseudo-colour", "truth", *maps, "D12"]
+    assert [a.get_title() for a in panels] == labels * 2
+    assert [a.get_ylabel() for a in panels if a.get_ylabel()] == ["Hydice"] * 2 + ["Coast"] * 2
+    assert panels[0].get_subplotspec().get_gridspec().ncols == 8
+    shown = {a.get_title(): a.images[0] for a in panels[15:] if a.images}
+    assert list(shown) == ["pseudo-colour", "truth", "D3", "D12"]
+    np.testing.assert_allclose(shown["D3"].get_array(), TRUTH > 0)
+    assert inside(figure)
+    assert max(figure.get_size_inches()) < 16
+    # A panel on a page 18 cm wide is still over 1.5 cm.
+    drawn(figure)
+    width = panels[0].get_window_extent().width / figure.dpi / figure.get_size_inches()[0]
+    assert width * 18 > 1.5
+
+
+def test_detection_grid_draws_a_title_nearest_to_its_own_panel():
+    figure = plots.detection_grid([("Hydice", RGB, TRUTH, {f"D{i}": SCORE for i in range(13)})])
+    drawn(figure)
+    above, below = figure.axes[0], figure.axes[8]
+    title = below.title.get_window_extent()
+    to_own = title.y0 - below.get_window_extent().y1
+    to_other = above.get_window_extent().y0 - title.y1
+    assert 0 <= to_own < to_other
+
+
 @pytest.mark.parametrize("shape", [(1, 50), (50, 1), (6, 90), (60, 60)])
 def test_detection_grid_of_one_scene_of_any_shape_stays_on_the_page(shape):
     rows = [("one scene", np.zeros((*shape, 3)), None, {"RX": RNG.random(shape)})]
@@ -241,11 +273,11 @@ def test_chance_is_drawn_where_a_constant_map_lies():
         np.testing.assert_allclose(pd[seen], pf[seen], atol=1e-12)
 
 
-def test_labels_can_be_told_apart_up_to_24_and_keep_their_style_across_panels():
-    many = {f"detector {i}": CURVES["RX"] for i in range(24)}
+def test_labels_can_be_told_apart_up_to_28_and_keep_their_style_across_panels():
+    many = {f"detector {i}": CURVES["RX"] for i in range(28)}
     figure = plots.roc_curves(many)
     styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[1:]}
-    assert len(styles) == 24
+    assert len(styles) == 28
     assert inside(figure)
     figure = plots.roc_grid({"one": CURVES, "two": {"RX": CURVES["RX"]}, "three": CURVES})
     assert [a.get_title() for a in figure.axes] == ["one", "two", "three"]
@@ -254,6 +286,46 @@ def test_labels_can_be_told_apart_up_to_24_and_keep_their_style_across_panels():
     assert first.lines[2].get_linestyle() == second.lines[1].get_linestyle()
     assert [a.get_xlim() for a in figure.axes] == [(1e-4, 1.0)] * 3
     assert inside(figure)
+
+
+@pytest.mark.parametrize("draw", [plots.roc_grid, plots.pf_tau_grid])
+def test_a_grid_of_curves_has_one_legend_for_all_panels(draw):
+    names = [f"D{i}" for i in range(13)]
+    scenes = {
+        "one": {name: CURVES["RX"] for name in names if name != "D4"},
+        "two": dict.fromkeys(names, CURVES["LREN"]),
+        "three": {"D4": CURVES["RX"]},
+    }
+    figure = draw(scenes)
+    (legend,) = figure.legends
+    assert not any(a.get_legend() for a in figure.axes)
+    chance = ["chance"] if draw is plots.roc_grid else []
+    # In the order in which they first appear.
+    wanted = [*chance, *(name for name in names if name != "D4"), "D4"]
+    assert [t.get_text() for t in legend.get_texts()] == wanted
+    keys = {t.get_text(): line for t, line in zip(
+        legend.get_texts(), legend.get_lines(), strict=True
+    )}  # fmt: skip
+    for axes in figure.axes:
+        for label, line in lines(axes).items():
+            assert line.get_color() == keys[label].get_color()
+            assert line.get_linestyle() == keys[label].get_linestyle()
+    assert [len(a.lines) - len(chance) for a in figure.axes] == [12, 13, 1]
+    assert inside(figure)
+    bottom = min(a.get_tightbbox().y0 for a in figure.axes)
+    assert legend.get_window_extent().y1 <= bottom
+
+
+def test_pf_tau_grid_has_a_logarithmic_pf_and_the_same_points():
+    figure = plots.pf_tau_grid({"one": CURVES})
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim() == (1e-4, 1.0)
+    assert axes.get_xlim() == (0.0, 1.0)
+    for label, c in CURVES.items():
+        tau, pf = lines(axes)[label].get_data()
+        np.testing.assert_array_equal(tau[::-1], c.tau)
+        np.testing.assert_array_equal(pf[::-1], c.pf)
 
 
 def test_pf_tau_curves_draw_the_staircase_whose_area_they_name():
@@ -292,6 +364,116 @@ def test_separability_draws_the_five_numbers_of_each_class():
     assert inside(figure)
 
 
+def test_separability_grid_draws_the_same_boxes_at_the_same_places():
+    scenes = {"one": BOXES, "two": {"RX": BOXES["RX"]}, "three": {**BOXES, "AAE-RX": BOXES["RX"]}}
+    figure = plots.separability_grid(scenes)
+    assert [a.get_title() for a in figure.axes] == list(scenes)
+    first, second, third = figure.axes
+    assert [t.get_text() for t in third.get_xticklabels()] == ["LREN", "RX", "AAE-RX"]
+    assert [t.get_text() for t in second.get_xticklabels()] == ["LREN", "RX", "AAE-RX"]
+    assert [t.get_text() for t in second.texts] == ["none", "none"]
+    assert [t.get_position()[0] for t in second.texts] == [0, 2]
+    alone = plots.separability(BOXES).axes[0]
+    for mine, its in zip(first.patches, alone.patches, strict=True):
+        np.testing.assert_allclose(mine.get_path().vertices, its.get_path().vertices)
+    rx = BOXES["RX"]
+    for patch, five in zip(second.patches, (rx.background, rx.anomaly), strict=True):
+        extent = patch.get_path().get_extents()
+        assert (extent.y0, extent.y1) == pytest.approx((five.q1, five.q3))
+        assert 0.6 < extent.x0 < extent.x1 < 1.4
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["background", "anomaly"]
+    assert "10th to 90th percentile" in legend.get_title().get_text()
+    assert inside(figure)
+
+
+@pytest.mark.parametrize("count", [1, 13])
+def test_separability_grid_keeps_its_labels_apart(count):
+    names = [f"detector {i}" for i in range(count)]
+    figure = plots.separability_grid(
+        {f"scene {i}": dict.fromkeys(names, BOXES["RX"]) for i in range(4)}
+    )
+    assert inside(figure)
+    assert [len(a.get_xticklabels()[0].get_text()) > 0 for a in figure.axes] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    ticks = figure.axes[2].get_xticklabels()
+    ends = [t.get_window_extent().x1 for t in ticks]
+    # Slanted labels stay apart when they end further apart than they are high.
+    assert all(np.diff(ends) > plots.DPI * 8 / 72)
+
+
+# --- sensitivity ----------------------------------------------------------------------------
+
+VALUES = [[0.99, 0.90], [np.nan, 0.98], [0.98, 0.97]]
+ROWS, SCENES = ["λ = 0.1", "λ = 1", "K = 7"], ["San Diego", "Hydice"]
+
+
+def test_a_heat_map_writes_the_values_and_colours_the_distance():
+    figure = plots.sensitivity_heatmap(VALUES, ROWS, SCENES, [0.98, 0.95])
+    axes, bar = figure.axes
+    assert [t.get_text() for t in axes.texts] == [
+        "0.9900", "0.9000", "–", "0.9800", "0.9800", "0.9700",
+    ]  # fmt: skip
+    assert [t.get_position() for t in axes.texts[:3]] == [(0, 0), (1, 0), (0, 1)]
+    (image,) = axes.images
+    distance = image.get_array()
+    np.testing.assert_array_equal(distance.mask, np.isnan(VALUES))
+    np.testing.assert_allclose(distance.compressed(), [0.01, -0.05, 0.03, 0.0, 0.02], atol=1e-12)
+    assert image.get_clim() == pytest.approx((-0.05, 0.05))
+    assert [t.get_text() for t in axes.get_yticklabels()] == ROWS
+    assert [t.get_text() for t in axes.get_xticklabels()] == [
+        "San Diego\npublished 0.9800",
+        "Hydice\npublished 0.9500",
+    ]
+    assert bar.get_ylabel() == "AUC(Pd,Pf) − published"
+    below, at, above = (np.array(image.cmap(image.norm(v))[:3]) for v in (-0.05, 0.0, 0.05))
+    assert below[0] > below[2] and above[2] > above[0] and at.min() > 0.9
+    assert inside(figure)
+
+
+def test_a_number_in_a_dark_cell_is_white_and_in_a_light_one_black():
+    texts = plots.sensitivity_heatmap(VALUES, ROWS, SCENES, [0.98, 0.95]).axes[0].texts
+    assert [t.get_color() for t in (texts[1], texts[4])] == ["white", "black"]
+
+
+def test_a_scene_without_a_published_value_has_no_colour():
+    axes = plots.sensitivity_heatmap(VALUES, ROWS, SCENES, [np.nan, 0.95]).axes[0]
+    distance = axes.images[0].get_array()
+    assert distance[0, 0] == distance[2, 0] == 0
+    assert axes.get_xticklabels()[0].get_text() == "San Diego\nnone published"
+    assert axes.texts[0].get_text() == "0.9900"
+
+
+def test_a_limit_ends_the_colours_and_the_bar_says_that_more_is_beyond():
+    plain = plots.sensitivity_heatmap(VALUES, ROWS, SCENES, [0.98, 0.95])
+    cut = plots.sensitivity_heatmap(
+        VALUES, ROWS, SCENES, [0.98, 0.95], limit=0.02, measure="AUC(Pf,τ)", title="seed 1"
+    )
+    assert cut.axes[0].images[0].get_clim() == (-0.02, 0.02)
+    assert cut.axes[0].get_title() == "seed 1"
+    assert cut.axes[1].get_ylabel() == "AUC(Pf,τ) − published"
+    assert cut.axes[0].images[0].colorbar.extend == "both"
+    assert plain.axes[0].images[0].colorbar.extend == "neither"
+    assert inside(cut)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (40, 4), (3, 13)])
+def test_a_heat_map_of_any_size_stays_on_the_page_and_its_numbers_in_their_cells(shape):
+    rows = [f"a setting = {i}" for i in range(shape[0])]
+    columns = [f"scene {i}" for i in range(shape[1])]
+    figure = plots.sensitivity_heatmap(
+        np.full(shape, 0.9), rows, columns, np.full(shape[1], np.nan)
+    )
+    assert inside(figure)
+    axes = figure.axes[0]
+    cell = axes.get_window_extent()
+    text = axes.texts[0].get_window_extent()
+    assert text.width < cell.width / shape[1] and text.height < cell.height / shape[0]
+    heads = [t.get_window_extent() for t in axes.get_xticklabels()]
+    assert all(a.x1 < b.x0 for a, b in pairwise(heads))
+
+
 # --- files ----------------------------------------------------------------------------------
 
 
@@ -312,6 +494,25 @@ def test_save_writes_each_format_next_to_the_others(tmp_path):
     assert [p.read_bytes()[:5] for p in written] == [b"\x89PNG\r", b"%PDF-", b"<?xml"]
     (single,) = plots.save(plots.score_map(SCORE), tmp_path / "fig", "pdf")
     assert single.name == "fig.pdf"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.detection_grid([("Hydice", RGB, TRUTH, MAPS)]),
+        lambda: plots.roc_grid({"Hydice": CURVES}),
+        lambda: plots.pf_tau_grid({"Hydice": CURVES}),
+        lambda: plots.separability_grid({"Hydice": BOXES}),
+        lambda: plots.sensitivity_heatmap(VALUES, ROWS, SCENES, [0.98, 0.95]),
+    ],
+    ids=["detection_grid", "roc_grid", "pf_tau_grid", "separability_grid", "sensitivity_heatmap"],
+)
+def test_figures_of_a_comparison_come_as_png_and_pdf(tmp_path, draw):
+    figure = draw()
+    png, pdf = plots.save(figure, tmp_path / "figure", ("png", "pdf"))
+    width, height = figure.get_size_inches() * plots.DPI
+    assert matplotlib.image.imread(png).shape[:2] == (int(height), int(width))
+    assert pdf.read_bytes().rstrip().endswith(b"%%EOF")
 
 
 @pytest.mark.parametrize("kind", ["png", "pdf"])
@@ -375,6 +576,15 @@ def test_a_failed_save_leaves_the_earlier_files_and_no_rubbish(tmp_path, monkeyp
         (lambda: plots.roc_grid({"Pavia": {}}), r"scenes\['Pavia'\] is empty"),
         (lambda: plots.pf_tau_curves({}), "curves is empty"),
         (lambda: plots.separability({}), "boxes is empty"),
+        (lambda: plots.pf_tau_grid({}), "scenes is empty"),
+        (lambda: plots.separability_grid({}), "scenes is empty"),
+        (lambda: plots.separability_grid({"Pavia": {}}), r"scenes\['Pavia'\] is empty"),
+        (lambda: plots.sensitivity_heatmap([[1], [1, 2]], "ab", "c", [1]), "not form one array"),
+        (lambda: plots.sensitivity_heatmap([[1]], "ab", "c", [1]), r"shape \(1, 1\) and ref"),
+        (lambda: plots.sensitivity_heatmap([[1]], "a", "c", [1, 2]), r"reference \(2,\)"),
+        (lambda: plots.sensitivity_heatmap([[]], "a", "", []), "each at least 1"),
+        (lambda: plots.sensitivity_heatmap([[np.inf]], "a", "b", [1]), "holds an infinity"),
+        (lambda: plots.sensitivity_heatmap([[1]], "a", "b", [1], limit=0), "limit is 0; exp"),
         (lambda: plots.save(Figure(), "x", ("tga",)), r"formats is \('tga',\)"),
         (lambda: plots.save(Figure(), "x", ()), r"formats is \(\)"),
         (lambda: plots.save(Figure(), "x.pdf"), r"x.pdf ends in .pdf but formats"),
