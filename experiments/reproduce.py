@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from experiments import figures, proposed, published, tables23_comparison
+from experiments import figures, proposed, published, report, tables23_comparison
 from experiments.runs import REAL, SIMULATED, available_scenes, execute_missing
 
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         proposed.fill_readme()
         tables23_comparison.fill_readme()
     written = [*proposed.draw_figures(space, scenes), *figures.draw(space, scenes)]
+    written.append(report.write_report(space))
     for text in texts:
         print(f"\n{text}\n")
     for path in (*sorted(space.tables.glob("*.md")), *written):
