@@ -18,6 +18,7 @@ __all__ = ["Detector", "create", "detector_class", "names"]
 _HOMES = {
     # name on the command line -> module and class
     "rx": ("rx", "RX"),
+    "pab_dc": ("pab_dc", "PABDC"),
 }
 
 

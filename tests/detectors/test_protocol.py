@@ -13,7 +13,9 @@ from lren_tf.errors import InputError
 from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
-QUICK: dict[str, dict[str, object]] = {}
+QUICK: dict[str, dict[str, object]] = {
+    "pab_dc": {"clusters": 3, "sparsity": 4, "anomaly_atoms": 30},
+}
 """Settings with which a detector is quick on a small scene, where its defaults are not."""
 
 
