@@ -173,11 +173,7 @@ def plain_admm(X, Db, Da, beta, lam, tolerance, limit):
         U, sigma, Vt = np.linalg.svd(Z + Y2 / mu, full_matrices=False)
         J = (U * np.maximum(sigma - 1 / mu, 0)) @ Vt
         R = X - Db @ Z - Da @ S + Y1 / mu
-        E = np.zeros_like(X)
-        for i in range(X.shape[1]):
-            norm = np.linalg.norm(R[:, i])
-            if norm > lam / mu:
-                E[:, i] = (1 - lam / mu / norm) * R[:, i]
+        E = R * np.maximum(1 - lam / mu / np.linalg.norm(R, axis=0), 0)
         Q = np.sign(S + Y3 / mu) * np.maximum(np.abs(S + Y3 / mu) - beta / mu, 0)
         Z = np.linalg.solve(
             Db.T @ Db + np.eye(Db.shape[1]), Db.T @ (X - Da @ S - E) + J + (Db.T @ Y1 - Y2) / mu
