@@ -152,11 +152,11 @@ def singular_value_shrinkage(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Ten
     Returns:
         The shrunk matrix ``[r, N]`` and its singular values ``[r]``.
     """
-    P, shrunk = _shrinkage_matrix(tf.matmul(T, T, transpose_b=True), threshold)
+    P, shrunk = shrinkage_matrix(tf.matmul(T, T, transpose_b=True), threshold)
     return tf.matmul(P, T), shrunk
 
 
-def _shrinkage_matrix(gram: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def shrinkage_matrix(gram: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """P ``[r, r]`` such that P T is T with its singular values shrunk, and those values.
 
     ``gram`` is T Tᵀ.
@@ -327,7 +327,7 @@ def _admm(
 
     def body(i, mu, states, _, history):
         gram = tf.add_n([tf.matmul(state[0], state[0], transpose_b=True) for state in states])
-        P, sigma = _shrinkage_matrix(gram, 1.0 / mu)
+        P, sigma = shrinkage_matrix(gram, 1.0 / mu)
         mu_new = tf.minimum(rho * mu, mu_max)
         rescale = mu / mu_new
         moved, r1s, values, sums, peaks = zip(

@@ -18,7 +18,10 @@ __all__ = ["Detector", "create", "detector_class", "names"]
 _HOMES = {
     # name on the command line -> module and class
     "rx": ("rx", "RX"),
+    "lrx": ("lrx", "LRX"),
     "adlr": ("adlr", "ADLR"),
+    "pab_dc": ("pab_dc", "PABDC"),
+    "crd": ("crd", "CRD"),
     "lsdm_mog": ("lsdm_mog", "LSDMMoG"),
     "aed": ("aed", "AED"),
     "lren": ("lren", "LREN"),

@@ -16,6 +16,7 @@ from lren_tf.simulation import simulate
 QUICK: dict[str, dict[str, object]] = {
     "lsdm_mog": {"rank": 8},
     "lren": {"settings": {"epochs": 3, "hidden_units": 8}},
+    "pab_dc": {"clusters": 3, "sparsity": 4, "anomaly_atoms": 30},
 }
 """Settings with which a detector is quick on a small scene, where its defaults are not."""
 
