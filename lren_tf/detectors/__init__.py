@@ -18,6 +18,8 @@ __all__ = ["Detector", "create", "detector_class", "names"]
 _HOMES = {
     # name on the command line -> module and class
     "rx": ("rx", "RX"),
+    "lrx": ("lrx", "LRX"),
+    "crd": ("crd", "CRD"),
 }
 
 
