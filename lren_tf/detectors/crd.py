@@ -13,14 +13,19 @@ from lren_tf.detectors import windows
 from lren_tf.detectors.base import Detector
 
 RIDGE = 1e-9
-"""Added to the penalty of every weight: a mirrored ring may hold the pixel under test, whose
-distance, and so whose penalty, is 0, and hold it twice, which makes the system singular."""
+"""Added to the penalty of every weight: a pixel of the ring with the very spectrum of the pixel
+under test has penalty 0, and two such pixels make the system singular."""
 
 
 def collaborative_residuals(
-    pixels: npt.NDArray[np.float64], rings: npt.NDArray[np.float64], lam: float
+    pixels: npt.NDArray[np.float64],
+    rings: npt.NDArray[np.float64],
+    used: npt.NDArray[np.bool_],
+    lam: float,
 ) -> npt.NDArray[np.float64]:
     """‖y − Xα‖₂ for every pixel y [b, L] and its ring, the columns of X, as rings [b, n, L].
+
+    Only those columns that `used` [b, n] marks take part.
 
     α minimises ‖y − Xα‖² + (1 − 1ᵀα)² + Σᵢ (λ‖y − xᵢ‖² + RIDGE) αᵢ². A row of ones under X
     and y makes the first two terms one: α = (XᵀX + λΓ²)⁻¹ Xᵀy for the longer X and y.
@@ -30,6 +35,7 @@ def collaborative_residuals(
     X[:, :, :bands] = rings
     y = np.ones((len(rings), bands + 1, 1))
     y[:, :bands, 0] = pixels
+    X *= used[:, :, None]  # a column of zeros, its ones included, takes the weight 0
     G, b = X @ X.transpose(0, 2, 1), X @ y
     at = np.arange(n)
     # ‖y − xᵢ‖² from inner products; its rounding, times λ, is far below the ridge.
@@ -56,8 +62,10 @@ class CRD(Detector):
     - The cube is scaled to [0, 1] as a whole, which gives λ and the weight of the sum to
       one, a row of ones under the spectra, their units.
     - Past the border the image is mirrored; the public code lzw-lzw wraps it around.
-    - A pixel in its own mirrored ring has distance 0: a ridge of 1e-9 keeps the system
-      regular, and that pixel is then represented by itself.
+    - A pixel is never in its own ring. Mirrored, it would be there on the lines at some
+      distances from the border (2 and 3 pixels for windows 7 and 15), be represented by
+      itself and score about 0; such places of a ring are left empty.
+    - A ridge of 1e-9 keeps the system regular where spectra repeat.
     - One pair of windows for all scenes. The paper sets them per scene.
     """
 
@@ -85,6 +93,8 @@ class CRD(Detector):
         n = windows.ring_size(self.inner, self.outer)
 
         def residuals(block: slice) -> npt.NDArray[np.float64]:
-            return collaborative_residuals(pixels[block], pixels[rings.of(block)], self.lam)
+            ring = rings.of(block)
+            used = ring != np.arange(block.start, block.stop)[:, None]
+            return collaborative_residuals(pixels[block], pixels[ring], used, self.lam)
 
         return rings.map(residuals, 2 * n * (bands + n))

@@ -77,7 +77,9 @@ class LRX(Detector):
     - One pair of windows for all scenes. Nothing is published for these comparisons; 19 and
       21 is the pair reported for the scene Texas Coast in Remote Sensing 13:3954 (2021).
     - Past the border the image is mirrored. Public codes wrap it around, or shift the window.
-    - A ring near the border can therefore hold a pixel twice, and even the pixel under test.
+    - A ring near the border therefore holds pixels twice. It can even hold the pixel under
+      test, if the ring is wider than one pixel or its reach, (outer − 1) / 2, is odd: not
+      with 19 and 21.
     - Every pixel counts once per place in the ring, anomalous or not.
 
     Not copied from the public code lzw-lzw/Hyperspectral-anomaly-detection-methods: the

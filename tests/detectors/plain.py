@@ -15,18 +15,23 @@ def mirrored(at: int, length: int) -> int:
 
 
 def rings(
-    cube: np.ndarray, inner: int, outer: int
+    cube: np.ndarray, inner: int, outer: int, *, without_own: bool = False
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Row, column, spectrum [L] and ring [n, L] of every pixel of a cube scaled to [0, 1]."""
+    """Row, column, spectrum [L] and ring [n, L] of every pixel of a cube scaled to [0, 1].
+
+    `without_own` leaves out the places where a mirrored ring holds its own pixel.
+    """
     unit = cube.astype(np.float64)
     unit = (unit - unit.min()) / (unit.max() - unit.min())
     height, width = unit.shape[:2]
     for row in range(height):
         for column in range(width):
-            ring = [
-                unit[mirrored(row + down, height), mirrored(column + right, width)]
+            places = [
+                (mirrored(row + down, height), mirrored(column + right, width))
                 for down in range(-(outer // 2), outer // 2 + 1)
                 for right in range(-(outer // 2), outer // 2 + 1)
                 if max(abs(down), abs(right)) > inner // 2
             ]
-            yield row, column, unit[row, column], np.array(ring)
+            if without_own:
+                places = [place for place in places if place != (row, column)]
+            yield row, column, unit[row, column], np.array([unit[place] for place in places])
