@@ -40,9 +40,10 @@ test: $(STAMP) ## run the tests
 lint: $(STAMP) ## check style
 	$(VENV)/bin/ruff check .
 
-bench: $(STAMP) ## measure the solver and the training step against their references
+bench: $(STAMP) ## measure solver, training step and LRX against their references
 	$(RUN) -m benchmarks.solver
 	$(RUN) -m benchmarks.training
+	$(RUN) -m benchmarks.detectors
 
 clean: ## remove .venv and caches, keep results
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache
