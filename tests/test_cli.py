@@ -405,7 +405,7 @@ class TestInterruptionsAndFailures:
         def break_down(*arguments, **keywords):
             raise RuntimeError("two\nlines")
 
-        monkeypatch.setattr("lren_tf.cli.load_scene", break_down)
+        monkeypatch.setattr("lren_tf.cli.scenes.load_scene", break_down)
         assert self.run() == 1
         said = capsys.readouterr().err
         assert said.startswith("lren-tf: unexpected error: RuntimeError: two lines (run again")
