@@ -12,7 +12,7 @@ import math
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lren_tf.model import LREN
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
-_PACKAGES_OF_DETECTORS = (*_PACKAGES, "sklearn", "skimage")
+_MORE_PACKAGES = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
 
 
 def versions() -> dict[str, str]:
@@ -42,15 +42,18 @@ def loaded_versions() -> dict[str, str]:
 
     What no detector imported has not touched a number, and TensorFlow takes seconds.
     """
-    return _versions(tuple(name for name in _PACKAGES_OF_DETECTORS if name in sys.modules))
+    return _versions(name for name in (*_PACKAGES, *_MORE_PACKAGES) if name in sys.modules)
 
 
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+def _versions(modules: Iterable[str]) -> dict[str, str]:
     # Asked of the modules themselves: TensorFlow is distributed under several names.
     return {
         "lren_tf": __version__,
         "python": platform.python_version(),
-        **{name: str(importlib.import_module(name).__version__) for name in packages},
+        **{
+            _MORE_PACKAGES.get(name, name): str(importlib.import_module(name).__version__)
+            for name in modules
+        },
     }
 
 
