@@ -90,7 +90,7 @@ def _add_compare(made: argparse.ArgumentParser) -> None:
     _add_scene(made)
     made.add_argument(
         "--detectors", metavar="NAME,NAME,…",
-        help=f"which, in this order (default: all: {','.join(detectors.names())})",
+        help=f"which, in this order (default: all: {', '.join(detectors.names())})",
     )  # fmt: skip
     made.add_argument(
         "--seed", metavar="N", help="seed of all detectors that have one (default: each its own)"
