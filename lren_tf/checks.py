@@ -1,14 +1,39 @@
-"""Checks of single settings, with one wording for all of them."""
+"""Single settings: read from text, and checked with one wording for all of them."""
 
 from __future__ import annotations
 
 import math
+import types
+from contextlib import suppress
 from operator import index
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from lren_tf.errors import InputError
+
+
+def parse(text: str, kind: Any) -> Any:
+    """`text` as a value of a type: None, truth value, whole number, number or text.
+
+    What fits no part of the type is returned as it is, for the owner of the setting to
+    refuse in its own words.
+
+    Args:
+        text: from a command line; case does not matter in ``none``, ``true``, ``false``.
+        kind: the resolved type hint of the setting, such as ``int | None``.
+    """
+    kinds = get_args(kind) or (kind,)
+    word = text.lower()
+    if types.NoneType in kinds and word == "none":
+        return None
+    if bool in kinds and word in ("true", "false"):
+        return word == "true"
+    # "1e3" is a whole number too, hence both for an int.
+    for number in ((int, float) if int in kinds else (float,) if float in kinds else ()):
+        with suppress(ValueError):
+            return number(text)
+    return text
 
 
 def whole(name: str, value: Any, smallest: int) -> int:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
+from lren_tf import checks
 from lren_tf.checks import not_negative, positive, real, whole
 from lren_tf.errors import InputError
 
@@ -217,15 +216,7 @@ def parse(name: str, text: str) -> Any:
     What does not fit its setting is returned as it is, for `Settings` to refuse; so is the
     value of a name that is no setting.
     """
-    kind = get_type_hints(Settings).get(name, str)
-    kinds = get_args(kind) or (kind,)
-    if types.NoneType in kinds and text.lower() == "none":
-        return None
-    # "1e3" is a whole number too, hence both for an int.
-    for number in ((int, float) if int in kinds else (float,) if float in kinds else ()):
-        with suppress(ValueError):
-            return number(text)
-    return text
+    return checks.parse(text, get_type_hints(Settings).get(name, str))
 
 
 def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:

@@ -11,7 +11,8 @@ import json
 import math
 import platform
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,20 +23,37 @@ from lren_tf.version import __version__
 if TYPE_CHECKING:
     import keras
 
+    from lren_tf.detectors import Detector
     from lren_tf.dictionary import Dictionary
     from lren_tf.lowrank import LowRankResult
     from lren_tf.model import LREN
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
+_MORE_PACKAGES = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
 
 
 def versions() -> dict[str, str]:
     """Versions of this package, of Python, and of what the numbers depend on."""
+    return _versions(_PACKAGES)
+
+
+def loaded_versions() -> dict[str, str]:
+    """As `versions`, of the packages that a detector can use and that have been imported.
+
+    What no detector imported has not touched a number, and TensorFlow takes seconds.
+    """
+    return _versions(name for name in (*_PACKAGES, *_MORE_PACKAGES) if name in sys.modules)
+
+
+def _versions(modules: Iterable[str]) -> dict[str, str]:
     # Asked of the modules themselves: TensorFlow is distributed under several names.
     return {
         "lren_tf": __version__,
         "python": platform.python_version(),
-        **{name: str(importlib.import_module(name).__version__) for name in _PACKAGES},
+        **{
+            _MORE_PACKAGES.get(name, name): str(importlib.import_module(name).__version__)
+            for name in modules
+        },
     }
 
 
@@ -60,6 +78,12 @@ def run_record(
         "dictionary": dictionary_record(model.dictionary, scene.width),
         "versions": versions(),
     }
+
+
+def detector_record(detector: Detector) -> dict[str, Any]:
+    """What makes a map of a detector again: its name, every setting, the seed if it has one."""
+    settings = detector.get_config()
+    return {"detector": detector.name, "settings": settings, "seed": settings.get("seed")}
 
 
 def scene_record(scene: Scene) -> dict[str, Any]:

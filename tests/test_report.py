@@ -1,9 +1,17 @@
 import json
+import sys
 
 import numpy as np
 import pytest
 
-from lren_tf.report import json_text, scene_record, versions
+from lren_tf import detectors
+from lren_tf.report import (
+    detector_record,
+    json_text,
+    loaded_versions,
+    scene_record,
+    versions,
+)
 from lren_tf.scene import Scene
 
 
@@ -42,3 +50,18 @@ def test_versions():
     found = versions()
     assert list(found) == ["lren_tf", "python", "tensorflow", "keras", "numpy", "scipy"]
     assert found["numpy"] == np.__version__
+
+
+def test_loaded_versions(monkeypatch):
+    for name in ("tensorflow", "keras", "skimage"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    found = loaded_versions()
+    assert list(found)[:4] == ["lren_tf", "python", "numpy", "scipy"]
+    assert not {"tensorflow", "keras", "scikit-image"} & set(found)
+    assert "tensorflow" not in sys.modules
+
+
+def test_detector_record():
+    assert detector_record(detectors.create("rx")) == {
+        "detector": "rx", "settings": {}, "seed": None,
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 from lren_tf.detectors.base import Detector
 from lren_tf.errors import InputError
 
-__all__ = ["Detector", "create", "detector_class", "names"]
+__all__ = ["Detector", "check_name", "create", "detector_class", "names"]
 
 _HOMES = {
     # name on the command line -> module and class
@@ -33,8 +33,8 @@ def names() -> list[str]:
     return list(_HOMES)
 
 
-def detector_class(name: str) -> type[Detector]:
-    """The class of a detector.
+def check_name(name: str) -> None:
+    """Refuse a name that no detector has, without importing one.
 
     Raises:
         InputError: no detector has this name.
@@ -45,6 +45,15 @@ def detector_class(name: str) -> type[Detector]:
         raise InputError(
             f"detector {name!r} is unknown; expected one of {', '.join(_HOMES)}.{hint}"
         )
+
+
+def detector_class(name: str) -> type[Detector]:
+    """The class of a detector.
+
+    Raises:
+        InputError: no detector has this name.
+    """
+    check_name(name)
     module, attribute = _HOMES[name]
     return getattr(importlib.import_module(f"lren_tf.detectors.{module}"), attribute)
 

@@ -1,88 +1,19 @@
-"""The command line end to end: through `main` in this process, and a few times in a real one."""
+"""``lren-tf detect`` with LREN: its files, its refusals, its failures."""
 
 from __future__ import annotations
 
 import builtins
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
-import scipy.io
 
 from lren_tf import datasets, metrics
 from lren_tf.cli import main
 from lren_tf.scene import data_sha256
-
-SCENE = datasets.simulate(12, 10, 8, seed=1)
-SMALL = ("--epochs", "2", "--set", "hidden_units=16", "--set", "estimator_units=8",
-         "--set", "components=3", "--set", "latent_units=4", "--set", "solver_iterations=40",
-         "--device", "/CPU:0")  # fmt: skip
-SMALL_SETTINGS = {
-    "epochs": 2, "hidden_units": 16, "estimator_units": 8, "components": 3, "latent_units": 4,
-    "solver_iterations": 40,
-}  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, tmp_path_factory, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LREN_TF_DATA", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
-
-
-@pytest.fixture
-def scene_file():
-    scipy.io.savemat("small.mat", {"data": SCENE.cube, "map": SCENE.truth.astype(np.uint8)})
-    return "small.mat"
-
-
-@pytest.fixture
-def refused(capsys):
-    """Run the command line and check a refusal: code 2, one sentence, no file, no stdout."""
-
-    def run(*arguments: str) -> str:
-        before = files()
-        assert main(arguments) == 2
-        assert files() == before
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.startswith("lren-tf: ")
-        assert err.count("\n") == 1
-        assert err.endswith((".\n", "?\n"))
-        return err
-
-    return run
-
-
-def files() -> dict[str, bytes | None]:
-    return {str(p): p.read_bytes() if p.is_file() else None for p in Path().rglob("*")}
-
-
-def report(name: str) -> dict:
-    def constant(text):
-        raise AssertionError(f"{text} is not JSON")
-
-    return json.loads(Path(name).read_text("ascii"), parse_constant=constant)
-
-
-def mat(name: str, **variables: np.ndarray) -> str:
-    scipy.io.savemat(name, variables)
-    return name
-
-
-def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), **environment}
-    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
-    return subprocess.run(
-        [sys.executable, "-m", "lren_tf", *arguments],
-        capture_output=True, text=True, env=environment, timeout=120,
-    )  # fmt: skip
+from tests.cli.common import SCENE, SMALL, SMALL_SETTINGS, files, mat, report
 
 
 class TestDetect:
@@ -347,11 +278,6 @@ class TestRefusedArguments:
         message = refused("detect", scene_file, "--device", "/GPU:0")
         assert "TensorFlow finds 0 GPUs here; leave --device out" in message
 
-    def test_no_command(self, refused):
-        assert "required: COMMAND; see lren-tf --help" in refused()
-        assert "required: SCENE; see lren-tf detect --help" in refused("detect")
-        assert "invalid choice: 'explain'" in refused("explain")
-
 
 class TestInterruptionsAndFailures:
     @pytest.fixture
@@ -405,7 +331,7 @@ class TestInterruptionsAndFailures:
         def break_down(*arguments, **keywords):
             raise RuntimeError("two\nlines")
 
-        monkeypatch.setattr("lren_tf.cli.load_scene", break_down)
+        monkeypatch.setattr("lren_tf.cli.scenes.load_scene", break_down)
         assert self.run() == 1
         said = capsys.readouterr().err
         assert said.startswith("lren-tf: unexpected error: RuntimeError: two lines (run again")
@@ -415,134 +341,6 @@ class TestInterruptionsAndFailures:
         assert said.startswith("Traceback")
         assert said.endswith("lren-tf: unexpected error: RuntimeError: two lines.\n")
         assert files() == earlier
-
-
-class TestEvaluate:
-    SCORE = SCENE.cube[:, :, 0]
-    EXPECTED = metrics.evaluate(SCORE, SCENE.truth)
-
-    @pytest.fixture(autouse=True)
-    def _written(self):
-        truth = SCENE.truth.astype(np.uint8) * 255
-        np.save("s.npy", self.SCORE)
-        np.save("t.npy", truth)
-        np.savez("s.npz", score=self.SCORE, rank=-self.SCORE)
-        np.savez("t.npz", truth=truth)
-        mat("s.mat", score=self.SCORE)
-        mat("t.mat", gt=truth, other=1 - truth // 255)
-        mat("scene.mat", data=SCENE.cube, map=truth, latitude=self.SCORE)
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            ["s.npy", "t.npy"],
-            ["s.npz", "t.npz", "--score-key", "score"],
-            ["s.mat", "t.mat", "--truth-key", "gt"],
-            ["s.npy", "scene.mat"],
-            ["s.npy", "scene.mat", "--truth-key", "map"],
-        ],
-    )
-    def test_metrics(self, arguments, capsys):
-        assert main(["evaluate", *arguments]) == 0
-        out, err = capsys.readouterr()
-        assert json.loads(out) == self.EXPECTED
-        assert err == ""
-
-    def test_infinite_ratio_is_null(self, capsys):
-        np.save("perfect.npy", SCENE.truth)
-        assert main(["evaluate", "perfect.npy", "t.npy"]) == 0
-        assert json.loads(capsys.readouterr().out)["auc_snpr"] is None
-
-    def test_refusals(self, refused):
-        np.save("small.npy", self.SCORE[:5])
-        np.save("none.npy", np.zeros((12, 10)))
-        np.save("all.npy", np.ones((12, 10)))
-        np.save("cube.npy", SCENE.cube)
-        np.save("gaps.npy", np.where(SCENE.truth, np.nan, 1.0))
-        for arguments, said in (
-            (("small.npy", "t.npy"), "scores has shape (5, 10) and truth has shape (12, 10)"),
-            (("s.npy", "none.npy"), "truth has no anomalous pixel"),
-            (("s.npy", "all.npy"), "truth has no background pixel"),
-            (("gone.npy", "t.npy"), "gone.npy does not exist"),
-            (("s.npy", "gone.npy"), "gone.npy does not exist"),
-            (("s.npz", "t.npy"), "Pass --score-key to choose one"),
-            (("s.npy", "t.mat"), "Pass --truth-key to choose one"),
-            (("s.npy", "cube.npy"), "holds a cube without truth"),
-            (("cube.npy", "t.npy"), "expected one map"),
-            (("gaps.npy", "t.npy"), "scores holds"),
-            (("s.npy",), "required: TRUTH; see lren-tf evaluate --help"),
-        ):
-            assert said in refused("evaluate", *arguments)
-
-
-def test_datasets(monkeypatch, capsys, refused):
-    place = Path("here.mat")
-    monkeypatch.setattr(datasets, "find", lambda name: place if name == "coast" else None)
-    assert main(["datasets"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["sandiego", "hydice", "coast", "pavia"]
-    assert "100 × 100 × 189" in lines[0]
-    assert "not found" in lines[0]
-    assert lines[2].endswith("here.mat")
-    monkeypatch.undo()
-
-
-def test_datasets_with_a_wrong_folder(monkeypatch, refused):
-    monkeypatch.setenv("LREN_TF_DATA", "nowhere")
-    assert "LREN_TF_DATA is 'nowhere', which is not a folder" in refused("datasets")
-
-
-@pytest.mark.parametrize(
-    ("option", "said"), [("--version", "lren-tf 0."), ("--help", "usage: lren-tf")]
-)
-def test_help_and_version(option, said, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([option])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith(said)
-
-
-def test_terminal_without_the_signs(scene_file, monkeypatch):
-    import io
-
-    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    monkeypatch.setattr(sys, "stdout", narrow)
-    assert main(["detect", scene_file, *SMALL]) == 0
-    narrow.seek(0)
-    assert narrow.read().startswith("small: 12 ? 10 pixels")
-
-
-class TestProcess:
-    def test_detect_says_nothing_on_stderr(self, scene_file):
-        done = process("detect", scene_file, *SMALL)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert len(done.stdout.splitlines()) == 9
-        assert Path("small_report.json").is_file()
-
-    def test_refusal(self):
-        done = process("detect", "nowhere.mat")
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("lren-tf: nowhere.mat does not exist")
-
-    def test_tensorflow_stays_out_of_quick_commands(self):
-        np.save("s.npy", TestEvaluate.SCORE)
-        np.save("t.npy", SCENE.truth)
-        program = (
-            "import sys; from lren_tf.cli import main; code = main(sys.argv[1:]); "
-            "sys.exit(9 if 'tensorflow' in sys.modules or 'keras' in sys.modules else code)"
-        )
-        root = str(Path(__file__).parents[1])
-        for arguments, code in (
-            (["evaluate", "s.npy", "t.npy"], 0),
-            (["detect", "nowhere.mat"], 2),
-            (["detect", "simulated", "--lam", "0"], 2),
-            (["datasets"], 0),
-        ):
-            done = subprocess.run(
-                [sys.executable, "-c", program, *arguments],
-                env={**os.environ, "PYTHONPATH": root}, capture_output=True, timeout=60,
-            )  # fmt: skip
-            assert done.returncode == code, (arguments, done.stderr)
 
 
 def test_start_that_fails_shows_what_was_said(scene_file, monkeypatch, capfd):

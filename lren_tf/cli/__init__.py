@@ -1,0 +1,58 @@
+"""The command line: ``lren-tf detect``, ``compare``, ``evaluate``, ``datasets``.
+
+Exit codes: 0 done, 2 the user's input, 1 anything else, 130 interrupted. TensorFlow is
+imported only by what needs it, and only when everything that can be refused without it has
+been looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+
+from lren_tf.cli.arguments import make_parser
+from lren_tf.errors import InputError, TrainingDiverged
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None for those of the process.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: with code 0, after ``--help`` or ``--version``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no "×" must not end a run that took an hour.
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    parsed = argparse.Namespace(debug=False)
+    try:
+        make_parser().parse_args(arguments, parsed)
+        parsed.run(parsed)
+        sys.stdout.flush()
+    except InputError as error:
+        return _fail(str(error), 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted.", 130)
+    except TrainingDiverged as error:
+        return _fail(str(error), 1)
+    except Exception as error:
+        if parsed.debug:
+            traceback.print_exc()
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+        hint = "" if parsed.debug else " (run again with --debug for the traceback)"
+        return _fail(f"unexpected error: {reason}{hint}.", 1)
+    return 0
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"lren-tf: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,113 @@
+"""Which commands and options there are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from lren_tf import datasets, detectors, presets
+from lren_tf.cli.compare import compare
+from lren_tf.cli.detect import detect
+from lren_tf.cli.evaluate import evaluate
+from lren_tf.cli.scenes import SIMULATED, list_datasets
+from lren_tf.cli.settings import LREN
+from lren_tf.errors import InputError
+from lren_tf.version import __version__
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with its refusals in the form of all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; a refusal is an `InputError`."""
+    common = _Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser = _Parser(
+        prog="lren-tf",
+        description="Hyperspectral anomaly detection with LREN (AAAI 2021) and other detectors.",
+        epilog=f"Detectors: {', '.join(detectors.names())}. Exit codes: 0 done, 2 input that "
+        "cannot be used, 1 any other error, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[..., None], help: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, parents=[common], help=help, description=help, allow_abbrev=False
+        )
+        made.set_defaults(run=run)
+        return made
+
+    _add_detect(command("detect", detect, "Score every pixel of a scene; higher = more anomalous."))
+    _add_compare(command("compare", compare, "Run several detectors on one scene."))
+
+    made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
+    made.add_argument("score", metavar="SCORE", help="score map: .npy, .npz or .mat")
+    made.add_argument(
+        "truth", metavar="TRUTH", help="truth map, or a scene that holds one; non-zero = anomalous"
+    )
+    made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
+    made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
+
+    command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
+    return parser
+
+
+def _add_detect(made: argparse.ArgumentParser) -> None:
+    _add_scene(made)
+    made.add_argument(
+        "--detector", metavar="NAME", default=LREN,
+        help=f"{', '.join(detectors.names())} (default: {LREN})",
+    )  # fmt: skip
+    made.add_argument("--preset", help=f"{LREN}: {' or '.join(presets.PRESETS)} (default: paper)")
+    made.add_argument(
+        "--seed", metavar="N",
+        help=f"seed of a detector that has one; {LREN}: of the initial weights (default: 123)",
+    )  # fmt: skip
+    made.add_argument(
+        "--lam", metavar="X", help=f"{LREN}: weight λ of the residual (default: 0.01)"
+    )
+    made.add_argument("--epochs", metavar="N", help=f"{LREN}: training epochs (default: 1000)")
+    made.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="one setting of the detector; repeat it for more. "
+        f"Settings of {LREN}: {', '.join(presets.setting_names())}",
+    )  # fmt: skip
+    made.add_argument("--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: GPU, else CPU)")
+    _add_files(made)
+    made.add_argument(
+        "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
+    )
+
+
+def _add_compare(made: argparse.ArgumentParser) -> None:
+    _add_scene(made)
+    made.add_argument(
+        "--detectors", metavar="NAME,NAME,…",
+        help=f"which, in this order (default: all: {', '.join(detectors.names())})",
+    )  # fmt: skip
+    made.add_argument(
+        "--seed", metavar="N", help="seed of all detectors that have one (default: each its own)"
+    )
+    _add_files(made)
+
+
+def _add_scene(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "scene",
+        metavar="SCENE",
+        help="a .mat, .npy or .npz file, a benchmark scene "
+        f"({', '.join(datasets.names())}), or '{SIMULATED}'",
+    )
+
+
+def _add_files(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--key", metavar="NAME", help="variable of the cube in the file")
+    made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
+    made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")

@@ -1,0 +1,165 @@
+"""``lren-tf detect``: one detector on one scene; score, picture and report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf import detectors
+from lren_tf.cli.scenes import (
+    check_scene,
+    described,
+    judged,
+    judging_truth,
+    output_path,
+    read_scene,
+    read_usable_scene,
+)
+from lren_tf.cli.settings import (
+    LREN,
+    detector_from,
+    lren_model,
+    lren_settings,
+    refuse_lren_options,
+)
+from lren_tf.console import collected_notices, say, timed
+from lren_tf.errors import InputError
+from lren_tf.io.atomic import atomic_paths, ensure_writable_target
+from lren_tf.report import detector_record, json_text, loaded_versions, run_record, scene_record
+from lren_tf.scene import Scene, pseudo_colour
+
+
+def detect(arguments: argparse.Namespace) -> None:
+    """Score one scene with one detector; write score, picture and report."""
+    if arguments.detector == LREN:
+        _detect_with_lren(arguments)
+    else:
+        _detect_with_another(arguments)
+
+
+def _detect_with_lren(arguments: argparse.Namespace) -> None:
+    preset, settings = lren_settings(arguments)
+    targets = _targets(arguments)
+    seconds: dict[str, float] = {}
+    with collected_notices() as notices:
+        with timed(seconds, "read"):
+            scene = read_scene(arguments)
+        with timed(seconds, "start"):
+            model = lren_model(preset, settings, arguments.device)
+        import keras
+
+        from lren_tf.training import EpochProgress
+
+        title = f"LREN ({model.preset})"
+        # Printed when training begins: until then the scene may be refused, and a refusal
+        # prints nothing here.
+        opening = keras.callbacks.LambdaCallback(
+            on_train_begin=lambda logs: say(described(scene, seconds["read"]))
+        )
+        progress = EpochProgress(f"{title}, {model.device}", model.settings.epochs)
+        with timed(seconds, "train"):
+            history = model.fit(scene, verbose=0, callbacks=[opening, progress])
+        # What `model.score` does, with the solution kept for the report.
+        with timed(seconds, "score"):
+            result = model.decompose(scene)
+            score = model.score_of(result).reshape(scene.shape[:2])
+        ending = "converged" if result.converged else "not converged"
+        say(f"low-rank step: {result.iterations} iterations, {ending}, {seconds['score']:.1f} s")
+        _finish(
+            scene, title, score, targets, seconds, notices,
+            lambda: run_record(model, scene, history, result), model.save,
+        )  # fmt: skip
+
+
+def _detect_with_another(arguments: argparse.Namespace) -> None:
+    detectors.check_name(arguments.detector)
+    refuse_lren_options(arguments)
+    targets = _targets(arguments)
+    check_scene(arguments)
+    seconds: dict[str, float] = {}
+    with collected_notices() as notices:
+        # Before the scene: reading one can take a download.
+        with timed(seconds, "start"):
+            detector = detector_from(arguments)
+        with timed(seconds, "read"):
+            scene = read_usable_scene(arguments)
+        say(described(scene, seconds["read"]))
+        with timed(seconds, "score"):
+            score = detector.score(scene)
+        say(f"{detector.title}: {seconds['score']:.1f} s")
+        _finish(
+            scene, detector.title, score, targets, seconds, notices,
+            lambda: {
+                **detector_record(detector),
+                "scene": scene_record(scene),
+                "versions": loaded_versions(),
+            },
+        )  # fmt: skip
+
+
+def _targets(arguments: argparse.Namespace) -> dict[str, Path]:
+    """The files to write, in the order of writing, each proved to be writable."""
+    model = arguments.save_model
+    if model is not None and not model.endswith(".keras"):
+        raise InputError(
+            f"--save-model is {model!r}; expected a name that ends in .keras, "
+            "Keras' own format, add it."
+        )
+    return {
+        "score": output_path(arguments, "_score.npy"),
+        "picture": output_path(arguments, "_score.png"),
+        **({} if model is None else {"model": ensure_writable_target(model)}),
+        # Last, so that whatever a report names is there when the report is.
+        "report": output_path(arguments, "_report.json"),
+    }
+
+
+def _finish(
+    scene: Scene,
+    title: str,
+    score: np.ndarray,
+    targets: dict[str, Path],
+    seconds: dict[str, float],
+    notices: list[str],
+    record: Callable[[], dict[str, Any]],
+    save_model: Callable[[Path], None] | None = None,
+) -> None:
+    """Judge and draw a score map, write all files, say what came out.
+
+    Args:
+        record: makes the part of the report that depends on the detector.
+        save_model: writes the file ``"model"`` of `targets`, where that is asked for.
+    """
+    from lren_tf import plots
+
+    with timed(seconds, "evaluate"):
+        metrics = judged(score, judging_truth(scene))
+    with timed(seconds, "draw"):
+        figure = plots.detection_panel(pseudo_colour(scene.cube), scene.truth, {title: score})
+    with atomic_paths(*targets.values()) as temporary:
+        paths = dict(zip(targets, temporary, strict=True))
+        with timed(seconds, "write"):
+            np.save(paths["score"], score, allow_pickle=False)
+            plots.save(figure, paths["picture"])
+            if save_model is not None and "model" in paths:
+                save_model(paths["model"])
+        report = {
+            **record(),
+            "seconds": seconds,
+            "metrics": metrics,
+            "notices": notices,
+            "files": {what: str(target) for what, target in targets.items()},
+        }
+        paths["report"].write_text(json_text(report), encoding="ascii")
+    say(f"score: {score.min():.6g} to {score.max():.6g}; higher = more anomalous")
+    if metrics is not None:
+        say(
+            f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
+            f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
+        )
+    for what, target in targets.items():
+        say(f"{what}: {target}")

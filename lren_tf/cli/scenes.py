@@ -1,0 +1,102 @@
+"""The scene on the command line: found, read, described, and its truth."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf import datasets
+from lren_tf.console import worded
+from lren_tf.errors import InputError
+from lren_tf.io import load_scene
+from lren_tf.io.atomic import as_path, ensure_writable_target
+from lren_tf.scene import Scene, check_finite_pixels, varying_bands
+
+SIMULATED = "simulated"
+
+
+def output_path(arguments: argparse.Namespace, ending: str) -> Path:
+    """File to write for a scene, proved to be writable; its name is the scene's + `ending`."""
+    name = arguments.scene
+    stem = name if _is_name(name) else Path(name).stem
+    return ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
+
+
+def check_scene(arguments: argparse.Namespace) -> None:
+    """Refuse what can be refused without reading a file."""
+    name = arguments.scene
+    if not _is_name(name):
+        if not os.path.exists(as_path(name)):
+            raise InputError(
+                f"{name} does not exist; expected a file, a benchmark scene "
+                f"({', '.join(datasets.names())}) or '{SIMULATED}', check the path."
+            )
+    elif arguments.key is not None or arguments.truth_key is not None:
+        raise InputError(
+            f"--key or --truth-key was given with {name!r}; expected a file with it, leave it out."
+        )
+
+
+def read_scene(arguments: argparse.Namespace) -> Scene:
+    """The scene that the arguments name."""
+    check_scene(arguments)
+    name = arguments.scene
+    if not _is_name(name):
+        with worded(key="--key", truth_key="--truth-key"):
+            return load_scene(name, key=arguments.key, truth_key=arguments.truth_key)
+    return datasets.simulate() if name == SIMULATED else datasets.load(name)
+
+
+def read_usable_scene(arguments: argparse.Namespace) -> Scene:
+    """The scene, refused at once for what makes every detector refuse it."""
+    scene = read_scene(arguments)
+    check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
+    varying_bands(scene.pixels, what=scene.name)
+    return scene
+
+
+def described(scene: Scene, seconds: float) -> str:
+    """One line: size, truth, type, and how long reading took."""
+    truth = "no truth" if scene.truth is None else f"{np.count_nonzero(scene.truth)} anomalous"
+    size = f"{scene.height} × {scene.width} pixels ({truth}), {scene.bands} bands"
+    return f"{scene.name}: {size} of {scene.cube.dtype}, read in {seconds:.1f} s"
+
+
+def judging_truth(scene: Scene) -> np.ndarray | None:
+    """The truth if scores can be judged by it; a truth of one class is said and left out."""
+    if scene.truth is None:
+        return None
+    if scene.truth.all() or not scene.truth.any():
+        kind = "background" if scene.truth.all() else "anomalous"
+        warnings.warn(f"the truth has no {kind} pixel: no metrics are computed.", stacklevel=2)
+        return None
+    return scene.truth
+
+
+def judged(score: np.ndarray, truth: np.ndarray | None) -> dict[str, Any] | None:
+    """Every metric of a score map, or None without a truth to judge it by."""
+    if truth is None:
+        return None
+    from lren_tf import metrics  # scikit-learn takes its time to import
+
+    return metrics.evaluate(score, truth)
+
+
+def list_datasets(arguments: argparse.Namespace) -> None:
+    """Print the benchmark scenes and where they are."""
+    rows = []
+    for entry in datasets.BENCHMARKS.values():
+        size = " × ".join(map(str, entry.shape))
+        place = datasets.find(entry.name) or f"not found; published at {entry.url}"
+        rows.append(f"{entry.name:<10}{size:<17}{entry.anomalous:>4} anomalous  {place}")
+    print("\n".join(rows))
+
+
+def _is_name(scene: str) -> bool:
+    """Whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
+    return scene in (SIMULATED, *datasets.names()) and not os.path.isfile(scene)

@@ -1,0 +1,196 @@
+"""``lren-tf compare``: several detectors, some of which fail, and what is left of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from lren_tf import detectors, metrics
+from lren_tf.cli import main
+from tests.cli.common import REFUSAL, SCENE, Diverging, Noise, Refusing, files, mat, report
+
+WRITTEN = ["small_comparison.json", "small_comparison.npz", "small_comparison.png", "small_roc.png"]
+
+
+@pytest.fixture(autouse=True)
+def _only_these(register, monkeypatch):
+    for name in detectors.names():
+        if name != "rx":
+            monkeypatch.delitem(detectors._HOMES, name)
+    register(Noise, Refusing, Diverging)
+
+
+class TestFiles:
+    def test_everything(self, scene_file, capsys):
+        assert main(["compare", scene_file, "--out", "out"]) == 0
+        assert sorted(files()) == ["out", *(f"out/{name}" for name in WRITTEN), "small.mat"]
+
+        with np.load("out/small_comparison.npz") as maps:
+            assert list(maps) == ["rx", "noise"]
+            rx, noise = maps["rx"], maps["noise"]
+        np.testing.assert_array_equal(rx, detectors.create("rx").score(SCENE))
+        assert noise.dtype == np.float32
+        for name in ("out/small_comparison.png", "out/small_roc.png"):
+            assert matplotlib.image.imread(name).std() > 0.1
+
+        told = report("out/small_comparison.json")
+        assert told["scene"]["shape"] == [12, 10, 8]
+        assert list(told["detectors"]) == ["rx", "noise", "refusing", "diverging"]
+        assert told["detectors"]["rx"]["metrics"] == metrics.evaluate(rx, SCENE.truth)
+        assert told["detectors"]["noise"]["metrics"] == metrics.evaluate(noise, SCENE.truth)
+        assert told["detectors"]["noise"]["settings"] == Noise().get_config()
+        assert [d["seed"] for d in told["detectors"].values()] == [None, 0, None, None]
+        assert [d["failed"] for d in told["detectors"].values()] == [
+            None, None, REFUSAL, "the loss became NaN in step 3: lower learning_rate.",
+        ]  # fmt: skip
+        assert told["detectors"]["refusing"]["metrics"] is None
+        assert [d["notices"] for d in told["detectors"].values()] == [
+            [], ["the noise is loud."], [], [],
+        ]  # fmt: skip
+        assert told["notices"] == ["the noise is loud."]
+        assert told["files"]["maps"] == "out/small_comparison.npz"
+        assert list(told["seconds"]) == ["start", "read", "draw", "write"]
+        assert all(d["seconds"] >= 0 for d in told["detectors"].values())
+        assert {"lren_tf", "python", "numpy", "scipy"} <= set(told["versions"])
+        assert capsys.readouterr().err == "lren-tf: note: the noise is loud.\n"
+
+    def test_what_is_said(self, scene_file, capsys):
+        assert main(["compare", scene_file, "--detectors", "refusing, rx"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        told = report("small_comparison.json")["detectors"]["rx"]
+        assert lines[0].startswith("small: 12 × 10 pixels (")
+        assert lines[1] == "1/2 The one that refuses: running"
+        assert lines[2].startswith("1/2 The one that refuses: failed after ")
+        assert lines[2].endswith(REFUSAL)
+        assert lines[3] == "2/2 RX: running"
+        assert lines[4] == f"2/2 RX: {told['seconds']:.1f} s"
+        judged = [told["metrics"][key] for key in ("auc_pd_pf", "auc_pf_tau", "auc_pd_tau")]
+        assert lines[5:8] == [
+            "detector              AUC(Pd,Pf)  AUC(Pf,tau)  AUC(Pd,tau)  seconds",
+            f"The one that refuses  failed: {REFUSAL}",
+            "RX                        {:.4f}       {:.4f}       {:.4f}  {:7.1f}".format(
+                *judged, told["seconds"]
+            ),
+        ]
+        assert lines[8:] == [
+            "maps: small_comparison.npz", "picture: small_comparison.png", "roc: small_roc.png",
+            "report: small_comparison.json",
+        ]  # fmt: skip
+
+    def test_the_picture_shows_every_map_on_one_scale(self, scene_file, monkeypatch):
+        from lren_tf import plots
+
+        shown = {}
+
+        def panel(rgb, truth, maps):
+            shown.update(rgb=rgb, truth=truth, maps=dict(maps))
+            return real(rgb, truth, maps)
+
+        real = plots.detection_panel
+        monkeypatch.setattr(plots, "detection_panel", panel)
+        assert main(["compare", scene_file, "--detectors", "noise,rx"]) == 0
+        assert shown["rgb"].shape == (12, 10, 3)
+        np.testing.assert_array_equal(shown["truth"], SCENE.truth)
+        assert list(shown["maps"]) == ["Noise", "RX"]
+
+    @pytest.mark.parametrize("truth", [None, np.zeros((12, 10), np.uint8)])
+    def test_no_truth_to_judge_by(self, truth, capsys):
+        mat("small.mat", data=SCENE.cube, **({} if truth is None else {"map": truth}))
+        assert main(["compare", "small.mat", "--detectors", "rx"]) == 0
+        assert sorted(files()) == ["small.mat", *WRITTEN[:3]]
+        told = report("small_comparison.json")
+        assert told["detectors"]["rx"]["metrics"] is None
+        assert "roc" not in told["files"]
+        one_class = [] if truth is None else ["the truth has no anomalous pixel: no metrics are"]
+        assert [notice[:48] for notice in told["notices"]] == one_class
+        assert "AUC" not in capsys.readouterr().out
+
+    def test_seed_for_those_that_have_one(self, scene_file):
+        assert main(["compare", scene_file, "--seed", "5", "--detectors", "rx,noise"]) == 0
+        told = report("small_comparison.json")["detectors"]
+        assert (told["rx"]["seed"], told["noise"]["seed"]) == (None, 5)
+        with np.load("small_comparison.npz") as maps, pytest.warns(UserWarning, match="loud"):
+            np.testing.assert_array_equal(maps["noise"], Noise(seed=5).score(SCENE))
+
+    def test_keys(self):
+        mat("small.mat", first=SCENE.cube, second=SCENE.cube[:, :, :5], map=SCENE.truth * 1,
+            other=(1 - SCENE.truth))  # fmt: skip
+        arguments = ["--detectors", "rx", "--key", "second", "--truth-key", "other"]
+        assert main(["compare", "small.mat", *arguments]) == 0
+        told = report("small_comparison.json")["scene"]
+        assert told["shape"] == [12, 10, 5]
+        assert told["anomalous"] == int((~SCENE.truth).sum())
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--detectors", "rx,rxx"], "'rxx' is unknown; expected one of rx, noise, refusing"),
+            (["--detectors", "rx,noise,rx"], "--detectors names 'rx' 2 times; expected each"),
+            (["--detectors", "rx,"], "--detectors got 'rx,'; expected names separated by commas"),
+            (["--detectors", ""], "--detectors got ''; expected names separated by commas"),
+            (["--seed", "-1"], "setting 'seed' is -1; expected 0 or more"),
+            (["--seed", "many"], "setting 'seed' is 'many'; expected a whole number"),
+            (["--detectors", "rx", "--seed", "1"], "no detector of rx has a seed"),
+            (["--out", "small.mat"], "is a file; expected a folder"),
+            (["--key", "x"], "Pass another --key"),
+            (["--preset", "paper"], "unrecognized arguments: --preset paper"),
+        ],
+    )
+    def test_one_sentence(self, arguments, said, scene_file, refused, monkeypatch):
+        def scored(*arguments):
+            raise AssertionError("refused too late")
+
+        monkeypatch.setattr(detectors.Detector, "score", scored)
+        assert said in refused("compare", scene_file, *arguments)
+
+    def test_scenes(self, refused):
+        assert "nowhere.mat does not exist" in refused("compare", "nowhere.mat")
+        cube = SCENE.cube.copy()
+        cube[3, 4, 2] = np.nan
+        message = refused("compare", mat("gaps.mat", data=cube))
+        assert "gaps: 1 value is NaN or infinite, the first at row 3, column 4" in message
+
+    @pytest.mark.parametrize("name", WRITTEN)
+    def test_an_output_that_is_a_folder(self, name, scene_file, refused):
+        Path(name).mkdir()
+        assert f"{name} is a folder" in refused("compare", scene_file)
+
+    def test_no_detector_worked(self, scene_file, capsys):
+        before = files()
+        assert main(["compare", scene_file, "--detectors", "refusing,diverging"]) == 2
+        assert files() == before
+        out, err = capsys.readouterr()
+        assert REFUSAL in out
+        assert err.startswith("lren-tf: no detector of refusing, diverging could be used on small;")
+        assert err.count("\n") == 1
+
+
+class TestInterruptions:
+    @pytest.fixture
+    def earlier(self, scene_file):
+        for name in WRITTEN:
+            Path(name).write_text("earlier")
+        return files()
+
+    @pytest.mark.parametrize(
+        "late", ["tests.cli.common.Noise._score", "lren_tf.plots.save", "os.fsync"]
+    )
+    @pytest.mark.parametrize(
+        ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left"), 1)]
+    )
+    def test_nothing_is_half_written(self, late, error, code, earlier, monkeypatch, capsys):
+        def fail(*arguments, **keywords):
+            raise error
+
+        monkeypatch.setattr(late, fail)
+        assert main(["compare", "small.mat", "--detectors", "rx,noise"]) == code
+        assert files() == earlier
+        err = capsys.readouterr().err
+        assert err.splitlines()[-1].startswith(
+            "lren-tf: interrupted." if code == 130 else "lren-tf: unexpected error: OSError"
+        )

@@ -1,0 +1,70 @@
+"""``lren-tf evaluate``: metrics as JSON, and its refusals."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lren_tf import metrics
+from lren_tf.cli import main
+from tests.cli.common import SCENE, mat
+
+
+class TestEvaluate:
+    SCORE = SCENE.cube[:, :, 0]
+    EXPECTED = metrics.evaluate(SCORE, SCENE.truth)
+
+    @pytest.fixture(autouse=True)
+    def _written(self):
+        truth = SCENE.truth.astype(np.uint8) * 255
+        np.save("s.npy", self.SCORE)
+        np.save("t.npy", truth)
+        np.savez("s.npz", score=self.SCORE, rank=-self.SCORE)
+        np.savez("t.npz", truth=truth)
+        mat("s.mat", score=self.SCORE)
+        mat("t.mat", gt=truth, other=1 - truth // 255)
+        mat("scene.mat", data=SCENE.cube, map=truth, latitude=self.SCORE)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["s.npy", "t.npy"],
+            ["s.npz", "t.npz", "--score-key", "score"],
+            ["s.mat", "t.mat", "--truth-key", "gt"],
+            ["s.npy", "scene.mat"],
+            ["s.npy", "scene.mat", "--truth-key", "map"],
+        ],
+    )
+    def test_metrics(self, arguments, capsys):
+        assert main(["evaluate", *arguments]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out) == self.EXPECTED
+        assert err == ""
+
+    def test_infinite_ratio_is_null(self, capsys):
+        np.save("perfect.npy", SCENE.truth)
+        assert main(["evaluate", "perfect.npy", "t.npy"]) == 0
+        assert json.loads(capsys.readouterr().out)["auc_snpr"] is None
+
+    def test_refusals(self, refused):
+        np.save("small.npy", self.SCORE[:5])
+        np.save("none.npy", np.zeros((12, 10)))
+        np.save("all.npy", np.ones((12, 10)))
+        np.save("cube.npy", SCENE.cube)
+        np.save("gaps.npy", np.where(SCENE.truth, np.nan, 1.0))
+        for arguments, said in (
+            (("small.npy", "t.npy"), "scores has shape (5, 10) and truth has shape (12, 10)"),
+            (("s.npy", "none.npy"), "truth has no anomalous pixel"),
+            (("s.npy", "all.npy"), "truth has no background pixel"),
+            (("gone.npy", "t.npy"), "gone.npy does not exist"),
+            (("s.npy", "gone.npy"), "gone.npy does not exist"),
+            (("s.npz", "t.npy"), "Pass --score-key to choose one"),
+            (("s.npy", "t.mat"), "Pass --truth-key to choose one"),
+            (("s.npy", "cube.npy"), "holds a cube without truth"),
+            (("cube.npy", "t.npy"), "expected one map"),
+            (("gaps.npy", "t.npy"), "scores holds"),
+            (("s.npy",), "required: TRUTH; see lren-tf evaluate --help"),
+        ):
+            assert said in refused("evaluate", *arguments)
