@@ -16,7 +16,7 @@ endif
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FORCE=1 runs finished experiments again; PYTHON=python3.12 picks the interpreter."
 
 $(STAMP): setup.cfg setup.py
@@ -25,8 +25,11 @@ $(STAMP): setup.cfg setup.py
 	$(RUN) -m pip install --quiet --editable '.[dev]'
 	touch $(STAMP)
 
-reproduce: $(STAMP) ## train LREN on the four scenes and write tables and figures
+reproduce: $(STAMP) ## every method on the four scenes: tables, figures, report
 	$(RUN) -m experiments.reproduce $(if $(FORCE),--force)
+
+sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
+	$(RUN) -m experiments.sensitivity $(if $(FORCE),--force)
 
 seeds: $(STAMP) ## the preset `paper` with five seeds on every scene
 	$(RUN) -m experiments.seeds $(if $(FORCE),--force)
