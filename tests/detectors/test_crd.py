@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lren_tf import datasets, metrics
 from lren_tf.detectors import windows
 from lren_tf.detectors.crd import CRD, RIDGE
 from lren_tf.errors import InputError
@@ -71,3 +72,17 @@ def test_settings_are_checked() -> None:
         CRD(lam=0)
     with pytest.raises(InputError, match="'outer' is 15, larger than the image of 40 × 13"):
         CRD().score(simulate(40, 13, 6, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "inner", "outer", "pd_pf", "pf_tau"),
+    [("sandiego", 15, 17, 0.9652, 0.0402), ("pavia", 7, 9, 0.9738, 0.0713)],
+)
+def test_crd_on_the_real_scenes(name, inner, outer, pd_pf, pf_tau) -> None:
+    """Measured before, by another program with the same definition; not published values."""
+    try:
+        scene = datasets.load(name, download=False)
+    except InputError as error:
+        pytest.skip(str(error))
+    found = metrics.evaluate(CRD(inner, outer).score(scene), scene.truth)
+    assert (round(found["auc_pd_pf"], 4), round(found["auc_pf_tau"], 4)) == (pd_pf, pf_tau)
