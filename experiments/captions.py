@@ -135,9 +135,9 @@ CAPTIONS: dict[str, Caption] = {
 
 _SETTINGS_TEXT = (
     "Settings leave the default one at a time, or in pairs that belong together; seed 0 "
-    "(ADLR: mean over seeds 0 to 2; a dash where a run gave no map). Every cell was judged with the truth of "
-    "its scene: this shows how far a setting the paper does not give can move its value, and is "
-    "no way to choose one."
+    "(ADLR: mean over seeds 0 to 2; a dash where a run gave no map). Every cell was judged with "
+    "the truth of its scene: this shows how far a setting the paper does not give can move its "
+    "value, and is no way to choose one."
 )
 for _name, _title in {
     "lrx": "LRX", "adlr": "ADLR", "pab_dc": "PAB_DC"

@@ -1,8 +1,9 @@
 """`make sensitivity`: how far a comparator's areas move with settings the paper does not give.
 
-Settings leave the default one at a time, or in the few pairs that belong together. Read beside the published values the heat
-maps tell whether a difference in Tables 2 and 3 can be one of settings. Every cell is judged
-with the truth of its scene, so nothing here is a choice: the defaults stay as they are.
+Settings leave the default one at a time, or in the few pairs that belong together. Read beside
+the published values the heat maps tell whether a difference in Tables 2 and 3 can be one of
+settings. Every cell is judged with the truth of its scene, so nothing here is a choice: the
+defaults stay as they are.
 """
 
 from __future__ import annotations
