@@ -71,7 +71,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         say(f"low-rank step: {result.iterations} iterations, {ending}, {seconds['score']:.1f} s")
         _finish(
             scene, title, score, targets, seconds, notices,
-            lambda: run_record(model, scene, history, result), model.save,
+            lambda: {"detector": LREN, **run_record(model, scene, history, result)}, model.save,
         )  # fmt: skip
 
 

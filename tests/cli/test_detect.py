@@ -40,7 +40,7 @@ class TestDetect:
             "sha256": data_sha256(SCENE.cube), "simulated": False,
             "anomalous": int(SCENE.truth.sum()),
         }  # fmt: skip
-        assert told["preset"] == preset
+        assert told["detector"] == "lren" and told["preset"] == preset
         assert told["settings"] == model.settings.as_dict()
         assert told["device"] == "/CPU:0"
         assert list(told["seconds"])[:4] == ["read", "start", "train", "score"]
