@@ -18,6 +18,9 @@ __all__ = ["Detector", "create", "detector_class", "names"]
 _HOMES = {
     # name on the command line -> module and class
     "rx": ("rx", "RX"),
+    "aae_rx": ("aae", "AAERX"),
+    "aae": ("aae", "AAE"),
+    "hadgan": ("hadgan", "HADGAN"),
 }
 
 

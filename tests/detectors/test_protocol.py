@@ -13,7 +13,11 @@ from lren_tf.errors import InputError
 from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
-QUICK: dict[str, dict[str, object]] = {}
+QUICK: dict[str, dict[str, object]] = {
+    "aae_rx": {"steps": 20, "hidden_units": 16, "batch_size": 64},
+    "aae": {"steps": 20, "hidden_units": 16, "batch_size": 64},
+    "hadgan": {"steps": 20, "hidden_units": 16, "batch_size": 64},
+}
 """Settings with which a detector is quick on a small scene, where its defaults are not."""
 
 
