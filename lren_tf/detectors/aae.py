@@ -82,9 +82,9 @@ class AAERX(Detector):
     """Adam's rate for the autoencoder and for the encoder as generator (released code)."""
     discriminator_learning_rate: float = 1e-4
     """Adam's rate for the discriminator (released code)."""
-    steps: int = 1500
+    steps: int = 2000
     """Training steps (assumption)."""
-    batch_size: int = 200
+    batch_size: int = 100
     """Pixels per step (assumption)."""
     seed: int = 0
     """Seed of the weights, the prior's samples and the order of the pixels."""

@@ -50,7 +50,7 @@ def network(
     output_activation: str = "linear",
     output_bias: bool = True,
     batch_norm: bool = False,
-    output_dropout: float = 0.0,
+    input_dropout: float = 0.0,
 ) -> keras.Sequential:
     """Fully connected network with leaky ReLUs (slope 0.2) between its layers.
 
@@ -64,9 +64,13 @@ def network(
         output_activation: Keras' name of it.
         output_bias: whether the output layer has biases.
         batch_norm: whether hidden layers are batch-normalised before their leaky ReLU.
-        output_dropout: fraction of the outputs set to 0 in training.
+        input_dropout: fraction of the inputs set to 0 in training.
     """
     layers: list[Any] = [keras.Input((widths[0],), name=f"{name}_input")]
+    if input_dropout:
+        layers.append(
+            keras.layers.Dropout(input_dropout, seed=draw_seed(rng), name=f"{name}_dropout")
+        )
     for k, width in enumerate(widths[1:-1]):
         layers.append(
             keras.layers.Dense(
@@ -85,10 +89,6 @@ def network(
             name=f"{name}_output",
         )
     )
-    if output_dropout:
-        layers.append(
-            keras.layers.Dropout(output_dropout, seed=draw_seed(rng), name=f"{name}_dropout")
-        )
     return keras.Sequential(layers, name=name)
 
 

@@ -32,7 +32,7 @@ class HADGAN(Detector):
     re-implementation (Mampacuk/HADGAN), which itself departs from the paper, so this
     detector is indicative. The LREN paper does not list it.
 
-    Encoder E: L-1000-1000-z with batch normalisation, no bias at z, dropout of z; decoder G:
+    Encoder E: L-1000-1000-z with batch normalisation, no bias at z; dropout of z; decoder G:
     z-1000-1000-L, no bias at the output; discriminators D_z: z-1000-1000-1 of latent samples
     and D_x: L-1000-1000-1 of spectra; leaky ReLUs between the layers. Every step takes a
     mini-batch x and a sample p of the prior N(0, I), improves D_z (p against E(x)) and D_x
@@ -56,8 +56,12 @@ class HADGAN(Detector):
     - Both E and G descend the whole sum; terms without one of them do not move it.
     - Errors are squared; the re-implementation's l₂,₁ norms are its own modification, and so
       are its patches and its repeated discriminator steps, all left out.
-    - E(G(p)) is taken without dropout and with the running batch statistics; discriminators
-      see E(x) in the same way.
+    - Dropout is on the way from z to G: what D_z and the shrinkage see is z itself. E(G(p))
+      is taken without it and with the running batch statistics. The discriminators see the
+      very samples that E and G then answer for. (With dropout as part of E and with samples
+      made in inference mode, as in the re-implementation, the reconstruction drifted off:
+      on San Diego in [0, 1] its RMSE was 0.14, 0.17, 0.32 after 100, 200, 400 steps, where
+      the mean spectrum's is 0.13.)
     - Energy of a band of R: its sum over the image.
     - Objects of fewer than 25 pixels are small, as with the same group's other detectors; the
       re-implementation has 5, "to be tuned".
@@ -176,14 +180,10 @@ class _Gan:
             rng=rng,
             weights=lambda seed: keras.initializers.GlorotUniform(seed),
         )
-        self.encoder = make(
-            "encoder",
-            (bands, h, h, l),
-            output_bias=False,
-            batch_norm=True,
-            output_dropout=settings.dropout,
+        self.encoder = make("encoder", (bands, h, h, l), output_bias=False, batch_norm=True)
+        self.decoder = make(
+            "decoder", (l, h, h, bands), output_bias=False, input_dropout=settings.dropout
         )
-        self.decoder = make("decoder", (l, h, h, bands), output_bias=False)
         self._latent_critic = make("latent_critic", (l, h, h, 1))
         self._image_critic = make("image_critic", (bands, h, h, 1))
         self._prior_seed = adversarial.draw_seed(rng)
@@ -201,29 +201,27 @@ class _Gan:
 
     def step(self, x: tf.Tensor, number: tf.Tensor) -> list[tf.Tensor]:
         """Both discriminators, then encoder and decoder; their losses."""
-        # Discriminators see samples without dropout: its zeros would give them away.
-        z = self.encoder(x, training=False)
-        prior = adversarial.normal(tf.shape(z), self._prior_seed, number)
         judging = adversarial.discriminator_step
-        latent = judging(self._latent_critic, self._judge_latent, prior, z)
-        image = judging(self._image_critic, self._judge_image, x, self.decoder(z))
-
         with tf.GradientTape() as tape:
-            loss = self._loss(x, prior)
+            z = self.encoder(x, training=True)
+            x_hat = self.decoder(z, training=True)
+            with tape.stop_recording():
+                prior = adversarial.normal(tf.shape(z), self._prior_seed, number)
+                latent = judging(self._latent_critic, self._judge_latent, prior, z)
+                image = judging(self._image_critic, self._judge_image, x, x_hat)
+            loss = self._loss(x, z, x_hat, prior)
         weights = (self.encoder.trainable_weights, self.decoder.trainable_weights)
         of_encoder, of_decoder = tape.gradient(loss, weights)
         adversarial.descend(self._encode, of_encoder, self.encoder)
         adversarial.descend(self._decode, of_decoder, self.decoder)
         return [latent, image, loss]
 
-    def _loss(self, x: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
+    def _loss(self, x: tf.Tensor, z: tf.Tensor, x_hat: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
         """What encoder and decoder descend."""
         s = self._settings
-        z = self.encoder(x, training=True)
-        x_hat = self.decoder(z, training=True)
         # Without dropout, which no code could undo, and outside the batch statistics, which
         # after training have to be those of the scene.
-        again = self.encoder(self.decoder(prior), training=False)
+        again = self.encoder(self.decoder(prior, training=False), training=False)
         fooled = adversarial.recognised(self._latent_critic(z, training=True), True)
         fooled += adversarial.recognised(self._image_critic(x_hat, training=True), True)
         return (
