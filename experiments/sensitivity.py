@@ -47,6 +47,11 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
         *({"clusters": clusters} for clusters in (5, 20)),
         {"score_part": "residual"},
     ],
+    "aae_rx": [
+        {"steps": 2000},
+        *({"latent_units": units} for units in (5, 30)),
+        *({"angle_weight": weight} for weight in (0.0, 1.0)),
+    ],
 }
 """Settings that leave the defaults, by detector; the defaults themselves come first."""
 SEEDS = {"adlr": 3}

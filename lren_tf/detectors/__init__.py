@@ -21,9 +21,12 @@ _HOMES = {
     "lrx": ("lrx", "LRX"),
     "adlr": ("adlr", "ADLR"),
     "pab_dc": ("pab_dc", "PABDC"),
+    "aae_rx": ("aae", "AAERX"),
+    "aae": ("aae", "AAE"),
     "crd": ("crd", "CRD"),
     "lsdm_mog": ("lsdm_mog", "LSDMMoG"),
     "aed": ("aed", "AED"),
+    "hadgan": ("hadgan", "HADGAN"),
     "lren": ("lren", "LREN"),
 }
 

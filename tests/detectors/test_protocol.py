@@ -17,6 +17,9 @@ QUICK: dict[str, dict[str, object]] = {
     "lsdm_mog": {"rank": 8},
     "lren": {"settings": {"epochs": 3, "hidden_units": 8}},
     "pab_dc": {"clusters": 3, "sparsity": 4, "anomaly_atoms": 30},
+    "aae_rx": {"steps": 20, "hidden_units": 16, "batch_size": 64},
+    "aae": {"steps": 20, "hidden_units": 16, "batch_size": 64},
+    "hadgan": {"steps": 20, "hidden_units": 16, "batch_size": 64},
 }
 """Settings with which a detector is quick on a small scene, where its defaults are not."""
 
