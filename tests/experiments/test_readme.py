@@ -9,7 +9,14 @@ import re
 import pytest
 
 from benchmarks import record
-from experiments import proposed, published, render, seeds, tables23_comparison
+from experiments import (
+    proposed,
+    published,
+    render,
+    seeds,
+    sensitivity,
+    tables23_comparison,
+)
 from experiments.provenance import ROOT
 from experiments.runs import REAL
 
@@ -32,6 +39,16 @@ def test_comparison_tables_are_those_of_the_results(name, area):
     assert block(name) == tables23_comparison.summary_table(area, tuple(published.SCENES), REAL)
 
 
+def test_reach_of_the_settings_is_that_of_the_results():
+    assert block("reach") == sensitivity.reach_table(REAL)
+
+
+@pytest.mark.parametrize("detector", sensitivity.GRIDS)
+def test_committed_sensitivity_is_rendered_from_the_results(detector):
+    table = (ROOT / "experiments" / "tables" / f"sensitivity_{detector}.md").read_text("utf-8")
+    assert sensitivity.table(detector, REAL) in table
+
+
 def test_agreement_with_the_release_is_that_of_the_results():
     assert block("agreement") == render.agreement_table(runs(), REAL)
 
@@ -47,7 +64,9 @@ def test_speeds_are_those_of_the_benchmarks():
 def test_every_planned_run_has_a_result():
     missing = [
         run.label
-        for run in (*runs(), *tables23_comparison.planned(), *seeds.planned())
+        for run in (
+            *runs(), *tables23_comparison.planned(), *sensitivity.planned(), *seeds.planned()
+        )
         if not run.result_path(REAL).is_file()
     ]
     assert not missing
