@@ -72,9 +72,7 @@ def strip_plot(
         Line2D([], [], color="0.25", linewidth=2.2, label="median"),
         Line2D([], [], color="0.25", linewidth=1.0, linestyle="--", label=reference_label),
     ]
-    figure.legend(
-        handles=keys, loc="outside lower center", ncols=len(keys), fontsize=TICK, frameon=False
-    )
+    _legend(figure, keys)
     return figure
 
 
@@ -155,9 +153,7 @@ def band_grid(
         *(Line2D([], [], **styles[label], label=f"{label}: median, range") for label in labels),
         Line2D([], [], color="0.25", linestyle="none", marker="v", label=mark_label),
     ]
-    figure.legend(
-        handles=keys, loc="outside lower center", ncols=len(keys), fontsize=TICK, frameon=False
-    )
+    _legend(figure, keys)
     return figure
 
 
@@ -177,6 +173,15 @@ def _band(
         at = float(np.interp(np.log(mark), np.log(x), middle))
         axes.axvline(mark, color=style["color"], linewidth=0.8, alpha=0.6)
         axes.plot(mark, at, marker="v", markersize=7, color=style["color"], linestyle="none")
+
+
+def _legend(figure: Figure, keys: Sequence[Line2D]) -> None:
+    """Below all panels, in as many columns as fit."""
+    width = max(0.5 + 0.075 * len(str(key.get_label())) for key in keys)
+    columns = max(1, min(len(keys), int(figure.get_figwidth() / width)))
+    figure.legend(
+        handles=keys, loc="outside lower center", ncols=columns, fontsize=TICK, frameon=False
+    )
 
 
 def _finish(axes: Axes) -> None:
