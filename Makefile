@@ -12,7 +12,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce seeds report test lint bench clean
+.PHONY: help reproduce sensitivity ablation lambda seeds odds report test lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,8 +31,17 @@ reproduce: $(STAMP) ## every method on the four scenes: tables, figures, report
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.sensitivity $(if $(FORCE),--force)
 
-seeds: $(STAMP) ## the preset `paper` with five seeds on every scene
+ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts, five seeds
+	$(RUN) -m experiments.table1_ablation $(if $(FORCE),--force)
+
+lambda: $(STAMP) ## Figure 3: both areas over λ, ten seeds
+	$(RUN) -m experiments.figure3_lambda $(if $(FORCE),--force)
+
+seeds: $(STAMP) ## both presets with ten seeds on every scene
 	$(RUN) -m experiments.seeds $(if $(FORCE),--force)
+
+odds: $(STAMP) ## LREN on two tables of the ODDS library, five seeds
+	$(RUN) -m experiments.odds $(if $(FORCE),--force)
 
 report: $(STAMP) ## every table, figure and run on one page, experiments/report.html
 	$(RUN) -m experiments.report

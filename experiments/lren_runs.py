@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments import published
 from experiments.provenance import provenance
@@ -13,6 +14,9 @@ from experiments.runs import Run, Workspace, keep_failure, keep_score
 from lren_tf import Scene, datasets, metrics
 from lren_tf.console import quiet_start
 from lren_tf.report import run_record
+
+if TYPE_CHECKING:
+    from lren_tf import LREN
 
 
 @dataclass(frozen=True)
@@ -38,25 +42,40 @@ class LrenRun(Run):
         by_scene = published.LAMBDA[self.preset]
         return by_scene.get(self.scene, next(iter(by_scene.values())))
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What else differs from the preset: nothing."""
+        return {}
+
+    def data(self, scene: Scene) -> Any:
+        """What the model is given of the scene: all of it."""
+        return scene
+
+    def further(self, model: LREN, scene: Scene) -> dict[str, Any]:
+        """What else the trained model is asked for, as parts of the record: nothing."""
+        return {}
+
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
         """Train, score, and write map and JSON; a divergence is a result, not an error."""
         with quiet_start():  # TensorFlow only when something has to run
             from lren_tf import LREN, TrainingDiverged
 
-            model = LREN(self.preset, seed=self.seed, lam=self.lam)
+            model = LREN(self.preset, seed=self.seed, lam=self.lam, **self.settings)
+        chosen_on_truth = self.scene in published.SCENES and not scene.simulated
+        data = self.data(scene)
         # Taken before training: an hour later the tree may be another one.
         record: dict[str, Any] = {
             "study": self.study,
             "detector": "lren",
             "seed": self.seed,
-            "lambda_from": "the preset" if scene.simulated else "published, chosen on ground truth",
+            "lambda_from": "published, chosen on ground truth" if chosen_on_truth else "the preset",
             **provenance(),
         }
         started = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
-                history = model.fit(scene)
+                history = model.fit(data)
             except TrainingDiverged as error:
                 record |= {
                     "preset": self.preset,
@@ -67,13 +86,20 @@ class LrenRun(Run):
                 }
                 return keep_failure(self, space, record, "diverged", error)
         trained = time.perf_counter()
-        solution = model.decompose(scene)
+        solution = model.decompose(data)
         score = model.score_of(solution).reshape(scene.shape[:2])
-        released = None if scene.simulated else datasets.published_map(self.scene)
+        scored = time.perf_counter()
+        further = self.further(model, scene)
+        released = datasets.published_map(self.scene) if chosen_on_truth else None
         record |= {
             "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
-            "seconds": {"train": trained - started, "score": time.perf_counter() - trained},
+            "seconds": {
+                "train": trained - started,
+                "score": scored - trained,
+                **({"further": time.perf_counter() - scored} if further else {}),
+            },
             **run_record(model, scene, history, solution),
+            **further,
             "pearson_with_released_map": None
             if released is None
             else metrics.pearson(metrics.normalise(score), released),

@@ -30,7 +30,9 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def scene_title(scene: str) -> str:
-    """The paper's name of a scene; the simulated one says that it is."""
+    """The paper's name of a scene or table; the simulated scene says that it is."""
+    if scene in published.ODDS:
+        return scene.capitalize()
     return published.SCENES.get(scene, f"{scene} (not a real scene)")
 
 
@@ -138,27 +140,27 @@ def settings_table(runs: Sequence[LrenRun], space: Workspace) -> str:
     return markdown_table(header, rows)
 
 
-def seeds_table(runs: Sequence[LrenRun], space: Workspace) -> str:
-    """Every seed of a study: median, range, and how many runs failed."""
-    header = ("scene", "preset", "seeds", "failed", "AUC(Pd,Pf) of each seed", "median",
-              "AUC(Pf,τ) of each seed", "median")
-    rows = []
-    groups = dict.fromkeys((run.scene, run.preset) for run in runs)
-    for scene, preset in groups:
+def spread_table(runs: Sequence[LrenRun], space: Workspace) -> str:
+    """Median and range over the seeds of a study, and how many runs gave no map."""
+    header = ["scene", "preset", "runs", "failed"]
+    for title in ("AUC(Pd,Pf)", "AUC(Pf,τ)"):
+        header += [f"{title}: paper", "median", "lowest", "highest"]
+    body = []
+    for scene, preset in dict.fromkeys((run.scene, run.preset) for run in runs):
         members = [run for run in runs if (run.scene, run.preset) == (scene, preset)]
-        results = [(run.seed, load_result(run, space)) for run in members]
-        results = [(seed, result) for seed, result in results if result is not None]
+        results = [load_result(run, space) for run in members]
+        results = [result for result in results if result is not None]
         if not results:
             continue
-        good = [result for _, result in results if result["status"] == "finished"]
-        row = [scene_title(scene), f"`{preset}`", ", ".join(str(seed) for seed, _ in results),
-               str(len(results) - len(good))]
+        good = [result["metrics"] for result in results if result["metrics"] is not None]
+        row = [scene_title(scene), f"`{preset}`", str(len(results)), str(len(results) - len(good))]
         for area in _TITLES:
-            values = [result["metrics"][area] for result in good]
-            row.append(", ".join(f"{value:.4f}" for value in values) or "–")
-            row.append(f"{median(values):.4f}" if values else "–")
-        rows.append(row)
-    return markdown_table(header, rows)
+            paper = _published({**published.PAPER_PROPOSED, **published.ODDS}, scene, area)
+            values = [one[area] for one in good]
+            spread = [median(values), min(values), max(values)] if values else [None] * 3
+            row += ["–" if value is None else f"{value:.4f}" for value in (paper, *spread)]
+        body.append(row)
+    return markdown_table(header, body)
 
 
 def fill_readme(name: str, body: str, path: Path = README) -> None:

@@ -66,6 +66,10 @@ class Run(abc.ABC):
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
         """Run and write map and JSON; a failure of the method is a result, not an error."""
 
+    def load(self) -> Scene:
+        """The scene it runs on."""
+        return load_scene(self.scene)
+
     @property
     def label(self) -> str:
         """How progress lines name the run."""
@@ -162,7 +166,7 @@ def execute_missing(runs: Sequence[Run], space: Workspace, *, force: bool = Fals
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before", flush=True)
     for number, run in enumerate(missing, 1):
         print(f"[{number}/{len(missing)}] {run.label}", flush=True)
-        record = run.execute(load_scene(run.scene), space)
+        record = run.execute(run.load(), space)
         if record["status"] == "finished":
             areas = record["metrics"]
             print(

@@ -1,29 +1,82 @@
-"""`make seeds`: what the text of the paper gives for other seeds than the authors'."""
+"""`make seeds`: both presets with ten seeds on every scene, none left out.
+
+Runs are those of :mod:`experiments.trainings`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from experiments import published, render
+import numpy as np
+
+from experiments import published, render, trainings
 from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, available_scenes, execute_missing
+from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from lren_tf import plots
 
-STUDY = "seeds"
-SEEDS = (1, 2, 3, 4, 5)
+FIRST_STUDY = "seeds"
+"""Runs of the preset ``paper`` with seeds 1 to 5, from before the λ path."""
+_AREAS = {"auc_pd_pf": ("AUC(Pd,Pf)", "pd_pf"), "auc_pf_tau": ("AUC(Pf,τ)", "pf_tau")}
 
 
-def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
-    """The preset ``paper`` with five seeds on every scene."""
-    return [LrenRun(STUDY, scene, "paper", seed) for scene in scenes for seed in SEEDS]
+def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[trainings.TrainingRun]:
+    """The trainings."""
+    return trainings.planned(scenes)
+
+
+def shown(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
+    """The runs that table and README speak of: those of the trainings that there are, or of the
+    first study as long as there are none."""
+    runs: list[LrenRun] = sorted(planned(scenes), key=lambda run: scenes.index(run.scene))
+    if not any(run.result_path(space).is_file() for run in runs):
+        runs = [
+            LrenRun(FIRST_STUDY, scene, "paper", seed)
+            for scene in scenes
+            for seed in (1, 2, 3, 4, 5)
+        ]
+    return [run for run in runs if run.result_path(space).is_file()]
+
+
+def table(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> str:
+    """Median, range and failures of every scene and preset."""
+    return render.spread_table(shown(space, scenes), space)
+
+
+def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
+    """Write a strip plot of each area, as PNG and PDF; returns the files."""
+    runs = shown(space, scenes)
+    drawings = {}
+    for area, (title, field) in _AREAS.items():
+        values: dict[str, dict[str, list[float]]] = {}
+        reference = {}
+        for run in runs:
+            name = render.scene_title(run.scene)
+            result = load_result(run, space)
+            there = result is not None and result["metrics"] is not None
+            one = result["metrics"][area] if there else np.nan
+            values.setdefault(name, {}).setdefault(run.preset, []).append(one)
+            if run.scene in published.SCENES:
+                reference[name] = getattr(published.PAPER_PROPOSED[run.scene], field)
+        if values:
+            groups = {(run.scene, run.preset): run.seed for run in reversed(runs)}
+            # The authors' seed is the first of the study.
+            first = 0 if set(groups.values()) == {published.AUTHORS_SEED} else None
+            drawings[f"seeds_{field}"] = (
+                lambda v=values, r=reference, t=title, f=first: plots.strip_plot(
+                    v, r, measure=t, marked=f, marked_label="the authors' seed, 123"
+                )
+            )
+    return render.save_figures(drawings, space)
 
 
 def fill_readme() -> None:
     """Set the README's table of seeds."""
-    render.fill_readme("seeds", render.seeds_table(planned(), REAL))
+    render.fill_readme("seeds", table(REAL))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,10 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("The study of seeds needs the real scenes, and none can be had here.")
         return 2
     execute_missing(planned(scenes), REAL, force=options.force)
-    table = render.seeds_table(planned(), REAL)
-    render.write_table("seeds", table, REAL)
+    render.write_table("seeds", table(REAL), REAL)
+    for path in draw(REAL, tuple(published.SCENES)):
+        print(f"wrote {path}")
     fill_readme()
-    print(f"\n{table}\n")
+    print(f"\n{table(REAL)}\n")
     return 0
 
 

@@ -115,7 +115,9 @@ def loss_gradients(
     with tf.GradientTape() as tape:
         tape.watch([z_all, *density_variables])
         loss, rest = density(z_all)
-    from_density, *estimator = tape.gradient(loss, [z_all, *density_variables])
+    from_density, *estimator = tape.gradient(
+        loss, [z_all, *density_variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
 
     squares, sums = [], []
     for part, h, z, dz in zip(

@@ -1,6 +1,6 @@
-"""Dictionary atoms from latent samples and the mixture: the paper's rule and the release's.
+"""Dictionary atoms from latent samples: the paper's rule, the release's, and k-means.
 
-Both rules give each component that has members (pixels assigned to it by the largest
+Every rule gives each component that has members (pixels assigned to it by the largest
 βᵢₖ) two atoms. They run once per fit on [N, l] and [N, k] arrays, so they are NumPy.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 
 class Dictionary(NamedTuple):
@@ -63,3 +65,48 @@ def extreme_assignments(z: np.ndarray, beta: np.ndarray) -> Dictionary:
             components.append(component)
             pixels.append(np.flatnonzero((beta == extreme).any(axis=1))[0])
     return Dictionary(z[pixels], np.array(components), np.array(pixels))
+
+
+def kmeans_assignments(z: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters of the latent samples, in the form of assignments and means.
+
+    With them :func:`centroid_and_farthest` is the dictionary that stands where the density
+    estimation stood (Table 1, scenario B).
+
+    Args:
+        z: latent samples ``[N, l]``, N ≥ ``count``.
+        count: number of clusters, k.
+        seed: of the ten k-means++ starts, of which the best is kept.
+
+    Returns:
+        Assignments 0 or 1 ``[N, k]`` and means ``[k, l]``, float64. Where fewer than k samples
+        differ, the clusters that are left have no members and mean 0.
+    """
+    state = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    z = np.asarray(z, np.float64)
+    # Threads add partial sums in the order in which they end.
+    with threadpool_limits(1):
+        labels = KMeans(count, n_init=10, random_state=state).fit_predict(z)
+    assigned = np.zeros((len(z), count))
+    assigned[np.arange(len(z)), labels] = 1.0
+    return assigned, weighted_means(assigned, z)
+
+
+def weighted_means(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Means Σᵢ wᵢₖ xᵢ / Σᵢ wᵢₖ ``[k, d]``, float64, as eq. (10); 0 where all weights are."""
+    weights = np.asarray(weights, np.float64)
+    mass = weights.sum(axis=0)[:, None]
+    return np.divide(weights.T @ x, mass, out=np.zeros((len(mass), x.shape[1])), where=mass > 0)
+
+
+def as_spectra(chosen: Dictionary, x: np.ndarray, weights: np.ndarray) -> Dictionary:
+    """The same choice with spectra for atoms: of each pixel its own, of a centroid the mean.
+
+    Args:
+        chosen: a dictionary of latent samples.
+        x: standardised spectra ``[N, U]`` of the same pixels.
+        weights: what the centroids are means by, ``[N, k]``.
+    """
+    centroid = (chosen.pixels < 0)[:, None]
+    means = weighted_means(weights, x) if centroid.any() else np.zeros((weights.shape[1], 1))
+    return chosen._replace(atoms=np.where(centroid, means[chosen.components], x[chosen.pixels]))

@@ -27,6 +27,9 @@ The W step leaves a relation that makes U2 redundant: its normal equations say
 U2 = (U1 + ΔA) Dᵀ after the multipliers have moved, where ΔA is the change of A made after
 W (0 in the order J, A, W). The iteration therefore carries ΔA instead of U2, and of the
 multipliers only −ΔA is left in the W step.
+
+Where there are far fewer atoms than dimensions, as among spectra, what no atom reaches is
+one number a pixel (:func:`_compact`), and the arrays are [m + 1, N].
 """
 
 from __future__ import annotations
@@ -117,9 +120,14 @@ def solve_low_rank(
     def number(value: float) -> tf.Tensor:
         return tf.constant(value, X.dtype)
 
+    # Beyond the atoms' span all that counts of a pixel is a length, except to a loss that a
+    # rotation changes. It pays where it halves the work.
+    compact = None
+    if loss != "l1" and X.shape[1] >= 2 * (len(D) + 1):
+        compact = _compact(X, D)
     A, W, Y, iterations, converged, objective, residuals = _admm(
-        tf.convert_to_tensor(X),
-        tf.convert_to_tensor(D),
+        tf.convert_to_tensor(X if compact is None else compact.X),
+        tf.convert_to_tensor(D if compact is None else compact.D),
         number(lam),
         number(mu),
         number(rho),
@@ -129,10 +137,46 @@ def solve_low_rank(
         loss=loss,
         order=order,
     )
+    A, Y = A.numpy(), Y.numpy()
+    if compact is not None:
+        A, Y = compact.expand(A), compact.expand(Y)
     return LowRankResult(
-        A.numpy(), W.numpy(), Y.numpy(), int(iterations), bool(converged),
-        objective.numpy(), residuals.numpy(),
+        A, W.numpy(), Y, int(iterations), bool(converged), objective.numpy(), residuals.numpy()
     )
+
+
+class _Compact(NamedTuple):
+    """A problem of m atoms in more than m + 1 dimensions, in m + 1."""
+
+    X: np.ndarray
+    """Coordinates in the basis, and the length of the rest, ``[N, m + 1]``."""
+    D: np.ndarray
+    """Coordinates of the atoms, and 0, ``[m, m + 1]``."""
+    basis: np.ndarray
+    """Orthonormal columns that span the atoms, ``[l, m]``."""
+    direction: np.ndarray
+    """Unit vector of the rest of each pixel ``[N, l]``, 0 where there is none."""
+
+    def expand(self, M: np.ndarray) -> np.ndarray:
+        """Rows ``[N, l]`` of rows ``[N, m + 1]``."""
+        return M[:, :-1] @ self.basis.T + M[:, -1:] * self.direction
+
+
+def _compact(X: np.ndarray, D: np.ndarray) -> _Compact:
+    """The same problem without the dimensions that no atom reaches.
+
+    There W D is 0, and from zeros A and Y1 stay multiples of what a pixel has there, by the
+    same factor in each of them: one number a pixel. Row norms, Gram matrix, objective and
+    residuals are those of the whole problem. The stopping rule looks at the entries of these
+    coordinates.
+    """
+    basis, _ = np.linalg.qr(D.T)
+    inside = X @ basis
+    rest = X - inside @ basis.T
+    length = np.linalg.norm(rest, axis=1, keepdims=True)
+    direction = np.divide(rest, length, out=np.zeros_like(rest), where=length > 0)
+    atoms = np.pad(D @ basis, [(0, 0), (0, 1)])
+    return _Compact(np.concatenate([inside, length], axis=1), atoms, basis, direction)
 
 
 def row_norms(A: np.ndarray, norm: str) -> np.ndarray:

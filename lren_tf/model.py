@@ -15,7 +15,13 @@ import tensorflow as tf
 from lren_tf import presets
 from lren_tf.backprop import Affine, loss_gradients
 from lren_tf.device import resolve_device
-from lren_tf.dictionary import Dictionary, centroid_and_farthest, extreme_assignments
+from lren_tf.dictionary import (
+    Dictionary,
+    as_spectra,
+    centroid_and_farthest,
+    extreme_assignments,
+    kmeans_assignments,
+)
 from lren_tf.errors import InputError
 from lren_tf.estimator import assignments
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
@@ -24,11 +30,21 @@ from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
 from lren_tf.mixture import Mixture, first_bad_component, mixture_loss, mixture_statistics
 from lren_tf.scaling import Scaler, fit_scaler, standardise
 from lren_tf.scene import Scene, check_finite_pixels
-from lren_tf.training import EpochProgress, StopOnFault, fixed_batches, make_optimizer
+from lren_tf.training import (
+    EpochProgress,
+    SecondPart,
+    StopOnFault,
+    fixed_batches,
+    make_optimizer,
+)
 
 _LAYERS = tuple(RELEASE_OPERATION_SEEDS)
 _CHUNK = 65536
 """Pixels passed through the network at a time outside training."""
+_SCALER = ("_low", "_span", "_mean", "_std", "_used")
+"""Weights that hold the fields of a :class:`Scaler`."""
+_Terms = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
+"""Loss, reconstruction, energy and covariance penalty of a step."""
 
 
 @keras.saving.register_keras_serializable(package="lren_tf")
@@ -79,6 +95,7 @@ class LREN(keras.Model):
         self.device = resolve_device(device)
         self._bands: int | None = None
         self._fault = tf.Variable(0, dtype=tf.int32, trainable=False, name="fault")
+        self._second_part = tf.Variable(False, trainable=False, name="second_part")
         self._trackers = {
             tracked: keras.metrics.Mean(name=tracked)
             for tracked in ("loss", "reconstruction", "energy", "covariance_penalty")
@@ -144,7 +161,8 @@ class LREN(keras.Model):
             self._used = keep("used", (bands,), "bool")
             self._phi, self._mu = keep("phi", (k,)), keep("mu", (k, l))
             self._Gamma = keep("Gamma", (k, l, l))
-            self._atoms = keep("atoms", (2 * k, l))
+            atom_length = width if s.low_rank_space == "original" else l
+            self._atoms = keep("atoms", (2 * k, atom_length))
             self._atom_component = keep("atom_component", (2 * k,), "int32")
             self._atom_pixel = keep("atom_pixel", (2 * k,), "int32")
             self._atom_count = keep("atom_count", (), "int32")
@@ -227,60 +245,115 @@ class LREN(keras.Model):
         and reports the fault, on which ``fit`` ends.
         """
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        s = self.settings
-        layers = (self.estimator_hidden, self.estimator_output)
-        estimator = [weight.value for layer in layers for weight in layer.weights]
-
-        def density(z: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, Mixture]]:
-            beta = assignments(z, tuple(estimator[:2]), tuple(estimator[2:]))
-            terms, mixture = mixture_loss(
-                z,
-                beta,
-                dtype=tf.as_dtype(s.mixture_dtype),
-                empty_mass=s.empty_mass,
-                covariance_floor=s.covariance_floor,
-                with_penalty=s.covariance_penalty > 0,
-            )
-            energy = tf.cast(terms.energy, tf.float32)
-            penalty = tf.cast(terms.penalty, tf.float32)
-            loss = s.energy_weight * energy + s.covariance_penalty * penalty
-            return loss, (loss, energy, penalty, mixture)
-
         with tf.device(self.device):
-            result = loss_gradients(
-                x,
-                [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]],
-                density,
-                estimator,
-                tanh_latent=s.latent_activation == "tanh",
-            )
-            density_loss, energy, penalty, mixture = result.density
-            reconstruction = result.reconstruction
-            loss = reconstruction + density_loss
-            n = tf.cast(tf.shape(x)[0], tf.float32)
-            variables = self.trainable_variables
-            gradients = [*result.autoencoder, *result.estimator]
-            finite = tf.reduce_all(
-                tf.stack([tf.reduce_all(tf.math.is_finite(t)) for t in (loss, *gradients)])
-            )
-
-            def step() -> tf.Tensor:
-                self.optimizer.apply(gradients, variables)
-                return tf.constant(0)
-
-            fault = tf.cond(
-                finite, step, lambda: 2 + first_bad_component(mixture, s.covariance_floor)
-            )
+            if self.settings.training == "joint":
+                fault, terms = self._joint_step(x)
+            else:
+                fault, terms = tf.cond(
+                    self._second_part, lambda: self._density_step(x), lambda: self._mapping_step(x)
+                )
             # Several steps may run before anybody looks: the fault of one is not forgotten.
             self._fault.assign(tf.maximum(self._fault, fault))
-            for name, value in (
-                ("loss", loss),
-                ("reconstruction", reconstruction),
-                ("energy", energy),
-                ("covariance_penalty", penalty),
-            ):
-                self._trackers[name].update_state(value, sample_weight=n)
+            n = tf.cast(tf.shape(x)[0], tf.float32)
+            for tracker, value in zip(self._trackers.values(), terms, strict=True):
+                tracker.update_state(value, sample_weight=n)
             return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def _joint_step(self, x: tf.Tensor) -> tuple[tf.Tensor, _Terms]:
+        """All networks on eq. (2)."""
+        result = loss_gradients(
+            x,
+            self._autoencoder(),
+            self._density,
+            self._estimator(),
+            tanh_latent=self.settings.latent_activation == "tanh",
+        )
+        density_loss, energy, penalty, mixture = result.density
+        reconstruction = result.reconstruction
+        loss = reconstruction + density_loss
+        fault = self._descend(
+            loss, [*result.autoencoder, *result.estimator], self.trainable_variables, mixture
+        )
+        return fault, (loss, reconstruction, energy, penalty)
+
+    def _mapping_step(self, x: tf.Tensor) -> tuple[tf.Tensor, _Terms]:
+        """The autoencoder on eq. (5) alone; the density terms are not computed, and 0."""
+        zero = tf.zeros([])
+        result = loss_gradients(
+            x,
+            self._autoencoder(),
+            lambda z: (zero, None),
+            [],
+            tanh_latent=self.settings.latent_activation == "tanh",
+        )
+        loss = result.reconstruction
+        variables = self.trainable_variables[: len(result.autoencoder)]
+        return self._descend(loss, result.autoencoder, variables, None), (loss, loss, zero, zero)
+
+    def _density_step(self, x: tf.Tensor) -> tuple[tf.Tensor, _Terms]:
+        """The estimator on its terms of the loss, over the samples of the frozen encoder."""
+        pixels = x[:, : self.decoder_output.units]
+        z = self.encoder_latent(self.encoder_hidden(pixels))
+        squares = tf.square(pixels - self._decode(z))
+        reconstruction = tf.reduce_mean(tf.reduce_sum(squares, axis=1))
+        estimator = self._estimator()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(estimator)
+            density_loss, (_, energy, penalty, mixture) = self._density(z)
+        gradients = tape.gradient(density_loss, estimator)
+        loss = reconstruction + density_loss
+        variables = self.trainable_variables[-len(gradients) :]
+        fault = self._descend(loss, gradients, variables, mixture)
+        return fault, (loss, reconstruction, energy, penalty)
+
+    def _autoencoder(self) -> list[Affine]:
+        return [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]]
+
+    def _estimator(self) -> list[tf.Variable]:
+        layers = (self.estimator_hidden, self.estimator_output)
+        return [weight.value for layer in layers for weight in layer.weights]
+
+    def _density(
+        self, z: tf.Tensor
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, tf.Tensor, Mixture]]:
+        """The estimator's terms of the loss, weighted, and each of them with the mixture."""
+        s, estimator = self.settings, self._estimator()
+        beta = assignments(z, tuple(estimator[:2]), tuple(estimator[2:]))
+        terms, mixture = mixture_loss(
+            z,
+            beta,
+            dtype=tf.as_dtype(s.mixture_dtype),
+            empty_mass=s.empty_mass,
+            covariance_floor=s.covariance_floor,
+            with_penalty=s.covariance_penalty > 0,
+        )
+        energy = tf.cast(terms.energy, tf.float32)
+        penalty = tf.cast(terms.penalty, tf.float32)
+        loss = s.energy_weight * energy + s.covariance_penalty * penalty
+        return loss, (loss, energy, penalty, mixture)
+
+    def _descend(
+        self,
+        loss: tf.Tensor,
+        gradients: list[tf.Tensor],
+        variables: list[keras.Variable],
+        mixture: Mixture | None,
+    ) -> tf.Tensor:
+        """Move the variables unless something is not finite; 0, or what is at fault."""
+        finite = tf.reduce_all(
+            tf.stack([tf.reduce_all(tf.math.is_finite(t)) for t in (loss, *gradients)])
+        )
+
+        def step() -> tf.Tensor:
+            self.optimizer.apply(gradients, variables)
+            return tf.constant(0)
+
+        def blamed() -> tf.Tensor:
+            if mixture is None:
+                return tf.constant(1)
+            return 2 + first_bad_component(mixture, self.settings.covariance_floor)
+
+        return tf.cond(finite, step, blamed)
 
     def fit(
         self,
@@ -298,7 +371,7 @@ class LREN(keras.Model):
         Args:
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
                 that :func:`lren_tf.load_scene` reads.
-            epochs: None for the setting (1000).
+            epochs: None for the setting (1000); of each part where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
             verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
                 0, 1, 2 as in Keras.
@@ -318,10 +391,10 @@ class LREN(keras.Model):
             s = dataclasses.replace(s, epochs=epochs)
         if batch_size is not None:
             s = dataclasses.replace(s, batch_size=batch_size)
-        if not 0 <= initial_epoch < s.epochs:
+        if not 0 <= initial_epoch < s.total_epochs:
             raise InputError(
-                f"initial_epoch is {initial_epoch} of {s.epochs} epochs; expected 0 or more and "
-                "less than epochs, which counts all epochs and not those still to come."
+                f"initial_epoch is {initial_epoch} of {s.total_epochs} epochs; expected 0 or more "
+                "and less than epochs, which counts all epochs and not those still to come."
             )
         pixels, _ = _as_pixels(x, key)
         if len(pixels) < s.components:
@@ -341,13 +414,16 @@ class LREN(keras.Model):
 
             standardised = standardise(pixels, scaler)
             own: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
+            if s.training == "separate":
+                own.append(SecondPart(self._second_part, s.epochs))
             if verbose == "auto":
                 size = f"{len(pixels)} pixels × {standardised.shape[1]} bands"
-                own.append(EpochProgress(f"LREN ({self.preset}), {size}, {self.device}", s.epochs))
+                title = f"LREN ({self.preset}), {size}, {self.device}"
+                own.append(EpochProgress(title, s.total_epochs))
                 verbose = 0
             history = super().fit(
                 fixed_batches(standardised, s.batch_size, s.batch_seed),
-                epochs=s.epochs,
+                epochs=s.total_epochs,
                 initial_epoch=initial_epoch,
                 verbose=verbose,
                 callbacks=[*own, *(callbacks or [])],
@@ -377,10 +453,8 @@ class LREN(keras.Model):
         # Until this training ends there is no dictionary: an earlier one belongs to other
         # weights and another scaler.
         self._atom_count.assign(0)
-        for weight, value in zip(
-            (self._low, self._span, self._mean, self._std, self._used), scaler, strict=True
-        ):
-            weight.assign(value)
+        for name, value in zip(_SCALER, scaler, strict=True):
+            getattr(self, name).assign(value)
 
     def _keep(self, standardised: np.ndarray) -> None:
         """Mixture and dictionary of the trained network over all pixels."""
@@ -391,13 +465,20 @@ class LREN(keras.Model):
             tf.cast(z, dtype), tf.cast(beta, dtype), empty_mass=s.empty_mass
         )
         mu = tf.cast(mixture.mu, tf.float64).numpy()
-        if s.dictionary == "centroid_farthest":
-            chosen = centroid_and_farthest(z, beta, mu)
+        weights = beta
+        if s.dictionary == "kmeans":
+            weights, centres = kmeans_assignments(z, s.components, s.seed)
+            chosen = centroid_and_farthest(z, weights, centres)
         else:
-            chosen = extreme_assignments(z, beta)
-        # A component can have members and still be empty if empty_mass is above 1/k pixels.
-        alive = mixture.alive.numpy()[chosen.components]
-        chosen = Dictionary(*(part[alive] for part in chosen))
+            if s.dictionary == "centroid_farthest":
+                chosen = centroid_and_farthest(z, beta, mu)
+            else:
+                chosen = extreme_assignments(z, beta)
+            # A component can have members and still be empty if empty_mass is above 1/k pixels.
+            alive = mixture.alive.numpy()[chosen.components]
+            chosen = Dictionary(*(part[alive] for part in chosen))
+        if s.low_rank_space == "original":
+            chosen = as_spectra(chosen, standardised, weights)
         count = len(chosen.atoms)
 
         def padded(values: np.ndarray, fill: float) -> np.ndarray:
@@ -439,7 +520,7 @@ class LREN(keras.Model):
         Raises:
             InputError: the model is not fitted, or the data cannot be used.
         """
-        pixels, grid = _as_pixels(x, key)
+        pixels, grid = self._pixels(x, key)
         return self.score_of(self._solve(pixels, lam)).reshape(grid)
 
     def score_of(self, solution: LowRankResult) -> np.ndarray:
@@ -453,20 +534,16 @@ class LREN(keras.Model):
 
         Arguments and refusals are those of ``score``; rows are pixels, row after row.
         """
-        return self._solve(_as_pixels(x, key)[0], lam)
+        return self._solve(self._pixels(x, key)[0], lam)
 
     def _solve(self, pixels: np.ndarray, lam: float | None) -> LowRankResult:
         s = self.settings
-        scaler = self._scaler()
-        if pixels.shape[1] != self._bands:
-            raise InputError(
-                f"the data has {pixels.shape[1]} bands; the model was fitted on {self._bands}: "
-                "pass a scene of the same sensor, or fit a new model."
-            )
         with tf.device(self.device):
-            z, _ = self._embed_all(standardise(pixels, scaler))
+            samples = standardise(pixels, self._scaler())
+            if s.low_rank_space == "latent":
+                samples, _ = self._embed_all(samples)
             return solve_low_rank(
-                z,
+                samples,
                 self._atoms.numpy(),
                 s.lam if lam is None else lam,
                 loss=s.solver_loss,
@@ -479,10 +556,61 @@ class LREN(keras.Model):
                 dtype=s.solver_dtype,
             )
 
+    def with_settings(self, x: Any, *, key: str | None = None, **settings: Any) -> LREN:
+        """The same trained network with other settings of dictionary and low-rank step.
+
+        What a new model with these settings and the same training would be, without the
+        training. This model stays as it is.
+
+        Args:
+            x: the data this model was fitted on, as in ``fit``.
+            key: variable of the cube in a file with several.
+            **settings: settings of :data:`lren_tf.presets.AFTER_TRAINING` to replace.
+
+        Raises:
+            InputError: the model is not fitted, the data cannot be used, or a setting needs
+                another training.
+        """
+        scaler = self._scaler()
+        for name in settings:
+            if name in presets.setting_names() and name not in presets.AFTER_TRAINING:
+                raise InputError(
+                    f"setting {name!r} is one of the training; expected one of "
+                    f"{', '.join(presets.AFTER_TRAINING)}: make a new LREN for it."
+                )
+        other = LREN(
+            self.preset, device=self.device, name=self.name,
+            **{**self.settings.as_dict(), **settings},
+        )
+        if other.settings.total_epochs > self.settings.total_epochs:
+            raise InputError(
+                f"the estimator of this model was not trained, which the dictionary "
+                f"{other.settings.dictionary!r} needs; make a new LREN with it."
+            )
+        pixels = self._pixels(x, key)[0]
+        other._create(self._bands, self._used_list)
+        for layer in _LAYERS:
+            getattr(other, layer).set_weights(getattr(self, layer).get_weights())
+        for name in _SCALER:
+            getattr(other, name).assign(getattr(self, name))
+        with tf.device(self.device):
+            other._keep(standardise(pixels, scaler))
+        return other
+
+    def _pixels(self, x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Pixels of the sensor that the model was fitted on, and the shape of their scores."""
+        self._require_fit()
+        pixels, grid = _as_pixels(x, key)
+        if pixels.shape[1] != self._bands:
+            raise InputError(
+                f"the data has {pixels.shape[1]} bands; the model was fitted on {self._bands}: "
+                "pass a scene of the same sensor, or fit a new model."
+            )
+        return pixels, grid
+
     def _scaler(self) -> Scaler:
         self._require_fit()
-        weights = (self._low, self._span, self._mean, self._std, self._used)
-        return Scaler(*(weight.numpy() for weight in weights))
+        return Scaler(*(getattr(self, name).numpy() for name in _SCALER))
 
     def _require_fit(self) -> None:
         if self._bands is None or int(self._atom_count.numpy()) == 0:
@@ -490,7 +618,11 @@ class LREN(keras.Model):
 
     @property
     def dictionary(self) -> Dictionary:
-        """The atoms ``[m, l]``, the component of each and the pixel it was copied from."""
+        """The atoms, the component of each and the pixel it was copied from.
+
+        Atoms are latent samples ``[m, l]``, or standardised spectra ``[m, U]`` of the U bands
+        that vary where the low-rank step is in the original space.
+        """
         self._require_fit()
         count = int(self._atom_count.numpy())
         return Dictionary(

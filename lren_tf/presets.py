@@ -24,7 +24,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "initial_weights": ("glorot_uniform", "tf1_glorot_uniform"),
     "optimizer": ("sgd", "adam"),
     "mixture_dtype": ("float64", "float32"),
-    "dictionary": ("centroid_farthest", "extreme_assignment"),
+    "training": ("joint", "separate"),
+    "dictionary": ("centroid_farthest", "extreme_assignment", "kmeans"),
+    "low_rank_space": ("latent", "original"),
     "solver_loss": ("l21", "l1", "frobenius"),
     "solver_order": ("JWA", "JAW"),
     "solver_dtype": ("float64", "float32"),
@@ -103,7 +105,14 @@ class Settings:
     """Seed of the single permutation that fixes the batches (release); unused when one
     batch holds all pixels."""
     epochs: int = 1000
-    """Paper, "Implementation details"; the release agrees."""
+    """Paper, "Implementation details"; the release agrees. Of each part where ``training``
+    is ``"separate"``."""
+    training: str = "joint"
+    """``"joint"``: eq. (2) in one training (paper, release). ``"separate"``: first the
+    autoencoder on eq. (5) alone, then, with a new optimiser, the estimator on its terms of
+    the loss over the latent samples of the frozen encoder (Table 1, scenario D; the paper
+    gives no order and no epochs). With ``dictionary="kmeans"`` the second part has nothing
+    to learn and is left out."""
     energy_weight: float = 1.0
     """Weight of the mean energy, eq. (8): 1 in eq. (2), 0.1 in the release."""
     covariance_penalty: float = 0.0
@@ -124,14 +133,23 @@ class Settings:
     dictionary: str = "centroid_farthest"
     """``"centroid_farthest"``: μₖ and the member farthest from it (paper).
     ``"extreme_assignment"``: the members with the largest and the smallest βₖ, looked up
-    as the release does, ties included."""
+    as the release does, ties included. ``"kmeans"``: the centre of each of k clusters that
+    k-means finds among the latent samples and the member farthest from it (Table 1,
+    scenario B; the paper gives no number of clusters and no atoms). Its draws follow
+    ``seed``."""
 
     # --- low-rank step -------------------------------------------------------------
     lam: float = 1e-2
     """λ of eq. (1): 1e-2 in the paper for every scene but Pavia. It was chosen on ground
     truth there."""
+    low_rank_space: str = "latent"
+    """What the low-rank step splits: ``"latent"``, the latent samples (eq. 1), or
+    ``"original"``, the standardised spectra (Table 1, scenario C). Atoms are then the spectra
+    of the pixels that the dictionary's rule chose, and a centroid the mean spectrum with the
+    weights of its component (the paper is silent)."""
     solver_loss: str = "l21"
-    """Loss on the residual A: ``"l21"`` (eq. 1), ``"l1"`` or ``"frobenius"`` (½‖A‖²_F)."""
+    """Loss on the residual A: ``"l21"`` (eq. 1), ``"l1"`` or ``"frobenius"`` (½‖A‖²_F, no
+    sparsity; Table 1, scenario A)."""
     solver_order: str = "JWA"
     """Order of the updates: ``"JWA"`` as eqs. (15)-(18) are listed, ``"JAW"`` as the
     release computes them."""
@@ -180,6 +198,12 @@ class Settings:
                 f"'solver_mu' ({self.solver_mu})."
             )
 
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all parts of the training."""
+        two_parts = self.training == "separate" and self.dictionary != "kmeans"
+        return 2 * self.epochs if two_parts else self.epochs
+
     def as_dict(self) -> dict[str, Any]:
         """All settings by name, ready for JSON."""
         return dataclasses.asdict(self)
@@ -203,6 +227,14 @@ RELEASE = Settings(
 
 PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE}
 """The presets by name."""
+
+
+AFTER_TRAINING = (
+    "dictionary", "low_rank_space", "lam", "solver_loss", "solver_order", "solver_mu",
+    "solver_rho", "solver_mu_max", "solver_tolerance", "solver_iterations", "solver_dtype",
+    "score_norm",
+)
+"""Settings that play no part in the training of the network."""
 
 
 def setting_names() -> tuple[str, ...]:

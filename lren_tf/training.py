@@ -85,6 +85,29 @@ class StopOnFault(keras.callbacks.Callback):
         )
 
 
+class SecondPart(keras.callbacks.Callback):
+    """Switches a training in two parts to its second one, with a new optimiser.
+
+    Args:
+        second: variable that the step looks at.
+        first_epoch: epoch that the second part begins with.
+    """
+
+    def __init__(self, second: tf.Variable, first_epoch: int) -> None:
+        super().__init__()
+        self._second = second
+        self._first_epoch = first_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._second.assign(epoch >= self._first_epoch)
+        if epoch == self._first_epoch:
+            used = self.model.optimizer
+            fresh = type(used).from_config(used.get_config())
+            fresh.build(self.model.trainable_variables)
+            for variable, start in zip(used.variables, fresh.variables, strict=True):
+                variable.assign(start)
+
+
 class EpochProgress(keras.callbacks.Callback):
     """One progress bar over all epochs on a terminal, two plain lines elsewhere.
 

@@ -1,9 +1,14 @@
-"""The two dictionary rules on cases small enough to work out by hand."""
+"""The dictionary rules on cases small enough to work out by hand."""
 
 import numpy as np
 import pytest
 
-from lren_tf.dictionary import centroid_and_farthest, extreme_assignments
+from lren_tf.dictionary import (
+    as_spectra,
+    centroid_and_farthest,
+    extreme_assignments,
+    kmeans_assignments,
+)
 
 # Five pixels on a plane, three components; component 1 is nobody's largest.
 Z = np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0], [10.0, 10.0], [10.0, 13.0]])
@@ -91,6 +96,61 @@ class TestExtremeAssignments:
 
     def test_the_precision_of_the_latent_samples_is_kept(self):
         assert extreme_assignments(Z.astype(np.float32), BETA).atoms.dtype == np.float32
+
+
+class TestKmeans:
+    BLOBS = np.concatenate(
+        [np.random.default_rng(0).normal(c, 0.1, size=(30, 2)) for c in ((0, 0), (9, 0), (0, 9))]
+    )
+
+    def test_clusters_that_lie_apart_are_found_with_their_means(self):
+        assigned, means = kmeans_assignments(self.BLOBS, 3, seed=0)
+        groups = assigned.argmax(axis=1).reshape(3, 30)
+        assert (groups == groups[:, :1]).all() and len(set(groups[:, 0])) == 3
+        for group, blob in zip(groups[:, 0], self.BLOBS.reshape(3, 30, 2), strict=True):
+            np.testing.assert_allclose(means[group], blob.mean(axis=0))
+        assert set(np.unique(assigned)) == {0, 1} and (assigned.sum(axis=1) == 1).all()
+
+    def test_no_step_of_lloyd_improves_on_it(self):
+        z = np.random.default_rng(1).normal(size=(200, 3))
+        assigned, means = kmeans_assignments(z, 5, seed=3)
+        nearest = np.linalg.norm(z[:, None] - means, axis=2).argmin(axis=1)
+        assert np.mean(nearest == assigned.argmax(axis=1)) > 0.99
+
+    def test_the_seed_decides_and_nothing_else(self):
+        z = np.random.default_rng(1).normal(size=(300, 3))
+        first = kmeans_assignments(z, 7, seed=2**63)
+        again, other = kmeans_assignments(z, 7, seed=2**63), kmeans_assignments(z, 7, seed=1)
+        np.testing.assert_array_equal(again[0], first[0])
+        np.testing.assert_array_equal(again[1], first[1])
+        assert not np.array_equal(other[0], first[0])
+
+    @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+    def test_fewer_different_samples_than_clusters(self):
+        z = np.repeat(np.eye(2), 4, axis=0)
+        assigned, means = kmeans_assignments(z, 3, seed=0)
+        chosen = centroid_and_farthest(z, assigned, means)
+        assert len(chosen.atoms) == 4 and np.isfinite(chosen.atoms).all()
+
+
+class TestSpectra:
+    X = np.arange(15.0).reshape(5, 3) ** 2
+
+    def test_a_pixel_gives_its_spectrum_and_a_centroid_the_weighted_mean(self):
+        chosen = as_spectra(centroid_and_farthest(Z, BETA, MU), self.X, BETA)
+        means = [BETA[:, k] @ self.X / BETA[:, k].sum() for k in (0, 2)]
+        np.testing.assert_allclose(chosen.atoms, [means[0], self.X[2], means[1], self.X[4]])
+        assert chosen.pixels.tolist() == [-1, 2, -1, 4]
+        assert chosen.components.tolist() == [0, 0, 2, 2]
+
+    def test_without_centroids(self):
+        chosen = as_spectra(extreme_assignments(Z, BETA), self.X, BETA)
+        np.testing.assert_array_equal(chosen.atoms, self.X[[1, 2, 4, 3]])
+
+    def test_a_component_without_weight_harms_nobody(self):
+        beta = BETA * [1, 0, 1]
+        chosen = as_spectra(centroid_and_farthest(Z, beta, MU), self.X, beta)
+        assert np.isfinite(chosen.atoms).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 300])

@@ -208,6 +208,30 @@ class TestAgainstTheRecursion:
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("loss", LOSSES)
+    def test_many_more_dimensions_than_atoms(self, order, loss):
+        # As among spectra, where the arrays shrink to the atoms' span. A row of zeros, an atom
+        # twice, and a pixel that lies in the span and one that is 0 are all allowed.
+        X, D = problem(l=30, m=4)
+        D[2], D[3] = 0, D[1]
+        X[5], X[6] = 2 * D[0] - D[1], 0
+        lam = lam_for(loss)
+        result = solve_low_rank(X, D, lam, loss=loss, order=order, tolerance=1e-7)
+        A, W, Y, iterations, done, objective, _ = admm(
+            X.T, D.T, lam, loss, order, tolerance=1e-7
+        )
+        assert result.converged and done
+        # The rule looks at a length where it looked at the largest of its 26 entries, which is up
+        # to √26 times smaller, and changes fall by about ρ = 1.2 per iteration.
+        assert 0 <= result.iterations - iterations <= np.log(np.sqrt(26)) / np.log(1.2) + 1
+        scale = np.abs(X).max()
+        np.testing.assert_allclose(result.A, A, atol=1e-6 * scale)
+        np.testing.assert_allclose(result.W, W, atol=1e-6 * scale)
+        np.testing.assert_allclose(result.Y, Y, atol=1e-2 * np.abs(Y).max())
+        np.testing.assert_allclose(result.objective[-1], objective[-1], rtol=1e-6)
+        np.testing.assert_allclose(X - result.W @ D - result.A, 0, atol=1e-6 * scale)
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("loss", LOSSES)
     def test_the_releases_tolerance(self, order, loss):
         # 1e-8 is at the Gram matrix's noise: the last few iterations may differ in number.
         X, D = problem(l=9, m=14)

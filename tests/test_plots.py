@@ -474,6 +474,77 @@ def test_a_heat_map_of_any_size_stays_on_the_page_and_its_numbers_in_their_cells
     assert all(a.x1 < b.x0 for a, b in pairwise(heads))
 
 
+# --- spread ---------------------------------------------------------------------------------
+
+STRIPS = {
+    "San Diego": {"release": [0.99, 0.5, np.nan, 0.8], "paper": [0.7, 0.7, 0.9, 0.6]},
+    "Hydice": {"paper": [np.nan, np.nan]},
+}
+
+
+def test_a_strip_plot_shows_every_run_the_median_and_the_published_value():
+    figure = plots.strip_plot(
+        STRIPS, {"San Diego": 0.98}, marked=0, marked_label="seed 123", measure="AUC"
+    )
+    first, second = figure.axes
+    assert [a.get_title() for a in figure.axes] == ["San Diego", "Hydice"]
+    assert first.get_ylabel() == "AUC"
+    # Circles, diamonds and the bar at the median, for each label.
+    circles, diamond, bar, *rest = first.collections
+    points = np.concatenate([circles.get_offsets(), diamond.get_offsets()])
+    np.testing.assert_array_equal(points[:, 1], [0.5, np.nan, 0.8, 0.99])
+    assert len(set(points[:, 0])) == 4 and np.abs(points[:, 0]).max() < 0.3
+    assert bar.get_segments()[0][:, 1] == pytest.approx(0.8)
+    assert rest[2].get_segments()[0][:, 1] == pytest.approx(0.7)
+    (line,) = first.lines
+    assert list(line.get_ydata()) == [0.98, 0.98] and not second.lines
+    names = [[t.get_text() for t in axes.get_xticklabels()] for axes in figure.axes]
+    assert names == [["release\n1 failed", "paper"], ["release", "paper\n2 failed"]]
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == [
+        "one run", "seed 123", "median", "published",
+    ]  # fmt: skip
+    assert inside(figure)
+
+
+def test_a_strip_of_one_run_stands_in_the_middle():
+    (axes,) = plots.strip_plot({"one": {"a": [0.5]}}, {}).axes
+    assert axes.collections[0].get_offsets().tolist() == [[0.0, 0.5]]
+
+
+LAMS = [1e-3, 1e-2, 1e-1]
+BANDS = {
+    "AUC(Pd,Pf)": {
+        "San Diego": {"release": [[0.9, 0.8, 0.5], [0.7, 0.95, 0.5], [0.8, 0.6, 0.4]]},
+        "Hydice": {"release": [[0.9, 0.9, 0.9]], "paper": [[0.1, 0.2, 0.3]]},
+    },
+    "AUC(Pf,τ)": {"Hydice": {"paper": [[0.1, 0.2, 0.3]]}},
+}
+
+
+def test_a_band_grid_shows_median_range_and_mark():
+    figure = plots.band_grid(LAMS, BANDS, {"San Diego": {"release": 1e-2}}, xlabel="λ")
+    assert len(figure.axes) == 4
+    axes = figure.axes[0]
+    assert (axes.get_title(), axes.get_xscale()) == ("San Diego", "log")
+    assert axes.get_ylabel() == "AUC(Pd,Pf)" and figure.axes[2].get_xlabel() == "λ"
+    middle, mark_line, mark = axes.lines
+    np.testing.assert_allclose(middle.get_ydata(), [0.8, 0.8, 0.5])
+    assert mark_line.get_xdata() == [1e-2, 1e-2]
+    assert (mark.get_xdata()[0], mark.get_ydata()[0]) == pytest.approx((1e-2, 0.8))
+    (band,) = axes.collections
+    vertices = band.get_paths()[0].vertices
+    for x, low, high in zip(LAMS, (0.7, 0.6, 0.4), (0.9, 0.95, 0.5), strict=True):
+        at = vertices[np.isclose(vertices[:, 0], x), 1]
+        assert (at.min(), at.max()) == pytest.approx((low, high))
+    assert not figure.axes[2].lines  # a scene that a row lacks
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == [
+        "release: median, range", "paper: median, range", "published",
+    ]  # fmt: skip
+    assert inside(figure)
+
+
 # --- files ----------------------------------------------------------------------------------
 
 
@@ -504,8 +575,11 @@ def test_save_writes_each_format_next_to_the_others(tmp_path):
         lambda: plots.pf_tau_grid({"Hydice": CURVES}),
         lambda: plots.separability_grid({"Hydice": BOXES}),
         lambda: plots.sensitivity_heatmap(VALUES, ROWS, SCENES, [0.98, 0.95]),
+        lambda: plots.strip_plot(STRIPS, {}),
+        lambda: plots.band_grid(LAMS, BANDS, {}),
     ],
-    ids=["detection_grid", "roc_grid", "pf_tau_grid", "separability_grid", "sensitivity_heatmap"],
+    ids=["detection_grid", "roc_grid", "pf_tau_grid", "separability_grid", "sensitivity_heatmap",
+         "strip_plot", "band_grid"],
 )
 def test_figures_of_a_comparison_come_as_png_and_pdf(tmp_path, draw):
     figure = draw()
@@ -585,6 +659,17 @@ def test_a_failed_save_leaves_the_earlier_files_and_no_rubbish(tmp_path, monkeyp
         (lambda: plots.sensitivity_heatmap([[]], "a", "", []), "each at least 1"),
         (lambda: plots.sensitivity_heatmap([[np.inf]], "a", "b", [1]), "holds an infinity"),
         (lambda: plots.sensitivity_heatmap([[1]], "a", "b", [1], limit=0), "limit is 0; exp"),
+        (lambda: plots.strip_plot({}, {}), "scenes is empty"),
+        (lambda: plots.strip_plot({"Pavia": {}}, {}), r"scenes\['Pavia'\] is empty"),
+        (lambda: plots.strip_plot({"Pavia": {"a": []}}, {}), r"Pavia, 'a' have shape \(0,\)"),
+        (lambda: plots.strip_plot({"Pavia": {"a": [np.inf]}}, {}), "or hold an infinity"),
+        (lambda: plots.strip_plot({"Pavia": {"a": ["x"]}}, {}), "do not form one array"),
+        (lambda: plots.band_grid([2, 1], BANDS, {}), "parameter is not rising from above 0"),
+        (lambda: plots.band_grid([1], {}, {}), "rows is empty"),
+        (lambda: plots.band_grid([1], {"m": {}}, {}), "a row of rows is empty"),
+        (lambda: plots.band_grid([1], {"m": {"s": {}}}, {}), "a panel of rows is empty"),
+        (lambda: plots.band_grid([1], {"m": {"s": {"a": [[1, 2]]}}}, {}), r"expected runs × 1"),
+        (lambda: plots.band_grid([1], {"m": {"s": {"a": [[np.nan]]}}}, {}), "finite numbers"),
         (lambda: plots.save(Figure(), "x", ("tga",)), r"formats is \('tga',\)"),
         (lambda: plots.save(Figure(), "x", ()), r"formats is \(\)"),
         (lambda: plots.save(Figure(), "x.pdf"), r"x.pdf ends in .pdf but formats"),

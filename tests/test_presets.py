@@ -28,6 +28,7 @@ PAPER_VALUES = {
     "batch_size": None,
     "batch_seed": 123,
     "epochs": 1000,
+    "training": "joint",
     "energy_weight": 1.0,
     "covariance_penalty": 0.0,
     "mixture_dtype": "float64",
@@ -35,6 +36,7 @@ PAPER_VALUES = {
     "empty_mass": 1e-10,
     "dictionary": "centroid_farthest",
     "lam": 1e-2,
+    "low_rank_space": "latent",
     "solver_loss": "l21",
     "solver_order": "JWA",
     "solver_mu": 1e-3,
@@ -62,7 +64,9 @@ CHOICES = {
     "initial_weights": ["glorot_uniform", "tf1_glorot_uniform"],
     "optimizer": ["sgd", "adam"],
     "mixture_dtype": ["float64", "float32"],
-    "dictionary": ["centroid_farthest", "extreme_assignment"],
+    "training": ["joint", "separate"],
+    "dictionary": ["centroid_farthest", "extreme_assignment", "kmeans"],
+    "low_rank_space": ["latent", "original"],
     "solver_loss": ["l21", "l1", "frobenius"],
     "solver_order": ["JWA", "JAW"],
     "solver_dtype": ["float64", "float32"],
@@ -110,6 +114,17 @@ def test_every_setting_is_covered_by_the_tables_of_this_file():
     # A new setting without a validation test fails here.
     assert set(setting_names()) == {*CHOICES, *WHOLE, *REAL}
     assert setting_names() == tuple(PAPER_VALUES)
+
+
+def test_epochs_count_every_part_of_the_training():
+    assert Settings(epochs=5).total_epochs == 5
+    assert Settings(epochs=5, training="separate").total_epochs == 10
+    # k-means has nothing to learn.
+    assert Settings(epochs=5, training="separate", dictionary="kmeans").total_epochs == 5
+
+
+def test_what_comes_after_training_are_settings():
+    assert set(presets.AFTER_TRAINING) < set(setting_names())
 
 
 def test_settings_survive_json():

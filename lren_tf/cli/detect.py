@@ -60,7 +60,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         opening = keras.callbacks.LambdaCallback(
             on_train_begin=lambda logs: say(described(scene, seconds["read"]))
         )
-        progress = EpochProgress(f"{title}, {model.device}", model.settings.epochs)
+        progress = EpochProgress(f"{title}, {model.device}", model.settings.total_epochs)
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=[opening, progress])
         # What `model.score` does, with the solution kept for the report.

@@ -1,4 +1,4 @@
-"""Every figure, from plain arrays: maps, ROC curves, separability, sensitivity.
+"""Every figure, from plain arrays: maps, ROC curves, separability, sensitivity, spread.
 
 Higher score = more anomalous, everywhere. Each function returns a matplotlib ``Figure`` on the
 Agg canvas: no display is needed, nothing global is touched, and the caller decides whether to
@@ -10,6 +10,7 @@ from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, pf_tau_grid, roc_curve
 from lren_tf.plots.heatmap import sensitivity_heatmap
 from lren_tf.plots.maps import detection_grid, detection_panel, score_map
 from lren_tf.plots.saving import save
+from lren_tf.plots.spread import band_grid, strip_plot
 from lren_tf.plots.style import (
     ANOMALY_COLOUR,
     BACKGROUND_COLOUR,
@@ -31,6 +32,7 @@ __all__ = [
     "PF_FLOOR",
     "SCORE_LABEL",
     "UNIT_SCORE_LABEL",
+    "band_grid",
     "detection_grid",
     "detection_panel",
     "pf_tau_curves",
@@ -42,4 +44,5 @@ __all__ = [
     "sensitivity_heatmap",
     "separability",
     "separability_grid",
+    "strip_plot",
 ]

@@ -78,6 +78,22 @@ class TestDetect:
             "score", "picture", "report",
         ]  # fmt: skip
 
+    def test_the_choices_of_the_ablation(self, scene_file, capsys):
+        from lren_tf.model import LREN
+
+        chosen = {"training": "separate", "low_rank_space": "original"}
+        options = [f for pair in chosen.items() for f in ("--set", "=".join(pair))]
+        assert main(["detect", scene_file, *SMALL, *options]) == 0
+        model = LREN("paper", device="/CPU:0", **SMALL_SETTINGS, **chosen)
+        model.fit(scene_file, verbose=0)
+        np.testing.assert_array_equal(np.load("small_score.npy"), model.score(scene_file))
+        told = report("small_report.json")
+        assert told["settings"] == model.settings.as_dict()
+        assert told["training"]["epochs"] == 4
+        assert "LREN (paper), /CPU:0: 4 epochs" in capsys.readouterr().out
+        assert main(["detect", scene_file, *SMALL, *options, "--set", "dictionary=kmeans"]) == 0
+        assert report("small_report.json")["training"]["epochs"] == 2
+
     def test_again_gives_the_same_bytes(self, scene_file):
         assert main(["detect", scene_file, *SMALL]) == 0
         first = files()

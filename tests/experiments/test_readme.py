@@ -10,15 +10,20 @@ import pytest
 
 from benchmarks import record
 from experiments import (
+    figure3_lambda,
+    odds,
     proposed,
     published,
     render,
     seeds,
     sensitivity,
+    table1_ablation,
     tables23_comparison,
+    trainings,
 )
 from experiments.provenance import ROOT
 from experiments.runs import REAL
+from experiments.scenarios import OTHERS, TABLE1
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = sorted((ROOT / "experiments" / "results").rglob("*.json"))
@@ -54,7 +59,7 @@ def test_agreement_with_the_release_is_that_of_the_results():
 
 
 def test_seeds_are_those_of_the_results():
-    assert block("seeds") == render.seeds_table(seeds.planned(), REAL)
+    assert block("seeds") == seeds.table(REAL)
 
 
 def test_speeds_are_those_of_the_benchmarks():
@@ -65,7 +70,7 @@ def test_every_planned_run_has_a_result():
     missing = [
         run.label
         for run in (
-            *runs(), *tables23_comparison.planned(), *sensitivity.planned(), *seeds.planned()
+            *runs(), *tables23_comparison.planned(), *sensitivity.planned(), *studies()
         )
         if not run.result_path(REAL).is_file()
     ]
@@ -77,7 +82,22 @@ def test_committed_tables_are_rendered_from_the_results():
     assert render.proposed_tables(runs(), REAL) in (tables / "proposed.md").read_text("utf-8")
     assert render.agreement_table(runs(), REAL) in (tables / "agreement.md").read_text("utf-8")
     assert render.settings_table(runs(), REAL) in (tables / "runs.md").read_text("utf-8")
-    assert render.seeds_table(seeds.planned(), REAL) in (tables / "seeds.md").read_text("utf-8")
+    assert seeds.table(REAL) in (tables / "seeds.md").read_text("utf-8")
+
+
+def test_committed_studies_are_rendered_from_the_results():
+    scenes = tuple(published.SCENES)
+    tables = ROOT / "experiments" / "tables"
+    for name, render_table in {
+        "table1": lambda: table1_ablation.area_table("pd_pf", TABLE1, scenes, REAL),
+        "table1_readings": lambda: table1_ablation.area_table("pf_tau", OTHERS, scenes, REAL),
+        "table1_scenes": lambda: table1_ablation.scene_table("pd_pf", scenes, REAL),
+        "figure3": lambda: figure3_lambda.table(REAL, scenes),
+        "odds": lambda: odds.table(REAL),
+    }.items():
+        path = tables / f"{name}.md"
+        if path.is_file():
+            assert render_table() in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -129,6 +149,13 @@ def test_release_is_as_near_to_the_released_results_as_the_readme_says():
         least = {"sandiego": 0.999, "hydice": 0.999, "pavia": 0.985}.get(run.scene)
         if least is not None:
             assert result["pearson_with_released_map"] >= least
+
+
+def studies():
+    """Runs of the studies that have been started: one that has begun has to be finished."""
+    planned = (*trainings.planned(), *table1_ablation.planned(), *odds.planned())
+    begun = {path.relative_to(ROOT / "experiments" / "results").parts[0] for path in RESULTS}
+    return [run for run in planned if run.study in begun]
 
 
 def runs():

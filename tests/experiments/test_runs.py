@@ -79,16 +79,16 @@ def test_a_divergence_is_counted_and_not_run_again(scene, space, monkeypatch, ca
     kept = json.loads(RUN.result_path(space).read_text())
     assert kept["status"] == "diverged" and kept["metrics"] is None
     assert is_finished(RUN, space)
-    row = render.seeds_table([RUN], space).splitlines()[-1]
-    assert row == "| simulated (not a real scene) | `paper` | 7 | 1 | – | – | – | – |"
+    row = render.spread_table([RUN], space).splitlines()[-1]
+    assert row == "| simulated (not a real scene) | `paper` | 1 | 1" + " | –" * 8 + " |"
 
 
-def test_seeds_table_shows_every_seed_and_the_median(scene, space):
+def test_spread_table_shows_median_and_range(scene, space):
     members = [LrenRun("study", "simulated", "paper", seed) for seed in (1, 2, 3)]
     values = [run.execute(scene, space)["metrics"]["auc_pd_pf"] for run in members]
-    row = render.seeds_table(members, space).splitlines()[-1]
-    assert ", ".join(f"{value:.4f}" for value in values) in row
-    assert f"| {np.median(values):.4f} |" in row
+    row = render.spread_table(members, space).splitlines()[-1]
+    spread = (np.median(values), min(values), max(values))
+    assert "| 3 | 0 | – | " + " | ".join(f"{value:.4f}" for value in spread) + " | –" in row
 
 
 def test_without_real_scenes_the_simulated_one_is_run_and_marked(

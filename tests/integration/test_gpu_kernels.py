@@ -127,6 +127,20 @@ def test_training_scoring_and_calling(preset, mixture_dtype):
     assert without_kernel(nodes) == []
 
 
+@pytest.mark.parametrize("preset", ["paper", "release"])
+def test_training_in_parts(preset):
+    pixels = simulate(70, 64, 6).pixels[: next(PIXELS)]
+
+    def run():
+        model = LREN(preset, **SMALL, training="separate", low_rank_space="original")
+        model.fit(pixels, epochs=1, verbose=0)
+        model.score(pixels)
+
+    nodes = executed(run)
+    assert {"MatMul", "TanhGrad", "Cholesky", "If", "StatelessWhile"} <= {n.op for n in nodes}
+    assert without_kernel(nodes) == []
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("loss", LOSSES)

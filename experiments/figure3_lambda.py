@@ -1,0 +1,120 @@
+"""`make lambda`: Figure 3, both areas over λ, with the spread over seeds.
+
+Nothing is trained for it alone: every training of :mod:`experiments.trainings` is scored at
+every λ. Both areas need the truth, so no λ can be chosen this way on a scene without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from experiments import published, render, trainings
+from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from lren_tf import plots
+
+MEASURES = {
+    "auc_pd_pf": "AUC(Pd,Pf), higher is better",
+    "auc_pf_tau": "AUC(Pf,τ), lower is better",
+}
+
+
+def paths(scene: str, preset: str, measure: str, space: Workspace) -> np.ndarray:
+    """Values ``[seeds, λ]`` of the runs that there are and that did not fail."""
+    runs = [run for run in trainings.planned([scene]) if run.preset == preset]
+    results = [load_result(run, space) for run in runs]
+    found = [r["lambda_path"][measure] for r in results if r is not None and r["metrics"]]
+    return np.array(found, np.float64).reshape(-1, len(trainings.LAMBDAS))
+
+
+def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
+    """Write the figure of the scenes that have runs, as PNG and PDF; returns the files."""
+    rows: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+    for measure, title in MEASURES.items():
+        panels = {}
+        for scene in scenes:
+            bands = {p: paths(scene, p, measure, space) for p in trainings.PRESETS}
+            bands = {preset: values for preset, values in bands.items() if len(values)}
+            if bands:
+                panels[render.scene_title(scene)] = bands
+        if panels:
+            rows[title] = panels
+    if not rows:
+        return []
+    marks: dict[str, dict[str, float]] = {
+        render.scene_title(scene): {
+            preset: published.LAMBDA[preset][scene]
+            for preset in trainings.PRESETS
+            if scene in published.LAMBDA[preset]
+        }
+        for scene in scenes
+    }
+    return render.save_figures(
+        {
+            "figure3_lambda": lambda: plots.band_grid(
+                trainings.LAMBDAS, rows, marks, xlabel="λ", mark_label="λ published"
+            )
+        },
+        space,
+    )
+
+
+def table(space: Workspace, scenes: Sequence[str]) -> str:
+    """Median area at the published λ and at the λ where the median is highest."""
+    header = [
+        "scene", "preset", "runs", "published λ", "median AUC(Pd,Pf) there", "AUC(Pf,τ)",
+        "λ of the highest median", "median AUC(Pd,Pf) there", "AUC(Pf,τ)",
+    ]  # fmt: skip
+    body = []
+    for scene in scenes:
+        for preset in trainings.PRESETS:
+            detection, alarm = (paths(scene, preset, m, space) for m in MEASURES)
+            if not len(detection):
+                continue
+            detection, alarm = np.median(detection, axis=0), np.median(alarm, axis=0)
+            lams: list[Any] = [published.LAMBDA[preset].get(scene), None]
+            lams[1] = trainings.LAMBDAS[int(np.argmax(detection))]
+            cells = []
+            for lam in lams:
+                if lam is None:
+                    cells += ["–"] * 3
+                    continue
+                at = trainings.LAMBDAS.index(lam)
+                cells += [f"{lam:g}", f"{detection[at]:.4f}", f"{alarm[at]:.4f}"]
+            count = str(len(paths(scene, preset, "auc_pd_pf", space)))
+            body.append([render.scene_title(scene), f"`{preset}`", count, *cells])
+    return render.markdown_table(header, body)
+
+
+def render_all(space: Workspace, scenes: Sequence[str]) -> list[Path]:
+    """Write table and figure; returns the files of the figure."""
+    render.write_table("figure3", table(space, scenes), space)
+    return draw(space, scenes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; nothing can be said without the real scenes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.figure3_lambda", description=__doc__
+    )
+    parser.add_argument("--force", action="store_true", help="run again what is finished")
+    options = parser.parse_args(arguments)
+    scenes = available_scenes()
+    if not scenes:
+        print("The study of λ needs the real scenes, and none can be had here.")
+        return 2
+    execute_missing(trainings.planned(scenes), REAL, force=options.force)
+    for path in render_all(REAL, tuple(published.SCENES)):
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
