@@ -183,7 +183,7 @@ def test_too_high_a_rate_is_reported_as_divergence() -> None:
 
 
 def test_anomalies_of_a_real_scene_are_found() -> None:
-    """A fraction of the default budget; the default's areas are in the class docstrings."""
+    """A fraction of the default budget, and no reproduction of a published value."""
     try:
         scene = datasets.load("pavia", download=False)
     except InputError as error:
