@@ -48,7 +48,7 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
         {"score_part": "residual"},
     ],
     "aae_rx": [
-        {"steps": 250},
+        *({"steps": steps} for steps in (250, 1000)),
         {"latent_units": 5},
         {"angle_weight": 0.0},
     ],
