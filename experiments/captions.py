@@ -142,7 +142,7 @@ _SETTINGS_TEXT = (
     "value, and is no way to choose one."
 )
 for _name, _title in {
-    "lrx": "LRX", "adlr": "ADLR", "pab_dc": "PAB_DC"
+    "lrx": "LRX", "adlr": "ADLR", "pab_dc": "PAB_DC", "aae_rx": "AAE-RX"
 }.items():
     CAPTIONS[f"figures/sensitivity_{_name}.png"] = Caption(
         f"{_title}: settings × scenes",
