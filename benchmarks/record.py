@@ -55,15 +55,15 @@ def readme_table(results: Path = RESULTS) -> str:
             ]
         )
     detectors = _read(results / "detectors.json")
-    if detectors is not None:
-        shape = " × ".join(map(str, detectors["shape"]))
-        one, all_ = detectors["one_thread"], detectors["all_threads"]
+    for case in [] if detectors is None else detectors["cases"]:
+        shape = " × ".join(map(str, case["shape"]))
+        one, all_ = case["one_thread"], case["all_threads"]
         for measured in [one] if one["threads"] == all_["threads"] else [one, all_]:
             threads = f"{measured['threads']} thread{'s' if measured['threads'] > 1 else ''}"
             rows.append(
                 [
-                    f"LRX, {shape}, {detectors['ring']} pixels in a ring, {threads}",
-                    f"{median(measured['here_s']):.1f} s",
+                    f"LRX, {shape}, {case['ring']} pixels in a ring, {threads}",
+                    f"{median(measured['here_s']):.2f} s",
                     f"windowed RX of SPy, {median(measured['reference_s']):.1f} s",
                     f"{measured['ratio']:.0f} times as fast",
                 ]
