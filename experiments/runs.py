@@ -130,10 +130,8 @@ def keep_score(
 ) -> dict[str, Any]:
     """Judge a map and write it and the record; returns the record with the judgement."""
     record = {
-        **record,
+        **_without_place(record, run),
         "status": "finished",
-        # Where the file lay on this machine is nobody's business.
-        "scene": {**record["scene"], "name": run.scene, "source": None},
         "metrics": metrics.evaluate(score, scene.truth),
         "auc_pf_tau_paper_grid": metrics.paper_grid_auc_pf_tau(score, scene.truth),
         "map_sha256": data_sha256(score),
@@ -149,7 +147,7 @@ def keep_failure(
 ) -> dict[str, Any]:
     """Write the record of a run that gave no map."""
     record = {
-        **record,
+        **_without_place(record, run),
         "status": status,
         "error": str(error),
         "metrics": None,
@@ -158,6 +156,13 @@ def keep_failure(
     }
     write_record(run.result_path(space), record)
     return record
+
+
+def _without_place(record: dict[str, Any], run: Run) -> dict[str, Any]:
+    """The record without where the scene's file lay on this machine, which is nobody's business."""
+    if "scene" not in record:
+        return record
+    return {**record, "scene": {**record["scene"], "name": run.scene, "source": None}}
 
 
 def execute_missing(runs: Sequence[Run], space: Workspace, *, force: bool = False) -> None:

@@ -75,6 +75,12 @@ def html() -> str:
     return report.page(REAL)
 
 
+@pytest.fixture(scope="module")
+def shown(html) -> Reader:
+    """The page, read once: it is long."""
+    return read(html)
+
+
 @pytest.fixture
 def space(tmp_path) -> Workspace:
     """Somebody else's workspace: names that the captions do not know, and hostile content."""
@@ -130,8 +136,8 @@ def test_the_page_needs_nothing_from_elsewhere(html):
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
-def test_every_table_is_in_it_cell_by_cell(html, path):
-    words = read(html).words(report._anchor(f"tables/{path.name}"))
+def test_every_table_is_in_it_cell_by_cell(shown, path):
+    words = shown.words(report._anchor(f"tables/{path.name}"))
     lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
     for line in lines:
         if set(line) <= set("| :-"):
@@ -160,9 +166,9 @@ def leaves(record: dict) -> list[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: "/".join(path.parts[-3:]))
-def test_every_run_is_in_it_with_all_that_its_record_holds(html, path):
+def test_every_run_is_in_it_with_all_that_its_record_holds(shown, path):
     place = path.relative_to(REAL.root / "results").with_suffix("").as_posix()
-    words = read(html).words(report._anchor(f"run/{place}"))
+    words = shown.words(report._anchor(f"run/{place}"))
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["commit"] in words and record["time"] in words
     for name, value in leaves(record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import ClassVar
@@ -77,6 +78,7 @@ def test_stochastic_detectors_run_with_several_seeds():
 
 
 def test_cells_show_paper_mean_spread_and_failures(scene, space, monkeypatch):
+    scene = dataclasses.replace(scene, source="/somewhere/scene.mat")
     monkeypatch.setattr("experiments.runs.load_scene", lambda name: scene)
     execute_missing(tables23_comparison.planned(["pavia"]), space)
     rx, noise = tables23_comparison.rows(["pavia"])[:2]
@@ -89,6 +91,8 @@ def test_cells_show_paper_mean_spread_and_failures(scene, space, monkeypatch):
     assert len(cell.values) == 4 and cell.failed == 1
     assert "±" in cell.texts()[1] and cell.texts()[1].endswith("(1 failed)")
     assert cell.published == published.PAPER["AAE"]["pavia"].pd_pf
+    for run in (*rx.runs["pavia"], *noise.runs["pavia"]):
+        assert "somewhere" not in run.result_path(space).read_text()
 
 
 def test_a_scene_without_results_gives_dashes_and_no_mean(scene, space):
