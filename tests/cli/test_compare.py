@@ -17,9 +17,8 @@ WRITTEN = ["small_comparison.json", "small_comparison.npz", "small_comparison.pn
 
 @pytest.fixture(autouse=True)
 def _only_these(register, monkeypatch):
-    for name in detectors.names():
-        if name != "rx":
-            monkeypatch.delitem(detectors._HOMES, name)
+    # A new registry: taking entries out of the old one would put them back in another order.
+    monkeypatch.setattr(detectors, "_HOMES", {"rx": detectors._HOMES["rx"]})
     register(Noise, Refusing, Diverging)
 
 
