@@ -13,6 +13,18 @@ from lren_tf.errors import InputError
 from lren_tf.scene import Scene, check_finite_pixels, varying_bands
 
 
+def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
+    """A cube [H, W, L] or scene as a scene that a detector can work on.
+
+    Raises:
+        InputError: a value is not finite, or every band is constant.
+    """
+    scene = cube if isinstance(cube, Scene) else Scene(np.asarray(cube))
+    check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
+    varying_bands(scene.pixels, what=scene.name)
+    return scene
+
+
 class Detector(abc.ABC):
     """An anomaly detector; subclasses are frozen dataclasses whose fields are its settings.
 
@@ -38,9 +50,7 @@ class Detector(abc.ABC):
         Raises:
             InputError: the cube cannot be used, or not with these settings.
         """
-        scene = cube if isinstance(cube, Scene) else Scene(np.asarray(cube))
-        check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
-        varying_bands(scene.pixels, what=scene.name)
+        scene = usable_scene(cube)
         score = np.asarray(self._score(scene.cube.astype(np.float64)), np.float64)
         if not np.isfinite(score).all():
             raise InputError(

@@ -11,12 +11,12 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from lren_tf.checks import positive, whole
-from lren_tf.detectors.base import Detector
+from lren_tf.detectors.base import Detector, usable_scene
 from lren_tf.detectors.patch_clustering import cluster_windows, window_members
 from lren_tf.detectors.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.two_dictionaries import decompose
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene, check_finite_pixels, varying_bands
+from lren_tf.scene import Scene
 
 SCORE_PARTS = ("anomaly", "residual", "both")
 """Parts whose ℓ2 norm per pixel is scored: D_a S (as released), E, D_a S + E."""
@@ -163,10 +163,7 @@ class PABDC(Detector):
         Raises:
             InputError: the cube cannot be used, or not with these settings.
         """
-        scene = cube if isinstance(cube, Scene) else Scene(np.asarray(cube))
-        check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
-        varying_bands(scene.pixels, what=scene.name)
-        return self._parts(scene.cube)
+        return self._parts(usable_scene(cube).cube)
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         return self._parts(cube).score(self.score_part)
