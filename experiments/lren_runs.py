@@ -55,6 +55,9 @@ class LrenRun(Run):
         """What else the trained model is asked for, as parts of the record: nothing."""
         return {}
 
+    def keep_model(self, model: LREN, space: Workspace) -> None:
+        """Keep the fitted model, if other studies look into it: they do not."""
+
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
         """Train, score, and write map and JSON; a divergence is a result, not an error."""
         with quiet_start():  # TensorFlow only when something has to run
@@ -90,6 +93,7 @@ class LrenRun(Run):
         score = model.score_of(solution).reshape(scene.shape[:2])
         scored = time.perf_counter()
         further = self.further(model, scene)
+        self.keep_model(model, space)
         released = datasets.published_map(self.scene) if chosen_on_truth else None
         record |= {
             "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import published, scenarios
 from experiments.lren_runs import LrenRun
+from experiments.runs import Workspace
 from lren_tf import Scene, metrics
+from lren_tf.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     from lren_tf import LREN
@@ -36,6 +39,15 @@ class TrainingRun(LrenRun):
             "lambda_path": lambda_path(model, scene),
             "scenarios": scenarios.measure(model, scene, "joint"),
         }
+
+    def model_path(self, space: Workspace) -> Path:
+        """The fitted model, beside the map and like it not committed."""
+        return self.map_path(space).with_suffix(".keras")
+
+    def keep_model(self, model: LREN, space: Workspace) -> None:
+        """Save it: the study of failures asks it what it cannot know yet."""
+        with atomic_path(self.model_path(space)) as temporary:
+            model.save(temporary)
 
 
 def lambda_path(model: LREN, scene: Scene) -> dict[str, list[Any]]:

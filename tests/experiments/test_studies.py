@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import scipy.io
@@ -124,6 +125,8 @@ def test_a_training_keeps_the_score_the_path_and_the_scenarios(records):
     at = trainings.LAMBDAS.index(RUN.lam)
     for area in ("auc_pd_pf", "auc_pf_tau"):
         assert kept["lambda_path"][area][at] == kept["metrics"][area] == record["metrics"][area]
+    reloaded = keras.models.load_model(RUN.model_path(space))
+    np.testing.assert_array_equal(reloaded.score(SCENE), load_map(RUN, space))
     score = model.score(SCENE, lam=0.1)
     at = trainings.LAMBDAS.index(0.1)
     assert kept["lambda_path"]["auc_pd_pf"][at] == metrics.auc_pd_pf(score, SCENE.truth)
