@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from lren_tf.errors import InputError
 from lren_tf.io.atomic import atomic_paths, ensure_writable_target
 from lren_tf.report import detector_record, json_text, loaded_versions, run_record, scene_record
 from lren_tf.scene import Scene, pseudo_colour
+
+if TYPE_CHECKING:
+    from lren_tf.lowrank import LowRankResult
 
 
 def detect(arguments: argparse.Namespace) -> None:
@@ -65,14 +68,25 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
             history = model.fit(scene, verbose=0, callbacks=[opening, progress])
         # What `model.score` does, with the solution kept for the report.
         with timed(seconds, "score"):
-            result = model.decompose(scene)
-            score = model.score_of(result).reshape(scene.shape[:2])
-        ending = "converged" if result.converged else "not converged"
-        say(f"low-rank step: {result.iterations} iterations, {ending}, {seconds['score']:.1f} s")
+            result = model.decompose(scene) if model.settings.scoring == "residual" else None
+            score = (
+                model.score(scene)
+                if result is None
+                else model.score_of(result).reshape(scene.shape[:2])
+            )
+        say(f"{_ending(result)}, {seconds['score']:.1f} s")
         _finish(
             scene, title, score, targets, seconds, notices,
             lambda: {"detector": LREN, **run_record(model, scene, history, result)}, model.save,
         )  # fmt: skip
+
+
+def _ending(result: LowRankResult | None) -> str:
+    """How scoring ended, for a line of its own."""
+    if result is None:
+        return "energy under the background's mixture"
+    ending = "converged" if result.converged else "not converged"
+    return f"low-rank step: {result.iterations} iterations, {ending}"
 
 
 def _detect_with_another(arguments: argparse.Namespace) -> None:
