@@ -687,21 +687,32 @@ class LREN(keras.Model):
         return row_norms(solution.A, self.settings.score_norm).astype(np.float32)
 
     def decompose(
-        self, x: Any, *, lam: float | None = None, key: str | None = None
+        self,
+        x: Any,
+        *,
+        lam: float | None = None,
+        key: str | None = None,
+        atoms: np.ndarray | None = None,
     ) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
 
         Arguments and refusals are those of ``score``; rows are pixels, row after row. With
         ``scoring="energy"`` the score does not come from it: it is refused.
+
+        Args:
+            x, lam, key: as for ``score``.
+            atoms: another dictionary ``[m, l]``; None for the model's own.
         """
         if self.settings.scoring != "residual":
             raise InputError(
                 "the model scores by the energy of the background and has no low-rank step; call "
                 "score, or choose scoring='residual'."
             )
-        return self._solve(self._pixels(x, key)[0], lam)
+        return self._solve(self._pixels(x, key)[0], lam, atoms)
 
-    def _solve(self, pixels: np.ndarray, lam: float | None) -> LowRankResult:
+    def _solve(
+        self, pixels: np.ndarray, lam: float | None, atoms: np.ndarray | None = None
+    ) -> LowRankResult:
         s = self.settings
         with tf.device(self.device):
             samples = standardise(pixels, self._scaler())
@@ -709,7 +720,7 @@ class LREN(keras.Model):
                 samples, _ = self._embed_all(samples)
             return solve_low_rank(
                 samples,
-                self._atoms.numpy(),
+                self._atoms.numpy() if atoms is None else atoms,
                 s.lam if lam is None else lam,
                 loss=s.solver_loss,
                 order=s.solver_order,
