@@ -632,10 +632,35 @@ class LREN(keras.Model):
                 f"lam is {lam} with scoring='energy'; expected None: the energy has no λ, leave it "
                 "out or choose scoring='residual'."
             )
+        return self._energies(pixels, grid).mean(axis=0).astype(np.float32).reshape(grid)
+
+    def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
+        """Scores of every member, whose mean is ``score``: how far networks disagree.
+
+        Args:
+            x, key: as for ``score``.
+
+        Returns:
+            float32 ``[members, H, W]`` of a cube, or ``[members, N]`` of a table.
+
+        Raises:
+            InputError: as ``score``, or the model does not score by energy.
+        """
+        if self.settings.scoring != "energy":
+            raise InputError(
+                "the model scores by the residual of one network; members have scores of their "
+                "own with scoring='energy' only, call score."
+            )
+        pixels, grid = self._pixels(x, key)
+        return self._energies(pixels, grid).astype(np.float32).reshape(-1, *grid)
+
+    def _energies(self, pixels: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+        """Energies of every member on the scale of its scene, float64 ``[members, N]``."""
         with tf.device(self.device):
             standardised = standardise(pixels, self._scaler())
-            energies = [member._background_score(standardised, grid) for member in self._members()]
-        return np.mean(energies, axis=0).astype(np.float32).reshape(grid)
+            return np.stack(
+                [member._background_score(standardised, grid) for member in self._members()]
+            )
 
     def _background_score(self, standardised: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
         """Energy under this member's background on the scale of its scene, float64 ``[N]``."""

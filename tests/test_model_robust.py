@@ -59,6 +59,18 @@ def test_the_score_is_the_mean_of_the_members():
     np.testing.assert_allclose(fitted().score(SCENE), np.mean(scores, axis=0), rtol=1e-3, atol=1e-3)
 
 
+def test_members_can_be_looked_at_one_by_one():
+    model = fitted()
+    scores = model.member_scores(SCENE)
+    assert scores.shape == (3, 14, 13) and scores.dtype == np.float32
+    np.testing.assert_allclose(scores.mean(axis=0), model.score(SCENE), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scores[1], model.companions[0].score(SCENE), rtol=1e-6)
+    residual = LREN("paper", device="/CPU:0", hidden_units=8, epochs=1)
+    residual.fit(SCENE, verbose=0)
+    with pytest.raises(InputError, match="members have scores of their own"):
+        residual.member_scores(SCENE)
+
+
 @pytest.mark.parametrize("neighbourhood", [0.0, 0.7])
 def test_the_score_is_the_energy_of_the_background(neighbourhood):
     model = fitted(members=1, neighbourhood=neighbourhood)
