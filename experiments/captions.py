@@ -239,8 +239,9 @@ STUDIES: dict[str, Caption] = {
     ),
     "tables/failures_scale.md": Caption(
         "λ beside the size of the latent samples",
-        "Samples and atoms s times as large are λ s times as large: what counts is λ times the "
-        "length of a sample, and that follows from the seed. The best λ is the one of the highest "
+        "In eq. (1), samples and atoms s times as large are the same as a λ s times as large: what "
+        "counts is λ times the length of a sample. The iteration, whose μ starts and grows the "
+        "same at every size, keeps to that roughly. The best λ is the one of the highest "
         f"AUC(Pd,Pf) on its path. {_ASKED}",
         ("failures", "trainings"),
     ),

@@ -317,9 +317,11 @@ def _medians(group: list[dict[str, Any]]) -> list[str]:
 def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
     """λ against the size of the latent samples.
 
-    Scaling samples and atoms by s changes nothing but λ to s·λ, so it is λ times the length
-    of a sample that decides. For every preset and scene: that product at the published λ, over
-    the seeds, and the rank correlation over seeds between it and AUC(Pd,Pf).
+    In eq. (1), samples and atoms that are s times as large are the same as a λ that is s times
+    as large, so it is λ times the length of a sample that decides. The iteration, whose μ starts
+    and grows the same at every size, keeps to that roughly. For every preset and scene: that
+    product at the published λ, over the seeds, and the rank correlation over seeds between it
+    and AUC(Pd,Pf).
     """
     header = ["scene", "preset", "runs", "median ‖z‖ of the background, lowest to highest",
               "λ‖z‖ at the published λ", "rank correlation of ‖z‖ and AUC(Pd,Pf)",
