@@ -234,7 +234,8 @@ STUDIES: dict[str, Caption] = {
         "Removing the best atom means the one whose removal helps most, which only the truth can "
         "tell. The large λ is the smallest of those tried at which at most a tenth of the pixels "
         "is left with a residual; the norm of the multiplier of the low-rank step is looked at "
-        f"there, alone and to break the ties of the score. {_ASKED}",
+        "there, alone and to break the ties of the score. A dash where there is none: atoms that "
+        f"span fewer dimensions than the samples leave a residual everywhere. {_ASKED}",
         ("failures",),
     ),
     "tables/failures_scale.md": Caption(

@@ -110,8 +110,10 @@ def ask(
 ) -> tuple[dict[str, Any], np.ndarray]:
     """All answers of one model, and the map of the multiplier's norm.
 
-    Where a residual is not 0 the multiplier's norm is λ, so it can rank those pixels only that
-    the dictionary represents: it is looked at where they are nine tenths or more.
+    Where a residual is not 0 the multiplier's norm is λ up to rounding, so it can rank those
+    pixels only that the dictionary represents: it is looked at where they are nine tenths or
+    more. There may be no such λ, as atoms that span fewer dimensions than the samples leave a
+    residual everywhere; the map is then that of the largest λ and says nothing.
 
     Args:
         model: fitted on `scene`, scoring by the residual.
@@ -152,8 +154,8 @@ def ask(
             "lam": large,
             "represented": _by_class(model.score_of(sparse).reshape(shape) == 0, truth, np.mean),
             "score": _areas(model.score_of(sparse).reshape(shape), truth),
-            "multiplier": _areas(dual, truth),
-            "ties_broken": _areas(broken, truth),
+            "multiplier": _areas(dual, truth) if high else None,
+            "ties_broken": _areas(broken, truth) if high else None,
         },
         "latent_length": _by_class(length, truth, np.median),
         "other_scores": {
@@ -246,6 +248,8 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
         for one in results(preset, scenes, space):
             others = one["other_scores"]
             lengths = one["latent_length"]
+            large = one["large_lambda"]
+            high = large["multiplier"] is not None
             body.append(
                 [
                     render.scene_title(one["scene"]["name"]),
@@ -257,10 +261,10 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
                     f"{one['represented']['background']:.0%}",
                     _text(one["without_anomalous_atoms"]),
                     _text(best_to_remove(one)),
-                    f"{one['large_lambda']['lam']:g}",
-                    _text(one["large_lambda"]["score"]),
-                    _text(one["large_lambda"]["multiplier"]),
-                    _text(one["large_lambda"]["ties_broken"]),
+                    f"{large['lam']:g}" if high else "–",
+                    _text(large["score"] if high else None),
+                    _text(large["multiplier"]),
+                    _text(large["ties_broken"]),
                     f"{lengths['anomalies']:.1f} / {lengths['background']:.1f}",
                     *(_text(others[name]) for name in others),
                 ]

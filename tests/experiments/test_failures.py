@@ -169,8 +169,19 @@ def test_the_large_lambda_is_the_first_that_leaves_a_tenth(found, model, scene, 
     assert large["represented"] == {
         "anomalies": np.mean(score[truth] == 0), "background": np.mean(score[~truth] == 0),
     }  # fmt: skip
-    never, _ = ask(model, scene, {"lam": [1e-4, 1e-3], "represented": [0.0, 0.1]})
-    assert never["large_lambda"]["lam"] == 1e-3
+
+
+def test_where_every_lambda_leaves_a_residual_the_multiplier_is_not_asked(model, scene, space):
+    """Its norm is λ there, up to rounding, and ranks that."""
+    answers, dual = ask(model, scene, {"lam": [1e-4, 1e-3], "represented": [0.0, 0.1]})
+    large = answers["large_lambda"]
+    assert large["lam"] == 1e-3 and large["multiplier"] is large["ties_broken"] is None
+    np.testing.assert_allclose(dual, 1e-3, rtol=0.05)
+    write(space, RUN, 0.99)
+    path = RUN.result_path(space)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "large_lambda": large}))
+    assert "| 0.9500 | – | – | – | – | 3.0 / 2.0 |" in failure_analysis.table(space, SCENES)
+    assert "| 0.9500 | – | 0.9900 |" in failure_analysis.summary(space, SCENES)
 
 
 def test_the_multiplier_ranks_only_what_is_represented():
