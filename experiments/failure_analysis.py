@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from experiments.runs import (
     Workspace,
     available_scenes,
     execute_missing,
+    is_finished,
     keep_failure,
     keep_score,
     load_result,
@@ -66,27 +68,41 @@ class FailureRun(Run):
         return trainings.TrainingRun(trainings.STUDY, self.scene, self.preset, self.seed)
 
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
-        """Load the model, or train it where it was not kept, and ask."""
+        """Load the model, or train it where it was not kept, and ask; a training that diverged
+        left nobody to ask."""
         record: dict[str, Any] = {
             "study": STUDY, "detector": "lren", "preset": self.preset, "seed": self.seed,
             "scene": scene_record(scene), **provenance(),
         }  # fmt: skip
-        if not self.training.model_path(space).is_file():
-            self.training.execute(scene, space)
-        trained = load_result(self.training, space)
-        if trained is None or trained["metrics"] is None:
-            return keep_failure(
-                self, space, record, "no model", RuntimeError("the training gave no model")
-            )
+        trained = self._trained(scene, space)
+        record |= {"training_commit": trained["commit"], "settings": trained["settings"]}
+        if trained["metrics"] is None:
+            error = RuntimeError(f"the training gave no model: {trained['error']}")
+            return keep_failure(self, space, record, "no model", error)
         with quiet_start():
             import keras
 
             import lren_tf.model  # noqa: F401  (Keras finds the class by its import)
 
             model = keras.models.load_model(self.training.model_path(space))
+        started = time.perf_counter()
         found, dual = ask(model, scene, trained["lambda_path"])
-        record |= {"training_commit": trained["commit"], "lam": model.settings.lam, **found}
+        record |= {
+            "device": model.device,
+            "seconds": {"ask": time.perf_counter() - started},
+            "lam": model.settings.lam,
+            **found,
+        }
         return keep_score(self, scene, space, record, dual)
+
+    def _trained(self, scene: Scene, space: Workspace) -> dict[str, Any]:
+        """Record of the training, which is run where it or its model is missing."""
+        kept = load_result(self.training, space)
+        if kept is None or not is_finished(self.training, space):
+            return self.training.execute(scene, space)
+        if kept["metrics"] is not None and not self.training.model_path(space).is_file():
+            return self.training.execute(scene, space)
+        return kept
 
 
 def ask(
@@ -94,8 +110,10 @@ def ask(
 ) -> tuple[dict[str, Any], np.ndarray]:
     """All answers of one model, and the map of the multiplier's norm.
 
-    Where a residual is not 0 the multiplier's norm is λ, so it can rank those pixels only that
-    the dictionary represents: it is looked at where they are nine tenths or more.
+    Where a residual is not 0 the multiplier's norm is λ up to rounding, so it can rank those
+    pixels only that the dictionary represents: it is looked at where they are nine tenths or
+    more. There may be no such λ, as atoms that span fewer dimensions than the samples leave a
+    residual everywhere; the map is then that of the largest λ and says nothing.
 
     Args:
         model: fitted on `scene`, scoring by the residual.
@@ -119,10 +137,7 @@ def ask(
     atoms = _atoms(model, scene)
     anomalous = [atom["anomalous"] is True for atom in atoms]
     rest = model.dictionary.atoms[~np.array(anomalous)]
-    # Ties of the residual, most of them 0, in the order of the multiplier.
-    order = np.lexsort((dual.ravel(), model.score_of(sparse)))
-    broken = np.empty(order.size)
-    broken[order] = np.arange(order.size)
+    broken = _ranks(model.score_of(sparse), dual.ravel()).reshape(shape)
     energy = model.with_settings(scene, scoring="energy").score(scene)
     rx = detectors.create("rx")
     spectra = scene.pixels - out["reconstruction"].numpy().astype(np.float64)
@@ -139,8 +154,8 @@ def ask(
             "lam": large,
             "represented": _by_class(model.score_of(sparse).reshape(shape) == 0, truth, np.mean),
             "score": _areas(model.score_of(sparse).reshape(shape), truth),
-            "multiplier": _areas(dual, truth),
-            "ties_broken": _areas(broken.reshape(shape), truth),
+            "multiplier": _areas(dual, truth) if high else None,
+            "ties_broken": _areas(broken, truth) if high else None,
         },
         "latent_length": _by_class(length, truth, np.median),
         "other_scores": {
@@ -149,6 +164,12 @@ def ask(
             "reconstruction error": _areas(error, truth),
         },
     }, dual
+
+
+def _ranks(score: np.ndarray, dual: np.ndarray) -> np.ndarray:
+    """Places of pixels by their score, ties of it, most of them 0, by the multiplier."""
+    _, places = np.unique(np.stack([score, dual], axis=1), axis=0, return_inverse=True)
+    return places.ravel().astype(np.float64)
 
 
 def _atoms(model: LREN, scene: Scene) -> list[dict[str, Any]]:
@@ -178,6 +199,13 @@ def _without(model: LREN, scene: Scene, atoms: np.ndarray) -> dict[str, float] |
         return None
     score = model.score_of(model.decompose(scene, atoms=atoms))
     return _areas(score.reshape(scene.shape[:2]), scene.truth)
+
+
+def best_to_remove(one: dict[str, Any]) -> dict[str, float] | None:
+    """Areas without the atom whose removal gives the highest AUC(Pd,Pf); None where a removal
+    leaves nothing."""
+    there = [atom["without"] for atom in one["atoms"] if atom["without"] is not None]
+    return max(there, key=lambda areas: areas["auc_pd_pf"]) if there else None
 
 
 def _areas(score: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -218,9 +246,10 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
     body = []
     for preset in PRESETS:
         for one in results(preset, scenes, space):
-            removed = [a["without"]["auc_pd_pf"] for a in one["atoms"] if a["without"]]
             others = one["other_scores"]
             lengths = one["latent_length"]
+            large = one["large_lambda"]
+            high = large["multiplier"] is not None
             body.append(
                 [
                     render.scene_title(one["scene"]["name"]),
@@ -231,11 +260,11 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
                     f"{one['represented']['anomalies']:.0%}",
                     f"{one['represented']['background']:.0%}",
                     _text(one["without_anomalous_atoms"]),
-                    f"{max(removed):.4f}" if removed else "–",
-                    f"{one['large_lambda']['lam']:g}",
-                    _text(one["large_lambda"]["score"]),
-                    _text(one["large_lambda"]["multiplier"]),
-                    _text(one["large_lambda"]["ties_broken"]),
+                    _text(best_to_remove(one)),
+                    f"{large['lam']:g}" if high else "–",
+                    _text(large["score"] if high else None),
+                    _text(large["multiplier"]),
+                    _text(large["ties_broken"]),
                     f"{lengths['anomalies']:.1f} / {lengths['background']:.1f}",
                     *(_text(others[name]) for name in others),
                 ]
@@ -277,17 +306,13 @@ def _medians(group: list[dict[str, Any]]) -> list[str]:
         one["relative_residual"]["anomalies"] / max(one["relative_residual"]["background"], 1e-12)
         for one in group
     ]
-    best = [
-        max((a["without"] for a in one["atoms"] if a["without"]), key=lambda w: w["auc_pd_pf"])
-        for one in group
-    ]
     others = list(group[0]["other_scores"])
     ratio = median(ratios)
     return [
         f"{median(one['anomalous_atoms'] for one in group):g}",
         "more than 1000" if ratio > 1000 else f"{ratio:.2g}",
         area(lambda one: one["without_anomalous_atoms"]),
-        f"{median(b['auc_pd_pf'] for b in best):.4f}",
+        area(best_to_remove),
         area(lambda one: one["large_lambda"]["multiplier"]),
         *(area(lambda one, n=name: one["other_scores"][n]) for name in others),
     ]
@@ -296,9 +321,11 @@ def _medians(group: list[dict[str, Any]]) -> list[str]:
 def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
     """λ against the size of the latent samples.
 
-    Scaling samples and atoms by s changes nothing but λ to s·λ, so it is λ times the length
-    of a sample that decides. For every preset and scene: that product at the published λ, over
-    the seeds, and the rank correlation over seeds between it and AUC(Pd,Pf).
+    In eq. (1), samples and atoms that are s times as large are the same as a λ that is s times
+    as large, so it is λ times the length of a sample that decides. The iteration, whose μ starts
+    and grows the same at every size, keeps to that roughly. For every preset and scene: that
+    product at the published λ, over the seeds, and the rank correlation over seeds between it
+    and AUC(Pd,Pf).
     """
     header = ["scene", "preset", "runs", "median ‖z‖ of the background, lowest to highest",
               "λ‖z‖ at the published λ", "rank correlation of ‖z‖ and AUC(Pd,Pf)",
@@ -319,6 +346,9 @@ def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
             ]
             best = [p["lam"][int(np.argmax(p["auc_pd_pf"]))] for p in paths]
             product = there[0]["lam"] * median(sizes)
+            # Of seeds that all give the same there is no correlation.
+            same = min(len(set(sizes)), len(set(areas))) == 1
+            correlation = "–" if same else f"{spearmanr(sizes, areas).statistic:+.2f}"
             body.append(
                 [
                     render.scene_title(scene),
@@ -326,7 +356,7 @@ def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
                     str(len(there)),
                     f"{min(sizes):.2g} to {max(sizes):.2g}",
                     f"{product:.2g}",
-                    f"{spearmanr(sizes, areas).statistic:+.2f}",
+                    correlation,
                     f"{min(best):g} to {max(best):g}",
                 ]
             )
@@ -342,8 +372,9 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
             continue
         column = values.setdefault(render.scene_title(scene), {})
         column["residual"] = [one["score"]["auc_pd_pf"] for one in there]
+        best = [best_to_remove(one) for one in there]
         column["without\nthe best\natom"] = [
-            max(a["without"]["auc_pd_pf"] for a in one["atoms"] if a["without"]) for one in there
+            np.nan if areas is None else areas["auc_pd_pf"] for areas in best
         ]
         short = ("energy", "RX of\nlatent", "recon-\nstruction")
         for name, title in zip(there[0]["other_scores"], short, strict=True):

@@ -7,6 +7,7 @@ table of its own, line by line.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from statistics import mean, median
@@ -31,9 +32,11 @@ MEAN_PF_TAU = 0.05
 COST = 2.0
 
 
-def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
+def planned(
+    scenes: Sequence[str] = tuple(published.SCENES), seeds: Sequence[int] = SEEDS
+) -> list[LrenRun]:
     """Every seed on every scene, seed by seed."""
-    return [LrenRun(STUDY, scene, "robust", seed) for seed in SEEDS for scene in scenes]
+    return [LrenRun(STUDY, scene, "robust", seed) for seed in seeds for scene in scenes]
 
 
 def by_scene(scenes: Sequence[str], space: Workspace) -> dict[str, list[dict[str, Any]]]:
@@ -54,42 +57,47 @@ class Line(NamedTuple):
 
 
 def lines(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> list[Line]:
-    """Everything that was asked for, measured; nothing while a scene has no runs."""
+    """Everything that was asked for, measured; nothing while a scene has no runs.
+
+    Areas are those of the runs that gave a map. On a scene where none did they are NaN, which
+    holds nowhere.
+    """
     results = by_scene(scenes, space)
+    if not all(results.values()):
+        return []
     good = {
         scene: [one["metrics"] for one in there if one["metrics"] is not None]
         for scene, there in results.items()
     }
-    if not all(good.values()):
-        return []
+    nothing = [{"auc_pd_pf": math.nan, "auc_pf_tau": math.nan}]
+    measured = {scene: those or nothing for scene, those in good.items()}
     made = []
-    medians = {s: median(m["auc_pd_pf"] for m in those) for s, those in good.items()}
+    medians = {s: median(m["auc_pd_pf"] for m in those) for s, those in measured.items()}
     for scene, value in medians.items():
-        rx = load_result(DetectorRun("comparison", scene, "rx", None), space)
+        rx = load_result(DetectorRun("comparison", scene, "rx"), space)
         least = published.PAPER_PROPOSED[scene].pd_pf - BELOW_PAPER
         asked = f"at least {least:.4f} (the paper's LREN − {BELOW_PAPER})"
-        if rx is not None:
+        if rx is not None and rx["metrics"] is not None:
             least = max(least, rx["metrics"]["auc_pd_pf"])
             asked += f" and {rx['metrics']['auc_pd_pf']:.4f} (RX here)"
         title = render.scene_title(scene)
-        made.append(
-            Line(f"{title}: median AUC(Pd,Pf)", asked, f"{value:.4f}", value >= least)
-        )
+        made.append(Line(f"{title}: median AUC(Pd,Pf)", asked, _text(value), value >= least))
     value = mean(medians.values())
     made.append(
-        Line("mean of the medians", f"at least {MEAN_OF_MEDIANS}", f"{value:.4f}",
+        Line("mean of the medians", f"at least {MEAN_OF_MEDIANS}", _text(value),
              value >= MEAN_OF_MEDIANS)
     )  # fmt: skip
-    worst, where = min(
-        (m["auc_pd_pf"], render.scene_title(s)) for s, those in good.items() for m in those
-    )
+    lowest = {s: min(m["auc_pd_pf"] for m in those) for s, those in measured.items()}
+    # A scene without a map comes first: NaN has no order.
+    where = min(lowest, key=lambda scene: (not math.isnan(lowest[scene]), lowest[scene]))
+    worst = lowest[where]
     made.append(
-        Line("worst seed on any scene", f"at least {WORST_SEED}", f"{worst:.4f} ({where})",
-             worst >= WORST_SEED)
+        Line("worst seed on any scene", f"at least {WORST_SEED}",
+             f"{_text(worst)} ({render.scene_title(where)})", worst >= WORST_SEED)
     )  # fmt: skip
-    value = mean(mean(m["auc_pf_tau"] for m in those) for those in good.values())
+    value = mean(mean(m["auc_pf_tau"] for m in those) for those in measured.values())
     made.append(
-        Line("mean AUC(Pf,τ)", f"at most {MEAN_PF_TAU}", f"{value:.4f}", value <= MEAN_PF_TAU)
+        Line("mean AUC(Pf,τ)", f"at most {MEAN_PF_TAU}", _text(value), value <= MEAN_PF_TAU)
     )
     runs = sum(map(len, results.values()))
     failed = runs - sum(map(len, good.values()))
@@ -119,6 +127,10 @@ def cost_ratio(space: Workspace, scenes: Sequence[str]) -> float | None:
     return median(ratios) if ratios else None
 
 
+def _text(area: float) -> str:
+    return "no map" if math.isnan(area) else f"{area:.4f}"
+
+
 def _seconds(result: dict[str, Any]) -> float:
     return result["seconds"]["train"] + result["seconds"]["score"]
 
@@ -127,25 +139,26 @@ def lines_table(space: Workspace) -> str:
     """What was asked for, what is here, and whether it holds."""
     body = [[line.what, line.asked, line.here, "yes" if line.holds else "**no**"]
             for line in lines(space)]  # fmt: skip
-    return render.markdown_table(["", "asked", "here", "holds"], body)
+    return render.markdown_table(["what", "asked", "here", "holds"], body)
 
 
 def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the table of seeds and, of the real scenes, what was asked for; returns the first."""
-    table = render.spread_table(_ordered(scenes), space)
-    render.write_table("robust", table, space)
+    spread = table(space, scenes)
+    render.write_table("robust", spread, space)
     if not space.simulated and lines(space):
         render.write_table("robust_lines", lines_table(space), space)
-    return f"LREN with the preset `robust`, ten seeds:\n\n{table}"
+    return f"LREN with the preset `robust`, ten seeds:\n\n{spread}"
 
 
-def _ordered(scenes: Sequence[str]) -> list[LrenRun]:
-    return [run for scene in scenes for run in planned([scene])]
+def table(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> str:
+    """Median, range and failures on every scene."""
+    return render.spread_table([run for scene in scenes for run in planned([scene])], space)
 
 
 def fill_readme() -> None:
     """Set the README's blocks of this preset."""
-    render.fill_readme("robust", render.spread_table(_ordered(tuple(published.SCENES)), REAL))
+    render.fill_readme("robust", table(REAL))
     render.fill_readme("robust_lines", lines_table(REAL))
 
 
