@@ -35,7 +35,7 @@ robust: $(STAMP) ## one setting for every scene, ten seeds, and what it was aske
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.sensitivity $(if $(FORCE),--force)
 
-ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts, five seeds
+ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
 	$(RUN) -m experiments.table1_ablation $(if $(FORCE),--force)
 
 lambda: $(STAMP) ## Figure 3: both areas over λ, ten seeds
