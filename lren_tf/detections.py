@@ -124,8 +124,9 @@ def find_detections(
     return Detections(
         mask.astype(np.uint8),
         [
-            Detection(label=label, **found, **_place(found, transform))
+            Detection(label, **found, x=x, y=y)
             for label, found in enumerate(listed, 1)
+            for x, y in (_place(found, transform),)
         ],
     )
 
@@ -241,12 +242,14 @@ def _described(
     }
 
 
-def _place(found: dict[str, Any], transform: tuple[float, ...] | None) -> dict[str, float | None]:
+def _place(
+    found: dict[str, Any], transform: tuple[float, ...] | None
+) -> tuple[float | None, float | None]:
     if transform is None:
-        return {"x": None, "y": None}
+        return None, None
     a, b, c, d, e, f = transform
     column, row = found["column"] + 0.5, found["row"] + 0.5
-    return {"x": a * column + b * row + c, "y": d * column + e * row + f}
+    return a * column + b * row + c, d * column + e * row + f
 
 
 def _on_the_globe(

@@ -213,12 +213,13 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     """
     rate = checked_rate(false_alarm_rate)
     values = _values(score)
-    tail, reason = None, _not_in_the_tail(rate, 1 - TAIL_QUANTILES[0])
-    if reason is None:
-        tail, problem = _tail(values)
-        if problem is not None:
-            return _empirical(values, rate, tail, problem, warned=True)
-        reason = _not_in_the_tail(rate, tail.background_share)
+    reason = _not_in_the_tail(rate, 1 - TAIL_QUANTILES[0])
+    if reason is not None:
+        return _empirical(values, rate, None, reason, warned=False)
+    tail, problem = _tail(values)
+    if tail is None or problem is not None:
+        return _empirical(values, rate, tail, str(problem), warned=True)
+    reason = _not_in_the_tail(rate, tail.background_share)
     if reason is not None:
         return _empirical(values, rate, tail, reason, warned=False)
     if rate * values.size < 1:
