@@ -12,6 +12,7 @@ from lren_tf.cli.detect import detect
 from lren_tf.cli.evaluate import evaluate
 from lren_tf.cli.scenes import SIMULATED, list_datasets
 from lren_tf.cli.settings import DEFAULT_PRESET, LREN
+from lren_tf.cli.thresholds import add_cut_options, threshold
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
@@ -55,6 +56,12 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
 
+    made = command("threshold", threshold, "List what is above a threshold of a score map.")
+    made.add_argument("score", metavar="SCORE", help="score map: .npy, .npz or .mat")
+    made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
+    add_cut_options(made, required=True)
+    made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
+
     command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
     return parser
 
@@ -87,6 +94,7 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     made.add_argument("--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: GPU, else CPU)")
     _add_files(made)
+    add_cut_options(made)
     made.add_argument(
         "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
     )

@@ -26,6 +26,7 @@ from lren_tf.cli.settings import (
     lren_settings,
     refuse_lren_options,
 )
+from lren_tf.cli.thresholds import Cut, asked_cut, cut_endings
 from lren_tf.console import collected_notices, say, timed
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import atomic_paths, ensure_writable_target
@@ -46,7 +47,8 @@ def detect(arguments: argparse.Namespace) -> None:
 
 def _detect_with_lren(arguments: argparse.Namespace) -> None:
     preset, settings = lren_settings(arguments)
-    targets = _targets(arguments)
+    cut = asked_cut(arguments)
+    targets = _targets(arguments, cut)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
         with timed(seconds, "read"):
@@ -76,7 +78,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
             )
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         _finish(
-            scene, title, score, targets, seconds, notices,
+            scene, title, score, targets, seconds, notices, cut,
             lambda: {"detector": LREN, **run_record(model, scene, history, result)}, model.save,
         )  # fmt: skip
 
@@ -92,7 +94,8 @@ def _ending(result: LowRankResult | None) -> str:
 def _detect_with_another(arguments: argparse.Namespace) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
-    targets = _targets(arguments)
+    cut = asked_cut(arguments)
+    targets = _targets(arguments, cut)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -106,7 +109,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
-            scene, detector.title, score, targets, seconds, notices,
+            scene, detector.title, score, targets, seconds, notices, cut,
             lambda: {
                 **detector_record(detector),
                 "scene": scene_record(scene),
@@ -115,7 +118,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
-def _targets(arguments: argparse.Namespace) -> dict[str, Path]:
+def _targets(arguments: argparse.Namespace, cut: Cut | None) -> dict[str, Path]:
     """The files to write, in the order of writing, each proved to be writable."""
     model = arguments.save_model
     if model is not None and not model.endswith(".keras"):
@@ -126,6 +129,10 @@ def _targets(arguments: argparse.Namespace) -> dict[str, Path]:
     return {
         "score": output_path(arguments, "_score.npy"),
         "picture": output_path(arguments, "_score.png"),
+        **{
+            what: output_path(arguments, ending)
+            for what, ending in (cut_endings() if cut is not None else {}).items()
+        },
         **({} if model is None else {"model": ensure_writable_target(model)}),
         # Last, so that whatever a report names is there when the report is.
         "report": output_path(arguments, "_report.json"),
@@ -139,32 +146,44 @@ def _finish(
     targets: dict[str, Path],
     seconds: dict[str, float],
     notices: list[str],
+    cut: Cut | None,
     record: Callable[[], dict[str, Any]],
     save_model: Callable[[Path], None] | None = None,
 ) -> None:
     """Judge and draw a score map, write all files, say what came out.
 
     Args:
+        cut: the false-alarm rate asked for, if any.
         record: makes the part of the report that depends on the detector.
         save_model: writes the file ``"model"`` of `targets`, where that is asked for.
     """
     from lren_tf import plots
 
     with timed(seconds, "evaluate"):
-        metrics = judged(score, judging_truth(scene))
+        truth = judging_truth(scene)
+        metrics = judged(score, truth)
+    maps, outcome = {title: score}, None
+    if cut is not None:
+        with timed(seconds, "threshold"):
+            # Here go crs= and transform= of a scene with a georeference.
+            outcome = cut.applied(score, truth)
+        maps[outcome.label] = outcome.panel()
     with timed(seconds, "draw"):
-        figure = plots.detection_panel(pseudo_colour(scene.cube), scene.truth, {title: score})
+        figure = plots.detection_panel(pseudo_colour(scene.cube), scene.truth, maps)
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(seconds, "write"):
             np.save(paths["score"], score, allow_pickle=False)
             plots.save(figure, paths["picture"])
+            if outcome is not None:
+                outcome.write(paths)
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
             **record(),
             "seconds": seconds,
             "metrics": metrics,
+            **({} if outcome is None else {"threshold": outcome.record()}),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
         }
@@ -175,5 +194,7 @@ def _finish(
             f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
             f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
         )
+    if outcome is not None:
+        say(outcome.line())
     for what, target in targets.items():
         say(f"{what}: {target}")

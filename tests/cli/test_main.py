@@ -88,6 +88,7 @@ class TestProcess:
         )
         for arguments, code in (
             (["evaluate", "s.npy", "t.npy"], 0),
+            (["threshold", "s.npy", "--false-alarm-rate", "0.1"], 0),
             (["detect", "nowhere.mat"], 2),
             (["detect", "simulated", "--lam", "0"], 2),
             (["datasets"], 0),
