@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from lren_tf import presets
@@ -25,11 +24,10 @@ from lren_tf.dictionary import (
 from lren_tf.errors import InputError
 from lren_tf.estimator import assignments
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
-from lren_tf.io import load_scene
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
 from lren_tf.mixture import Mixture, first_bad_component, mixture_loss, mixture_statistics
+from lren_tf.samples import Samples, samples_of
 from lren_tf.scaling import Scaler, fit_scaler, standardise
-from lren_tf.scene import Scene, check_finite_pixels
 from lren_tf.training import (
     EpochProgress,
     SecondPart,
@@ -126,7 +124,7 @@ class LREN(keras.Model):
         return cls(**config)
 
     def _create(self, bands: int, used: list[int] | None) -> None:
-        """Create layers and weights for ``bands`` bands of which ``used`` (None: all) vary."""
+        """Create layers and weights for ``bands`` bands; ``used`` enter the network (None: all)."""
         s = self.settings
         self._bands = bands
         self._used_list = used
@@ -185,7 +183,8 @@ class LREN(keras.Model):
 
         Returns:
             ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
-            bands at their constant) and ``assignments [N, k]``, float32.
+            bands at their constant, those marked as not good at 0) and ``assignments
+            [N, k]``, float32.
         """
         raw = tf.cast(pixels, tf.float64)
         unit = ((raw - self._low) / self._span - self._mean) / self._std
@@ -370,7 +369,8 @@ class LREN(keras.Model):
 
         Args:
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
-                that :func:`lren_tf.load_scene` reads.
+                that :func:`lren_tf.load_scene` reads. Pixels that a scene says hold no data
+                are left out, and so are bands that it marks as not good.
             epochs: None for the setting (1000); of each part where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
             verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
@@ -396,14 +396,16 @@ class LREN(keras.Model):
                 f"initial_epoch is {initial_epoch} of {s.total_epochs} epochs; expected 0 or more "
                 "and less than epochs, which counts all epochs and not those still to come."
             )
-        pixels, _ = _as_pixels(x, key)
+        data = samples_of(x, key)
+        data.check_finite()
+        pixels = data.pixels
         if len(pixels) < s.components:
             raise InputError(
                 f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
                 "expected at least one pixel per component: lower components."
             )
-        scaler = fit_scaler(pixels, s.scaling)
-        self._adopt(scaler)
+        scaler = fit_scaler(pixels, s.scaling, good_bands=data.good_bands)
+        self._adopt(scaler, data.good_bands)
         with tf.device(self.device):
             if not self.compiled:
                 self.compile(optimizer=make_optimizer(s), jit_compile=False)
@@ -429,10 +431,10 @@ class LREN(keras.Model):
                 callbacks=[*own, *(callbacks or [])],
                 shuffle=False,
             )
-            self._keep(standardised)
+            self._keep(standardised, data)
         return history
 
-    def _adopt(self, scaler: Scaler) -> None:
+    def _adopt(self, scaler: Scaler, good_bands: np.ndarray | None) -> None:
         """Create the weights for these bands, or check that they fit, and set the scaler."""
         bands = len(scaler.used)
         used = None if scaler.used.all() else [int(band) for band in np.flatnonzero(scaler.used)]
@@ -443,8 +445,8 @@ class LREN(keras.Model):
                 f"the model was made for {_bands_text(self._bands, self._used_list)}, the data "
                 f"has {_bands_text(bands, used)}; make a new LREN for it."
             )
-        if used is not None:
-            dropped = np.flatnonzero(~scaler.used)
+        dropped = np.flatnonzero(~scaler.used & (True if good_bands is None else good_bands))
+        if dropped.size:
             warnings.warn(
                 f"{len(dropped)} constant bands are dropped: "
                 f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}.",
@@ -456,8 +458,8 @@ class LREN(keras.Model):
         for name, value in zip(_SCALER, scaler, strict=True):
             getattr(self, name).assign(value)
 
-    def _keep(self, standardised: np.ndarray) -> None:
-        """Mixture and dictionary of the trained network over all pixels."""
+    def _keep(self, standardised: np.ndarray, data: Samples) -> None:
+        """Mixture and dictionary of the trained network over all pixels that hold data."""
         s = self.settings
         z, beta = self._embed_all(standardised)
         dtype = tf.as_dtype(s.mixture_dtype)
@@ -479,6 +481,7 @@ class LREN(keras.Model):
             chosen = Dictionary(*(part[alive] for part in chosen))
         if s.low_rank_space == "original":
             chosen = as_spectra(chosen, standardised, weights)
+        chosen = chosen._replace(pixels=data.on_grid(chosen.pixels))
         count = len(chosen.atoms)
 
         def padded(values: np.ndarray, fill: float) -> np.ndarray:
@@ -515,13 +518,14 @@ class LREN(keras.Model):
             key: variable of the cube in a file with several.
 
         Returns:
-            float32 map ``[H, W]`` of a cube, or ``[N]`` of a table, not normalised.
+            float32 map ``[H, W]`` of a cube, or ``[N]`` of a table, not normalised; NaN in
+            pixels that a scene says hold no data.
 
         Raises:
             InputError: the model is not fitted, or the data cannot be used.
         """
-        pixels, grid = self._pixels(x, key)
-        return self.score_of(self._solve(pixels, lam)).reshape(grid)
+        data = self._samples(x, key)
+        return self.score_of(self._solve(data, lam)).reshape(data.grid)
 
     def score_of(self, solution: LowRankResult) -> np.ndarray:
         """Scores float32 ``[N]`` of a solution that ``decompose`` returned."""
@@ -532,17 +536,18 @@ class LREN(keras.Model):
     ) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
 
-        Arguments and refusals are those of ``score``; rows are pixels, row after row.
+        Arguments and refusals are those of ``score``; rows are pixels, row after row, and NaN
+        where a scene holds no data.
         """
-        return self._solve(self._pixels(x, key)[0], lam)
+        return self._solve(self._samples(x, key), lam)
 
-    def _solve(self, pixels: np.ndarray, lam: float | None) -> LowRankResult:
+    def _solve(self, data: Samples, lam: float | None) -> LowRankResult:
         s = self.settings
         with tf.device(self.device):
-            samples = standardise(pixels, self._scaler())
+            samples = standardise(data.pixels, self._scaler())
             if s.low_rank_space == "latent":
                 samples, _ = self._embed_all(samples)
-            return solve_low_rank(
+            result = solve_low_rank(
                 samples,
                 self._atoms.numpy(),
                 s.lam if lam is None else lam,
@@ -555,6 +560,8 @@ class LREN(keras.Model):
                 max_iterations=s.solver_iterations,
                 dtype=s.solver_dtype,
             )
+        rows = {name: data.spread(getattr(result, name)) for name in ("A", "W", "Y")}
+        return result._replace(**rows)
 
     def with_settings(self, x: Any, *, key: str | None = None, **settings: Any) -> LREN:
         """The same trained network with other settings of dictionary and low-rank step.
@@ -587,26 +594,31 @@ class LREN(keras.Model):
                 f"the estimator of this model was not trained, which the dictionary "
                 f"{other.settings.dictionary!r} needs; make a new LREN with it."
             )
-        pixels = self._pixels(x, key)[0]
+        data = self._samples(x, key)
         other._create(self._bands, self._used_list)
         for layer in _LAYERS:
             getattr(other, layer).set_weights(getattr(self, layer).get_weights())
         for name in _SCALER:
             getattr(other, name).assign(getattr(self, name))
         with tf.device(self.device):
-            other._keep(standardise(pixels, scaler))
+            other._keep(standardise(data.pixels, scaler), data)
         return other
 
-    def _pixels(self, x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:
-        """Pixels of the sensor that the model was fitted on, and the shape of their scores."""
+    def _samples(self, x: Any, key: str | None) -> Samples:
+        """Pixels of the sensor that the model was fitted on.
+
+        Which bands matter is the model's choice, not that of the scene.
+        """
         self._require_fit()
-        pixels, grid = _as_pixels(x, key)
-        if pixels.shape[1] != self._bands:
+        data = samples_of(x, key)
+        if data.pixels.shape[1] != self._bands:
             raise InputError(
-                f"the data has {pixels.shape[1]} bands; the model was fitted on {self._bands}: "
-                "pass a scene of the same sensor, or fit a new model."
+                f"the data has {data.pixels.shape[1]} bands; the model was fitted on "
+                f"{self._bands}: pass a scene of the same sensor, or fit a new model."
             )
-        return pixels, grid
+        data = data._replace(good_bands=None if self._used_list is None else self._scaler().used)
+        data.check_finite()
+        return data
 
     def _scaler(self) -> Scaler:
         self._require_fit()
@@ -621,7 +633,8 @@ class LREN(keras.Model):
         """The atoms, the component of each and the pixel it was copied from.
 
         Atoms are latent samples ``[m, l]``, or standardised spectra ``[m, U]`` of the U bands
-        that vary where the low-rank step is in the original space.
+        that are used where the low-rank step is in the original space. Pixels are counted row
+        after row, those without data included.
         """
         self._require_fit()
         count = int(self._atom_count.numpy())
@@ -637,29 +650,6 @@ class LREN(keras.Model):
         self._require_fit()
         phi = self._phi.numpy()
         return Mixture(phi, self._mu.numpy(), self._Gamma.numpy(), phi > 0)
-
-
-def _as_pixels(x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Finite pixels ``[N, L]`` of whatever ``fit`` takes, and the shape of their scores."""
-    if isinstance(x, (str, os.PathLike)):
-        x = load_scene(x, key=key)
-    elif key is not None:
-        raise InputError(f"key={key!r} was given with an array; expected a path with it.")
-    if isinstance(x, Scene):
-        scene = x
-    else:
-        array: npt.NDArray[Any] = np.asarray(x)
-        if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            check_finite_pixels(array)
-            return array, array.shape[:1]
-        if array.ndim != 3:
-            raise InputError(
-                f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "
-                "samples × bands or rows × columns × bands."
-            )
-        scene = Scene(array)
-    check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
-    return scene.pixels, scene.shape[:2]
 
 
 def _bands_text(bands: int, used: list[int] | None) -> str:

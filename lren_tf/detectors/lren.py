@@ -26,6 +26,7 @@ class LREN(Detector):
     name: ClassVar[str] = "lren"
     title: ClassVar[str] = "LREN"
     stochastic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = False
 
     preset: str = "paper"
     """``"paper"`` (the text) or ``"release"`` (what the authors ran)."""
