@@ -52,7 +52,9 @@ def fit_scaler(
         InputError: all bands are constant, or their variances are beyond float64.
     """
     if good_bands is not None:
-        return _among_all(fit_scaler(pixels[:, good_bands], scaling, what), good_bands)
+        # Selecting columns leaves them in an order in memory that rounds sums otherwise.
+        chosen = np.ascontiguousarray(pixels[:, good_bands])
+        return _among_all(fit_scaler(chosen, scaling, what), good_bands)
     used = varying_bands(pixels, what)
     low, span = np.float64(0.0), np.float64(1.0)
     n = len(pixels)

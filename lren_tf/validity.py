@@ -103,5 +103,7 @@ def _limits(value: float, dtype: np.dtype) -> tuple[float, float] | None:
         return (dtype.type(int(value)), dtype.type(int(value))) if whole else None
     slack = abs(value) * _RELATIVE
     largest = float(np.finfo(dtype).max)
+    if abs(value) - slack > largest:
+        return None
     low, high = (float(np.clip(v, -largest, largest)) for v in (value - slack, value + slack))
     return dtype.type(low), dtype.type(high)

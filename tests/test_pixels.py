@@ -29,7 +29,7 @@ class TestCheckFinitePixels:
             check_finite_pixels(pixels)
 
     def test_one_bad_value(self):
-        with pytest.raises(InputError, match="1 value is NaN"):
+        with pytest.raises(InputError, match=r"1 value is NaN"):
             check_finite_pixels(np.array([[1.0, np.nan]]))
 
     @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_nan_elsewhere_does_not_matter(monkeypatch):
     valid = np.ones(20, bool)
     valid[13] = False
     check_finite_pixels(pixels, valid=valid, bands=np.array([True, False, True]))
-    with pytest.raises(InputError, match="2 values are .* row 2, column 3, band 0 "):
+    with pytest.raises(InputError, match=r"2 values are .* row 2, column 3, band 0 "):
         check_finite_pixels(pixels, 5, bands=np.array([True, False, True]))
-    with pytest.raises(InputError, match="1 value is .* row 0, column 4, band 1 "):
+    with pytest.raises(InputError, match=r"1 value is .* row 0, column 4, band 1 "):
         check_finite_pixels(pixels, 5, valid=valid)
 
 
@@ -106,5 +106,5 @@ def test_row_chunks_cover_the_array_once(monkeypatch):
 
 @pytest.mark.parametrize("values", [np.ma.masked_equal([1], 1), [[1], [2, 3]], ["a"], [1j]])
 def test_what_is_no_real_array(values):
-    with pytest.raises(InputError, match="^x "):
+    with pytest.raises(InputError, match=r"^x "):
         real_array(values, "x")

@@ -189,7 +189,7 @@ class TestWhatAFileSays:
         Scene(values, valid=valid, good_bands=[1, 1, 0]).check_usable()
         with pytest.raises(InputError, match="row 0, column 0, band 0"):
             Scene(values, good_bands=[1, 1, 0]).check_usable()
-        with pytest.raises(InputError, match="19 values are .* row 0, column 1, band 2"):
+        with pytest.raises(InputError, match=r"19 values are .* row 0, column 1, band 2"):
             Scene(values, valid=valid).check_usable()
         one = np.zeros((4, 5))
         one[1, 1] = 1

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.bands import ranges_text, unused_bands
+from lren_tf.bands import ranges_text, unused_bands, water_bands
 from lren_tf.cli.scenes import check_scene, read_scene
 from lren_tf.console import collected_notices, say
 from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference
-from lren_tf.io.atomic import ensure_writable_target
+from lren_tf.io.atomic import atomic_path, ensure_writable_target
 from lren_tf.picture import picture_bands, pseudo_colour
 from lren_tf.scene import Scene
 
 _REASONS = {
     "bad": "listed as bad, without data, or not asked for",
+    "water": "absorbed by water vapour",
     "constant": "constant",
 }
 
@@ -29,7 +30,7 @@ def info(arguments: argparse.Namespace) -> None:
     check_scene(arguments)
     with collected_notices():
         scene = read_scene(arguments)
-        lines = list(_described(scene))
+        lines = list(_described(scene, drop_water=arguments.drop_water_bands))
         if target is not None:
             _write_picture(scene, target)
             lines.append(("picture", f"{target}, {_picture_text(scene)}"))
@@ -46,7 +47,7 @@ def _target(picture: str | None) -> Path | None:
     return ensure_writable_target(picture)
 
 
-def _described(scene: Scene) -> Iterator[tuple[str, str]]:
+def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
     yield "scene", scene.name
     yield "format", scene.source_format or ("simulated" if scene.simulated else "unknown")
     yield "size", f"{scene.height} rows × {scene.width} columns × {scene.bands} bands"
@@ -54,6 +55,10 @@ def _described(scene: Scene) -> Iterator[tuple[str, str]]:
     count = scene.height * scene.width
     yield "valid pixels", f"{scene.valid_count} of {count} ({scene.valid_count / count:.1%})"
     unused = unused_bands(scene)
+    if drop_water and scene.wavelengths is not None:
+        # They left the good bands when the file was read.
+        unused["water"] = unused["bad"] & water_bands(scene.wavelengths)
+        unused["bad"] = unused["bad"] & ~unused["water"]
     used = ~np.any(list(unused.values()), axis=0)
     yield "used bands", f"{np.count_nonzero(used)} of {scene.bands}: {ranges_text(used) or 'none'}"
     for reason, text in _REASONS.items():
@@ -121,4 +126,5 @@ def _picture_text(scene: Scene) -> str:
 def _write_picture(scene: Scene, target: Path) -> None:
     from lren_tf import plots
 
-    plots.save_pixels(pseudo_colour(scene), target)
+    with atomic_path(target) as temporary:
+        plots.save_pixels(pseudo_colour(scene), temporary)

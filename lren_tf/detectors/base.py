@@ -32,7 +32,7 @@ def full_cube(scene: Scene) -> npt.NDArray[np.float64]:
     there is: nothing they could add to a neighbour's background makes it stand out.
     """
     cube = scene.cube if scene.good_bands is None else scene.cube[:, :, scene.good_bands]
-    cube = cube.astype(np.float64)
+    cube = cube.astype(np.float64, order="C")
     if scene.valid is not None:
         cube[~scene.valid] = cube[scene.valid].mean(axis=0)
     return cube
@@ -88,7 +88,7 @@ class Detector(abc.ABC):
         pixels = scene.valid_pixels
         if scene.good_bands is not None:
             pixels = pixels[:, scene.good_bands]
-        return np.asarray(self._score(pixels[:, None].astype(np.float64)), np.float64).reshape(-1)
+        return np.asarray(self._score(pixels[:, None].astype(np.float64, order="C"))).reshape(-1)
 
     @abc.abstractmethod
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:

@@ -191,9 +191,8 @@ def _sizes(
     for entry, smallest in (("lines", 1), ("samples", 1), ("bands", 1), ("header offset", 0)):
         if entry not in header and entry != "header offset":
             raise damaged(file, "ENVI header", f"it has no entry '{entry}'")
-        number = _number(file, header, entry)
-        number = 0 if number is None else number
-        if not smallest <= number < 1 << 48 or not number.is_integer():
+        number = _number(file, header, entry) or 0.0
+        if not smallest <= number < 1 << 48 or number % 1:
             raise damaged(file, "ENVI header", f"'{entry}' is {header[entry]}")
         sizes[entry] = int(number)
     code = str(header.get("data type"))
