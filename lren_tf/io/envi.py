@@ -266,7 +266,7 @@ def _list(
             "for each band, correct the header or take the entry out."
         )
     try:
-        numbers = [float(value) for value in values]
+        numbers = [float(str(value)) for value in values]
     except ValueError:
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):

@@ -15,6 +15,7 @@ from lren_tf.errors import InputError
 from lren_tf.io.choice import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
 from lren_tf.io.details import Details
 from lren_tf.io.formats import opened
+from lren_tf.pixels import real_array
 from lren_tf.scene import Scene
 from lren_tf.validity import find_valid
 
@@ -72,7 +73,7 @@ def load_scene(
         found = chosen_truth(file, form, others, cube, truth_key)
         marked = None if found is None else form.read(file, found.name)
     else:
-        marked = _layer(truth, key=truth_key)
+        marked = _layer(truth, "truth", key=truth_key)
     details = form.details(file, cube.name)
     if details.wavelengths is None:
         listed = chosen_wavelengths(file, form, others, cube)
@@ -111,11 +112,11 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
     return np.ascontiguousarray(form.read(file, chosen_map(file, variables, key).name))
 
 
-def _layer(given: _Path | npt.ArrayLike, key: str | None = None) -> npt.ArrayLike:
+def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
     """A map that was passed as itself or as the path of a file."""
     if isinstance(given, (str, os.PathLike)):
         return load_map(given, key=key)
-    return given
+    return real_array(given, f"the {what}")
 
 
 def _with_bands(scene: Scene, bands: str | Iterable[int] | None, drop_water: bool) -> Scene:
@@ -158,7 +159,7 @@ def _with_valid(
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
-        scene = replace(scene, valid=_layer(mask))  # checked there
+        scene = replace(scene, valid=_layer(mask, "mask"))
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid

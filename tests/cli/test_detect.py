@@ -210,8 +210,8 @@ class TestRefusedScenes:
     def test_other_formats(self, refused):
         Path("text.mat").write_text("this is not a MATLAB file\n" * 20)
         assert "text.mat: not a readable MATLAB file" in refused("detect", "text.mat")
-        Path("scene.tif").write_text("II")
-        assert "expected one of .mat, .npy, .npz" in refused("detect", "scene.tif")
+        Path("scene.jpg").write_text("II")
+        assert "expected one of .mat, .npy, .npz" in refused("detect", "scene.jpg")
         Path("empty.mat").touch()
         assert "empty.mat is empty" in refused("detect", "empty.mat")
 
