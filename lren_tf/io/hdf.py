@@ -34,8 +34,9 @@ def hdf_variables(path: Path) -> list[Variable]:
     _check_signature(file)
     found: list[Variable] = []
 
-    def visit(name: str, node: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(node, h5py.Dataset) and node.shape is not None:
+    def visit(name: str | bytes, node: h5py.Group | h5py.Dataset) -> None:
+        # A name that is no text arrives as bytes; nobody could ask for it.
+        if isinstance(name, str) and isinstance(node, h5py.Dataset) and node.shape is not None:
             found.append(_variable(name, node))
 
     with reading(file, _WHAT), h5py.File(file, "r") as hdf:

@@ -102,6 +102,14 @@ def test_absurd_sizes_ask_for_no_memory(tmp_path):
         load_scene(tmp_path / "a.h5")
 
 
+def test_a_name_that_is_no_text_is_passed_over(save):
+    path = save(data=CUBE, extra_one=CUBE)
+    content = path.read_bytes()
+    assert content.count(b"extra_one") == 1
+    path.write_bytes(content.replace(b"extra_one", b"extra_\xff\xfe\xfd"))
+    np.testing.assert_array_equal(load_scene(path).cube, CUBE)
+
+
 def test_text_and_compounds_are_no_cube(save):
     path = save(data=np.zeros((2, 2, 2), [("a", "f4"), ("b", "i2")]))
     with pytest.raises(InputError, match="expected a real numeric cube"):
