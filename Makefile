@@ -12,7 +12,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce robust sensitivity ablation lambda seeds failures odds report test lint \
+.PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test lint \
   bench clean
 .DEFAULT_GOAL := help
 
@@ -31,6 +31,9 @@ reproduce: $(STAMP) ## every method on the four scenes: tables, figures, report
 
 robust: $(STAMP) ## one setting for every scene, ten seeds, and what it was asked to reach
 	$(RUN) -m experiments.robust $(if $(FORCE),--force)
+
+robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
+	$(RUN) -m experiments.robust_study $(if $(FORCE),--force)
 
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.sensitivity $(if $(FORCE),--force)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from lren_tf.mixture import Mixture, mixture_energy, mixture_statistics
@@ -28,26 +29,40 @@ _TRUNCATED = 4.0
 """Standard deviations at which the neighbourhood's Gaussian ends, as in SciPy."""
 
 
-def with_neighbourhood(z: tf.Tensor, grid: tuple[int, ...], sigma: float) -> tf.Tensor:
+def with_neighbourhood(
+    z: tf.Tensor, grid: tuple[int, ...], sigma: float, valid: np.ndarray | None = None
+) -> tf.Tensor:
     """Latent samples and, beside them, their Gaussian means over the image.
 
     Args:
-        z: ``[N, l]``, the pixels of an image row after row, or samples without a grid.
+        z: ``[n, l]``, the pixels of an image row after row, or samples without a grid.
         grid: (H, W) of the image; (N,) for samples without one.
         sigma: standard deviation of the Gaussian, in pixels; 0 for no neighbourhood.
+        valid: ``[H, W]`` bool, True on the n pixels that hold data; the others have no part in
+            the means. None where all do.
 
     Returns:
-        ``[N, 2·l]``; without a grid the second half is 0 and changes no distance. ``[N, l]``
+        ``[n, 2·l]``; without a grid the second half is 0 and changes no distance. ``[n, l]``
         where `sigma` is 0.
     """
     if sigma == 0:
         return z
     if len(grid) != 2:
         return tf.concat([z, tf.zeros_like(z)], axis=1)
+    if valid is None:
+        return tf.concat([z, _mean_around(z, grid, sigma)], axis=1)
+    places = np.flatnonzero(valid)[:, None]
+    ones = tf.ones([len(places), 1], z.dtype)
+    held = tf.scatter_nd(places, tf.concat([z, ones], axis=1), [valid.size, z.shape[1] + 1])
+    around = tf.gather(_mean_around(held, grid, sigma), places[:, 0])
+    return tf.concat([z, around[:, :-1] / around[:, -1:]], axis=1)
+
+
+def _mean_around(z: tf.Tensor, grid: tuple[int, ...], sigma: float) -> tf.Tensor:
     image = tf.reshape(z, [*grid, z.shape[1]])
     for axis in range(2):
         image = _smooth(image, axis, sigma)
-    return tf.concat([z, tf.reshape(image, [-1, z.shape[1]])], axis=1)
+    return tf.reshape(image, [-1, z.shape[1]])
 
 
 def _smooth(image: tf.Tensor, axis: int, sigma: float) -> tf.Tensor:

@@ -14,6 +14,9 @@ from typing import Any
 
 from lren_tf.errors import InputError
 
+# Of `load_scene` and `load_map`; the longer name first where one ends in another.
+_ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water"
+
 
 def say(line: str) -> None:
     """One line on stdout, at once even into a file or a pipe."""
@@ -58,7 +61,7 @@ def worded(**options: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        text = re.sub(r'\b(truth_key|key)=(?=("")?)', option, str(error))
+        text = re.sub(rf'\b({_ARGUMENTS})=(?=("")?)', option, str(error))
         raise InputError(text) from error
 
 

@@ -3,7 +3,8 @@
 Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
 common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
 refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every value
-other than zero marks an anomaly.
+other than zero marks an anomaly. A score that is NaN means "no data here": that pixel is left
+out, whatever the truth says of it.
 
 Notation: s are the scores after a global min-max to [0, 1], T the anomalous pixels, B the
 background, and for a threshold tau
@@ -238,26 +239,36 @@ def _judged(
     scores: npt.ArrayLike, truth: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The one place where scores and truth are checked; returns both flat: [N], [N]."""
-    s = _finite(scores, "scores")
+    s = _finite(scores, "scores", gaps=True)
     t = _finite(truth, "truth")
     _same_shape(s, "scores", t, "truth")
-    anomaly = t.ravel() != 0
+    data = ~np.isnan(s)
+    s, anomaly = s[data], t[data] != 0
     count = int(anomaly.sum())
     if count == 0:
         raise InputError(
-            f"truth has no anomalous pixel (0 of {anomaly.size} values differ from zero); "
+            f"truth has no anomalous pixel (0 of {anomaly.size} values{_but(data)} differ from "
+            "zero); "
             "expected both classes; pass a truth map that marks at least one anomaly."
         )
     if count == anomaly.size:
         raise InputError(
-            f"truth has no background pixel (all {anomaly.size} values differ from zero); "
+            f"truth has no background pixel (all {anomaly.size} values{_but(data)} differ from "
+            "zero); "
             "expected both classes; mark the background with 0."
         )
-    return s.ravel(), anomaly
+    return s, anomaly
 
 
-def _finite(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
-    """``values`` as a float64 array of the same shape, or a refusal that names ``name``."""
+def _but(data: npt.NDArray[np.bool_]) -> str:
+    return "" if data.all() else " where the scores hold data"
+
+
+def _finite(values: npt.ArrayLike, name: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:
+    """``values`` as a float64 array of the same shape, or a refusal that names ``name``.
+
+    ``gaps``: whether NaN is allowed, as long as something else is there.
+    """
     if np.ma.is_masked(values):
         # np.asarray would drop the mask and count the hidden pixels without a word.
         raise InputError(
@@ -283,9 +294,9 @@ def _finite(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
         )
     with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused below
         array = array.astype(np.float64)
+    nan = int(np.count_nonzero(np.isnan(array)))
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    if bad:
-        nan = int(np.count_nonzero(np.isnan(array)))
+    if bad > (nan if gaps and nan < array.size else 0):
         raise InputError(
             f"{name} holds {bad} non-finite values of {array.size} "
             f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "

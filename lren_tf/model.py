@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from lren_tf import presets
@@ -32,11 +31,10 @@ from lren_tf.dictionary import (
 from lren_tf.errors import InputError
 from lren_tf.estimator import assignments
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
-from lren_tf.io import load_scene
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
 from lren_tf.mixture import Mixture, first_bad_component, mixture_loss, mixture_statistics
+from lren_tf.samples import Samples, samples_of
 from lren_tf.scaling import Scaler, fit_scaler, standardise
-from lren_tf.scene import Scene, check_finite_pixels
 from lren_tf.training import (
     EpochProgress,
     SecondPart,
@@ -161,7 +159,7 @@ class LREN(keras.Model):
         return cls(**config)
 
     def _create(self, bands: int, used: list[int] | None) -> None:
-        """Create layers and weights for ``bands`` bands of which ``used`` (None: all) vary."""
+        """Create layers and weights for ``bands`` bands; ``used`` enter the network (None: all)."""
         s = self.settings
         self._bands = bands
         self._used_list = used
@@ -229,8 +227,9 @@ class LREN(keras.Model):
 
         Returns:
             ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
-            bands at their constant) and ``assignments [N, k]``, float32; of several members
-            latent samples and assignments side by side, and the mean reconstruction.
+            bands at their constant, those marked as not good at 0) and ``assignments
+            [N, k]``, float32; of several members latent samples and assignments side by side,
+            and the mean reconstruction.
         """
         found = [member._pass(pixels) for member in self._members()]
         if len(found) == 1:
@@ -456,7 +455,8 @@ class LREN(keras.Model):
 
         Args:
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
-                that :func:`lren_tf.load_scene` reads.
+                that :func:`lren_tf.load_scene` reads. Pixels that a scene says hold no data
+                are left out, and so are bands that it marks as not good.
             epochs: None for the setting (1000); of each part where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
             verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
@@ -482,14 +482,16 @@ class LREN(keras.Model):
                 f"initial_epoch is {initial_epoch} of {s.total_epochs} epochs; expected 0 or more "
                 "and less than epochs, which counts all epochs and not those still to come."
             )
-        pixels, grid = _as_pixels(x, key)
+        data = samples_of(x, key)
+        data.check_finite()
+        pixels = data.pixels
         if len(pixels) < s.components:
             raise InputError(
                 f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
                 "expected at least one pixel per component: lower components."
             )
-        scaler = fit_scaler(pixels, s.scaling)
-        self._adopt(scaler)
+        scaler = fit_scaler(pixels, s.scaling, good_bands=data.good_bands)
+        self._adopt(scaler, data.good_bands)
         with tf.device(self.device):
             if not self.compiled:
                 self.compile(optimizer=make_optimizer(s), jit_compile=False)
@@ -516,10 +518,10 @@ class LREN(keras.Model):
                 shuffle=False,
             )
             for member in self._members():
-                member._keep(standardised, grid)
+                member._keep(standardised, data)
         return history
 
-    def _adopt(self, scaler: Scaler) -> None:
+    def _adopt(self, scaler: Scaler, good_bands: np.ndarray | None) -> None:
         """Create the weights for these bands, or check that they fit, and set the scaler."""
         bands = len(scaler.used)
         used = None if scaler.used.all() else [int(band) for band in np.flatnonzero(scaler.used)]
@@ -530,8 +532,8 @@ class LREN(keras.Model):
                 f"the model was made for {_bands_text(self._bands, self._used_list)}, the data "
                 f"has {_bands_text(bands, used)}; make a new LREN for it."
             )
-        if used is not None:
-            dropped = np.flatnonzero(~scaler.used)
+        dropped = np.flatnonzero(~scaler.used & (True if good_bands is None else good_bands))
+        if dropped.size:
             warnings.warn(
                 f"{len(dropped)} constant bands are dropped: "
                 f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}.",
@@ -544,8 +546,8 @@ class LREN(keras.Model):
             for name, value in zip(_SCALER, scaler, strict=True):
                 getattr(member, name).assign(value)
 
-    def _keep(self, standardised: np.ndarray, grid: tuple[int, ...]) -> None:
-        """Mixture, dictionary and background of the trained network over all pixels."""
+    def _keep(self, standardised: np.ndarray, data: Samples) -> None:
+        """Mixture, dictionary and background of the network over all pixels that hold data."""
         s = self.settings
         z, beta = self._embed_all(standardised)
         dtype = tf.as_dtype(s.mixture_dtype)
@@ -567,6 +569,7 @@ class LREN(keras.Model):
             chosen = Dictionary(*(part[alive] for part in chosen))
         if s.low_rank_space == "original":
             chosen = as_spectra(chosen, standardised, weights)
+        chosen = chosen._replace(pixels=data.on_grid(chosen.pixels))
         count = len(chosen.atoms)
 
         def padded(values: np.ndarray, fill: float) -> np.ndarray:
@@ -583,7 +586,7 @@ class LREN(keras.Model):
         self._atom_pixel.assign(padded(chosen.pixels.astype(np.int32), -1))
         self._atom_count.assign(count)
         if s.scoring == "energy":
-            features = with_neighbourhood(tf.cast(z, tf.float64), grid, s.neighbourhood)
+            features = self._features(z, data)
             background = background_mixture(
                 features,
                 beta,
@@ -597,7 +600,13 @@ class LREN(keras.Model):
             self._background_Gamma.assign(background.Gamma)
             self._level.assign(level)
             self._spread.assign(spread)
-            self._image.assign(len(grid) == 2)
+            self._image.assign(len(data.grid) == 2)
+
+    def _features(self, z: np.ndarray, data: Samples) -> tf.Tensor:
+        """What the background is a mixture of, float64 ``[n, d]``."""
+        return with_neighbourhood(
+            tf.cast(z, tf.float64), data.grid, self.settings.neighbourhood, data.valid
+        )
 
     def _embed_all(self, standardised: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Latent samples and assignments of all pixels, a chunk at a time."""
@@ -619,20 +628,22 @@ class LREN(keras.Model):
             key: variable of the cube in a file with several.
 
         Returns:
-            float32 map ``[H, W]`` of a cube, or ``[N]`` of a table, not normalised.
+            float32 map ``[H, W]`` of a cube, or ``[N]`` of a table, not normalised; NaN in
+            pixels that a scene says hold no data.
 
         Raises:
             InputError: the model is not fitted, or the data cannot be used.
         """
-        pixels, grid = self._pixels(x, key)
+        data = self._samples(x, key)
         if self.settings.scoring == "residual":
-            return self.score_of(self._solve(pixels, lam)).reshape(grid)
+            return self.score_of(self._solve(data, lam)).reshape(data.grid)
         if lam is not None:
             raise InputError(
                 f"lam is {lam} with scoring='energy'; expected None: the energy has no λ, leave it "
                 "out or choose scoring='residual'."
             )
-        return self._energies(pixels, grid).mean(axis=0).astype(np.float32).reshape(grid)
+        energies = self._energies(data).mean(axis=0).astype(np.float32)
+        return data.spread(energies).reshape(data.grid)
 
     def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
         """Scores of every member, whose mean is ``score``: how far networks disagree.
@@ -651,22 +662,23 @@ class LREN(keras.Model):
                 "the model scores by the residual of one network; members have scores of their "
                 "own with scoring='energy' only, call score."
             )
-        pixels, grid = self._pixels(x, key)
-        return self._energies(pixels, grid).astype(np.float32).reshape(-1, *grid)
+        data = self._samples(x, key)
+        energies = self._energies(data).astype(np.float32)
+        return np.stack([data.spread(each).reshape(data.grid) for each in energies])
 
-    def _energies(self, pixels: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
-        """Energies of every member on the scale of its scene, float64 ``[members, N]``."""
+    def _energies(self, data: Samples) -> np.ndarray:
+        """Energies of every member on the scale of its scene, float64 ``[members, n]``."""
         with tf.device(self.device):
-            standardised = standardise(pixels, self._scaler())
+            standardised = standardise(data.pixels, self._scaler())
             return np.stack(
-                [member._background_score(standardised, grid) for member in self._members()]
+                [member._background_score(standardised, data) for member in self._members()]
             )
 
-    def _background_score(self, standardised: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
-        """Energy under this member's background on the scale of its scene, float64 ``[N]``."""
+    def _background_score(self, standardised: np.ndarray, data: Samples) -> np.ndarray:
+        """Energy under this member's background on the scale of its scene, float64 ``[n]``."""
         s = self.settings
         image = bool(self._image.numpy())
-        if s.neighbourhood and image != (len(grid) == 2):
+        if s.neighbourhood and image != (len(data.grid) == 2):
             kinds = ("an image", "a table") if image else ("a table", "an image")
             raise InputError(
                 f"the model was fitted on {kinds[0]} and is given {kinds[1]}; expected the same "
@@ -674,7 +686,7 @@ class LREN(keras.Model):
                 "fit with neighbourhood=0."
             )
         z, _ = self._embed_all(standardised)
-        features = with_neighbourhood(tf.cast(z, tf.float64), grid, s.neighbourhood)
+        features = self._features(z, data)
         energy = background_energy(features, self._background())
         return ((energy - self._level) / self._spread).numpy()
 
@@ -721,7 +733,8 @@ class LREN(keras.Model):
     ) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
 
-        Arguments and refusals are those of ``score``; rows are pixels, row after row. With
+        Arguments and refusals are those of ``score``; rows are pixels, row after row, and NaN
+        where a scene holds no data. With
         ``scoring="energy"`` the score does not come from it: it is refused.
 
         Args:
@@ -733,17 +746,17 @@ class LREN(keras.Model):
                 "the model scores by the energy of the background and has no low-rank step; call "
                 "score, or choose scoring='residual'."
             )
-        return self._solve(self._pixels(x, key)[0], lam, atoms)
+        return self._solve(self._samples(x, key), lam, atoms)
 
     def _solve(
-        self, pixels: np.ndarray, lam: float | None, atoms: np.ndarray | None = None
+        self, data: Samples, lam: float | None, atoms: np.ndarray | None = None
     ) -> LowRankResult:
         s = self.settings
         with tf.device(self.device):
-            samples = standardise(pixels, self._scaler())
+            samples = standardise(data.pixels, self._scaler())
             if s.low_rank_space == "latent":
                 samples, _ = self._embed_all(samples)
-            return solve_low_rank(
+            result = solve_low_rank(
                 samples,
                 self._atoms.numpy() if atoms is None else atoms,
                 s.lam if lam is None else lam,
@@ -756,6 +769,8 @@ class LREN(keras.Model):
                 max_iterations=s.solver_iterations,
                 dtype=s.solver_dtype,
             )
+        rows = {name: data.spread(getattr(result, name)) for name in ("A", "W", "Y")}
+        return result._replace(**rows)
 
     def with_settings(self, x: Any, *, key: str | None = None, **settings: Any) -> LREN:
         """The same trained network with other settings of dictionary and low-rank step.
@@ -790,28 +805,33 @@ class LREN(keras.Model):
                 f"the estimator of this model was not trained, which the dictionary "
                 f"{other.settings.dictionary!r} needs; make a new LREN with it."
             )
-        pixels, grid = self._pixels(x, key)
+        data = self._samples(x, key)
         other._create(self._bands, self._used_list)
         with tf.device(self.device):
-            standardised = standardise(pixels, scaler)
+            standardised = standardise(data.pixels, scaler)
             for to, source in zip(other._members(), self._members(), strict=True):
                 for layer in _LAYERS:
                     getattr(to, layer).set_weights(getattr(source, layer).get_weights())
                 for name in _SCALER:
                     getattr(to, name).assign(getattr(source, name))
-                to._keep(standardised, grid)
+                to._keep(standardised, data)
         return other
 
-    def _pixels(self, x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:
-        """Pixels of the sensor that the model was fitted on, and the shape of their scores."""
+    def _samples(self, x: Any, key: str | None) -> Samples:
+        """Pixels of the sensor that the model was fitted on.
+
+        Which bands matter is the model's choice, not that of the scene.
+        """
         self._require_fit()
-        pixels, grid = _as_pixels(x, key)
-        if pixels.shape[1] != self._bands:
+        data = samples_of(x, key)
+        if data.pixels.shape[1] != self._bands:
             raise InputError(
-                f"the data has {pixels.shape[1]} bands; the model was fitted on {self._bands}: "
-                "pass a scene of the same sensor, or fit a new model."
+                f"the data has {data.pixels.shape[1]} bands; the model was fitted on "
+                f"{self._bands}: pass a scene of the same sensor, or fit a new model."
             )
-        return pixels, grid
+        data = data._replace(good_bands=None if self._used_list is None else self._scaler().used)
+        data.check_finite()
+        return data
 
     def _scaler(self) -> Scaler:
         self._require_fit()
@@ -826,7 +846,8 @@ class LREN(keras.Model):
         """The atoms, the component of each and the pixel it was copied from.
 
         Atoms are latent samples ``[m, l]``, or standardised spectra ``[m, U]`` of the U bands
-        that vary where the low-rank step is in the original space.
+        that are used where the low-rank step is in the original space. Pixels are counted row
+        after row, those without data included.
         """
         self._require_fit()
         count = int(self._atom_count.numpy())
@@ -842,29 +863,6 @@ class LREN(keras.Model):
         self._require_fit()
         phi = self._phi.numpy()
         return Mixture(phi, self._mu.numpy(), self._Gamma.numpy(), phi > 0)
-
-
-def _as_pixels(x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Finite pixels ``[N, L]`` of whatever ``fit`` takes, and the shape of their scores."""
-    if isinstance(x, (str, os.PathLike)):
-        x = load_scene(x, key=key)
-    elif key is not None:
-        raise InputError(f"key={key!r} was given with an array; expected a path with it.")
-    if isinstance(x, Scene):
-        scene = x
-    else:
-        array: npt.NDArray[Any] = np.asarray(x)
-        if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            check_finite_pixels(array)
-            return array, array.shape[:1]
-        if array.ndim != 3:
-            raise InputError(
-                f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "
-                "samples × bands or rows × columns × bands."
-            )
-        scene = Scene(array)
-    check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
-    return scene.pixels, scene.shape[:2]
 
 
 def _bands_text(bands: int, used: list[int] | None) -> str:

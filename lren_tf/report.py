@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lren_tf.bands import ranges_text
 from lren_tf.scene import Scene, data_sha256
 from lren_tf.version import __version__
 
@@ -96,7 +97,21 @@ def detector_record(detector: Detector) -> dict[str, Any]:
 
 
 def scene_record(scene: Scene) -> dict[str, Any]:
-    """Where a scene came from and which values it holds; `sha256` is that of the cube."""
+    """Where a scene came from and which values it holds; `sha256` is that of the cube.
+
+    What is known beyond that is entered where it is known only: the number of valid pixels,
+    the bands left out, first and last wavelength in nanometres, and the place on the map.
+    """
+    more: dict[str, Any] = {}
+    if scene.valid is not None:
+        more["valid"] = scene.valid_count
+    if scene.good_bands is not None:
+        more["bands_left_out"] = ranges_text(~scene.good_bands)
+    if scene.wavelengths is not None:
+        more["wavelengths"] = [scene.wavelengths.min(), scene.wavelengths.max()]
+    if scene.georeference is not None:
+        place = scene.georeference
+        more["georeference"] = {"crs": place.crs, "transform": place.transform}
     return {
         "name": scene.name,
         "source": scene.source,
@@ -105,6 +120,7 @@ def scene_record(scene: Scene) -> dict[str, Any]:
         "sha256": data_sha256(scene.cube),
         "simulated": scene.simulated,
         "anomalous": None if scene.truth is None else int(np.count_nonzero(scene.truth)),
+        **more,
     }
 
 

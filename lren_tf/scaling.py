@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.scene import varying_bands
+from lren_tf.pixels import varying_bands
 
 _CHUNK = 65536
 """Pixels standardised at a time, so that float64 temporaries stay small."""
@@ -25,25 +25,36 @@ class Scaler(NamedTuple):
     span: np.ndarray
     """Global range, scalar; 1 when only the z-score is taken."""
     mean: np.ndarray
-    """Mean of each band after low and span, ``[L]``."""
+    """Mean of each band after low and span, ``[L]``; that of 0 for bands that were no use."""
     std: np.ndarray
     """Population standard deviation of each band after low and span, ``[L]``; 1 for
-    constant bands."""
+    bands that are not used."""
     used: np.ndarray
-    """Which bands vary, bool ``[L]``; the others do not enter the network."""
+    """Which bands are good and vary, bool ``[L]``; the others do not enter the network."""
 
 
-def fit_scaler(pixels: np.ndarray, scaling: str, what: str = "cube") -> Scaler:
+def fit_scaler(
+    pixels: np.ndarray,
+    scaling: str,
+    what: str = "cube",
+    *,
+    good_bands: np.ndarray | None = None,
+) -> Scaler:
     """Learn the standardisation of a scene.
 
     Args:
-        pixels: ``[N, L]``, any real dtype, finite.
+        pixels: ``[N, L]``, any real dtype, finite in its good bands.
         scaling: ``"zscore"`` or ``"minmax_zscore"`` (see ``Settings.scaling``).
         what: how messages call the data.
+        good_bands: bool ``[L]``, False on bands whose values must not matter; None for none.
 
     Raises:
         InputError: all bands are constant, or their variances are beyond float64.
     """
+    if good_bands is not None:
+        # Selecting columns leaves them in an order in memory that rounds sums otherwise.
+        chosen = np.ascontiguousarray(pixels[:, good_bands])
+        return _among_all(fit_scaler(chosen, scaling, what), good_bands)
     used = varying_bands(pixels, what)
     low, span = np.float64(0.0), np.float64(1.0)
     n = len(pixels)
@@ -71,8 +82,17 @@ def fit_scaler(pixels: np.ndarray, scaling: str, what: str = "cube") -> Scaler:
     return Scaler(low, span, mean, np.where(used, std, 1.0), used)
 
 
+def _among_all(scaler: Scaler, good_bands: np.ndarray) -> Scaler:
+    """A scaler of the good bands as one of all; the others stand at 0 in the data's units."""
+    mean = np.full(len(good_bands), -scaler.low / scaler.span)
+    std = np.ones(len(good_bands))
+    used = np.zeros(len(good_bands), bool)
+    mean[good_bands], std[good_bands], used[good_bands] = scaler.mean, scaler.std, scaler.used
+    return Scaler(scaler.low, scaler.span, mean, std, used)
+
+
 def standardise(pixels: np.ndarray, scaler: Scaler) -> np.ndarray:
-    """Standardised pixels of the bands that vary, float32 ``[N, U]``."""
+    """Standardised pixels of the bands that are used, float32 ``[N, U]``."""
     out = np.empty((len(pixels), int(scaler.used.sum())), np.float32)
     mean, std = scaler.mean[scaler.used], scaler.std[scaler.used]
     start = 0

@@ -7,21 +7,13 @@ row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from lren_tf.errors import InputError
-
-# Red, green and blue as fractions of the band range. On a visible-to-near-infrared sensor
-# this is close to natural colour; on a 400-2500 nm sensor it is the short-wave infrared,
-# near infrared, red composite in which man-made objects stand out.
-PSEUDO_COLOUR_FRACTIONS = (0.5, 0.25, 0.1)
-PSEUDO_COLOUR_PERCENTILES = (2.0, 98.0)
-
-# Elements looked at in one go by the chunked checks: a few MiB of temporaries.
-_CHUNK_ELEMENTS = 1 << 20
+from lren_tf.georeference import Georeference
+from lren_tf.pixels import check_finite_pixels, real_array, row_chunks, varying_bands
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,10 +28,19 @@ class Scene:
         name: what messages, tables and figures call the scene.
         source: path of the file it came from, or None.
         simulated: whether the scene was made by a program.
+        valid: [H, W] bool, False on pixels that hold no data; None where all do. Any finite
+            real array is accepted and turned into bool by `!= 0`.
+        good_bands: [B] bool, False on bands that are not to be used (listed as bad, or left
+            out on request); None where all are. Their values may be anything, NaN included.
+        wavelengths: [B] float64, the centre of each band in nanometres, or None.
+        georeference: where the pixels lie on the map, or None.
+        source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
 
     Raises:
-        InputError: the cube is not a real 3-D array with every axis at least 1, or the
-            truth is not a finite real array of the cube's rows × columns.
+        InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
+            `valid` is not a finite real array of the cube's rows × columns; no pixel is valid
+            or no band good; `good_bands` or `wavelengths` has not one entry for each band, or
+            a wavelength is not a positive number.
     """
 
     cube: np.ndarray
@@ -47,9 +48,14 @@ class Scene:
     name: str = "scene"
     source: str | None = None
     simulated: bool = False
+    valid: np.ndarray | None = None
+    good_bands: np.ndarray | None = None
+    wavelengths: np.ndarray | None = None
+    georeference: Georeference | None = None
+    source_format: str | None = None
 
     def __post_init__(self) -> None:
-        cube = _real_array(self.cube, f"{self.name}: the cube")
+        cube = real_array(self.cube, f"{self.name}: the cube")
         if cube.dtype.kind == "b":
             raise InputError(
                 f"{self.name}: the cube has dtype bool; expected integers or floats, "
@@ -63,31 +69,96 @@ class Scene:
         # TensorFlow refuses foreign byte order, and `pixels` is a view only in C order.
         native = cube.dtype.newbyteorder("=")
         object.__setattr__(self, "cube", np.ascontiguousarray(cube, dtype=native))
+        grid = cube.shape[:2]
         if self.truth is not None:
-            object.__setattr__(self, "truth", self._checked_truth(cube.shape[:2]))
+            truth = self._checked_layer(self.truth, "truth", "background", "anomalies")
+            object.__setattr__(self, "truth", truth)
+        if self.valid is not None:
+            valid = self._checked_layer(self.valid, "mask", "pixels without data", "valid pixels")
+            if not valid.any():
+                raise InputError(
+                    f"{self.name}: none of the {grid[0]} × {grid[1]} pixels holds data; expected "
+                    "at least one valid pixel, check the mask and the no-data value."
+                )
+            # All of them is the same as no mask, whoever made it.
+            object.__setattr__(self, "valid", None if valid.all() else valid)
+        if self.good_bands is not None:
+            object.__setattr__(self, "good_bands", self._checked_good_bands())
+        if self.wavelengths is not None:
+            object.__setattr__(self, "wavelengths", self._checked_wavelengths())
+        if self.georeference is not None:
+            self._check_georeference(grid)
 
-    def _checked_truth(self, expected: tuple[int, ...]) -> np.ndarray:
-        truth = _real_array(self.truth, f"{self.name}: the truth")
-        if truth.shape != expected:
+    def _checked_layer(self, values: object, what: str, zero: str, other: str) -> np.ndarray:
+        """[H, W] bool of any real array, by `!= 0`."""
+        layer = real_array(values, f"{self.name}: the {what}")
+        expected = self.cube.shape[:2]
+        if layer.shape != expected:
             raise InputError(
-                f"{self.name}: the truth has shape {truth.shape}; expected {expected}, the "
-                "cube's rows × columns, pass the truth that belongs to this cube."
+                f"{self.name}: the {what} has shape {layer.shape}; expected {expected}, the "
+                f"cube's rows × columns, pass the {what} that belongs to this cube."
             )
-        bad = int(truth.size - np.count_nonzero(np.isfinite(truth)))
+        bad = int(layer.size - np.count_nonzero(np.isfinite(layer)))
         if bad:
             raise InputError(
-                f"{self.name}: the truth holds {bad} NaN or infinite values; expected 0 on "
-                "background and any other finite number on anomalies, mark every pixel."
+                f"{self.name}: the {what} holds {bad} NaN or infinite values; expected 0 on "
+                f"{zero} and any other finite number on {other}, mark every pixel."
             )
-        return np.ascontiguousarray(truth != 0)
+        return np.ascontiguousarray(layer != 0)
+
+    def _checked_good_bands(self) -> np.ndarray | None:
+        good = real_array(self.good_bands, f"{self.name}: good_bands") != 0
+        if good.shape != (self.bands,):
+            raise InputError(
+                f"{self.name}: good_bands has shape {good.shape}; expected ({self.bands},), one "
+                "entry for each band, pass such a list."
+            )
+        if not good.any():
+            raise InputError(
+                f"{self.name}: all {self.bands} bands are marked as not to be used; expected at "
+                "least one that is, check the list of bad bands and what was left out."
+            )
+        return None if good.all() else good
+
+    def _checked_wavelengths(self) -> np.ndarray:
+        wavelengths = real_array(self.wavelengths, f"{self.name}: the wavelengths")
+        if wavelengths.shape != (self.bands,):
+            raise InputError(
+                f"{self.name}: the wavelengths have shape {wavelengths.shape}; expected "
+                f"({self.bands},), one for each band, correct the list or leave it out."
+            )
+        wavelengths = wavelengths.astype(np.float64)
+        wrong = ~(np.isfinite(wavelengths) & (wavelengths > 0))
+        if wrong.any():
+            band = int(np.argmax(wrong))
+            raise InputError(
+                f"{self.name}: the wavelength of band {band} (counted from 0) is "
+                f"{wavelengths[band]}; expected positive numbers in nanometres, correct the list "
+                "or leave it out."
+            )
+        return wavelengths
+
+    def _check_georeference(self, grid: tuple[int, ...]) -> None:
+        if not isinstance(self.georeference, Georeference):
+            raise InputError(
+                f"{self.name}: the georeference is a {type(self.georeference).__name__}; expected "
+                "a lren_tf.georeference.Georeference, make one."
+            )
+        positions = self.georeference.positions
+        if positions is not None and positions.shape[:2] != grid:
+            raise InputError(
+                f"{self.name}: the positions have shape {positions.shape}; expected one for each "
+                f"of {grid[0]} × {grid[1]} pixels, pass those of this cube."
+            )
 
     def __repr__(self) -> str:
         truth = (
             "no truth" if self.truth is None else f"{np.count_nonzero(self.truth)} anomalous pixels"
         )
-        simulated = ", simulated" if self.simulated else ""
         size = f"{self.height} × {self.width} × {self.bands} {self.cube.dtype}"
-        return f"Scene({self.name!r}, {size}, {truth}{simulated})"
+        valid = "" if self.valid is None else f", {self.valid_count} valid pixels"
+        simulated = ", simulated" if self.simulated else ""
+        return f"Scene({self.name!r}, {size}, {truth}{valid}{simulated})"
 
     @property
     def height(self) -> int:
@@ -115,85 +186,48 @@ class Scene:
         return self.cube.reshape(-1, self.bands)
 
     @property
+    def valid_count(self) -> int:
+        """Number of pixels that hold data, n."""
+        return self.height * self.width if self.valid is None else int(self.valid.sum())
+
+    @property
+    def valid_pixels(self) -> np.ndarray:
+        """The pixels [n, B] that hold data, row after row; `pixels` itself where all do."""
+        return self.pixels if self.valid is None else self.pixels[self.valid.reshape(-1)]
+
+    def spread(self, scores: np.ndarray) -> np.ndarray:
+        """Values [n] of `valid_pixels` as a map [H, W] float32, NaN where there is no data.
+
+        Raises:
+            InputError: there is not one value for each valid pixel.
+        """
+        scores = real_array(scores, f"{self.name}: the scores")
+        if scores.shape != (self.valid_count,):
+            raise InputError(
+                f"{self.name}: the scores have shape {scores.shape}; expected "
+                f"({self.valid_count},), one for each pixel that holds data, pass those."
+            )
+        if self.valid is None:
+            return scores.astype(np.float32).reshape(self.shape[:2])
+        out = np.full(self.shape[:2], np.nan, np.float32)
+        out[self.valid] = scores
+        return out
+
+    def check_usable(self) -> None:
+        """Refuse what no detector can work on, among valid pixels and good bands.
+
+        Raises:
+            InputError: a value is NaN or infinite, or every band is constant.
+        """
+        valid = None if self.valid is None else self.valid.reshape(-1)
+        chosen = {"valid": valid, "bands": self.good_bands}
+        check_finite_pixels(self.pixels, grid_width=self.width, what=self.name, **chosen)
+        varying_bands(self.pixels, what=self.name, **chosen)
+
+    @property
     def truth_vector(self) -> np.ndarray | None:
         """View [N] bool of the truth in the order of `pixels`, or None."""
         return None if self.truth is None else self.truth.reshape(-1)
-
-
-def check_finite_pixels(
-    pixels: np.ndarray, grid_width: int | None = None, what: str = "cube"
-) -> None:
-    """Refuse NaN and infinity, saying how many there are and where the first one is.
-
-    Args:
-        pixels: [N, L] real numbers of any dtype; looked at in chunks of bounded size.
-        grid_width: W of the image the pixels come from; None for samples without a grid.
-        what: how the message calls the data.
-
-    Raises:
-        InputError: a value is not finite; the message gives the count, the first bad pixel
-            (row and column with a `grid_width`, else sample index) and its band, from 0.
-            Also when `pixels` is not a real 2-D array or `grid_width` is below 1.
-    """
-    pixels = _pixel_table(pixels, what)
-    if grid_width is not None and grid_width < 1:
-        raise InputError(
-            f"{what}: grid_width is {grid_width}; expected at least 1, pass the image's columns."
-        )
-    if pixels.dtype.kind != "f":
-        return
-    bad, first = 0, None
-    for start, chunk in _row_chunks(pixels):
-        finite = np.isfinite(chunk)
-        if finite.all():
-            continue
-        bad += int(finite.size - np.count_nonzero(finite))
-        if first is None:
-            row, column = np.unravel_index(int(np.argmin(finite)), finite.shape)
-            first = start + int(row), int(column)
-    if first is None:
-        return
-    index, band = first
-    where = (
-        f"sample {index}"
-        if grid_width is None
-        else f"row {index // grid_width}, column {index % grid_width}"
-    )
-    values = "1 value is" if bad == 1 else f"{bad} values are"
-    raise InputError(
-        f"{what}: {values} NaN or infinite, the first at {where}, band {band} (counted from 0); "
-        "expected finite numbers, remove those bands or fill those pixels."
-    )
-
-
-def varying_bands(pixels: np.ndarray, what: str = "cube") -> np.ndarray:
-    """Which bands are not constant, and so can be standardised.
-
-    Args:
-        pixels: [N, L] finite real numbers (see `check_finite_pixels`).
-        what: how the message calls the data.
-
-    Returns:
-        [L] bool.
-
-    Raises:
-        InputError: every band is constant, or `pixels` is not a real 2-D array with at
-            least one sample and one band.
-    """
-    pixels = _pixel_table(pixels, what)
-    if pixels.size == 0:
-        raise InputError(
-            f"{what}: the pixels have shape {pixels.shape}; expected at least one sample and "
-            "one band, check how they were selected."
-        )
-    varying = pixels.max(axis=0) != pixels.min(axis=0)
-    if not varying.any():
-        raise InputError(
-            f"{what}: all {pixels.shape[1]} bands are constant over the {pixels.shape[0]} pixels; "
-            "expected at least one band that varies, check that this is the image and not a "
-            "filled or cropped copy."
-        )
-    return varying
 
 
 def data_sha256(array: np.ndarray) -> str:
@@ -216,81 +250,6 @@ def data_sha256(array: np.ndarray) -> str:
     dtype = array.dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str} {array.shape} ".encode())
     rows = array.reshape(1) if array.ndim == 0 else array
-    for _, chunk in _row_chunks(rows):
+    for _, chunk in row_chunks(rows):
         digest.update(np.ascontiguousarray(chunk, dtype=dtype).data)
     return digest.hexdigest()
-
-
-def pseudo_colour(cube: np.ndarray) -> np.ndarray:
-    """Three bands of a cube as a displayable picture.
-
-    Red, green and blue are the bands nearest to `PSEUDO_COLOUR_FRACTIONS` of the band range.
-    Each is stretched from its 2nd to its 98th percentile and clipped; a band whose
-    percentiles coincide is stretched from its minimum to its maximum, and a constant one is
-    black. Values which are not finite are left out of the percentiles and drawn black.
-
-    Args:
-        cube: [H, W, B] real numbers.
-
-    Returns:
-        [H, W, 3] float32 in [0, 1].
-
-    Raises:
-        InputError: the cube is not a real 3-D array with every axis at least 1.
-    """
-    cube = Scene(cube).cube
-    last = cube.shape[2] - 1
-    picture = np.zeros((*cube.shape[:2], 3), dtype=np.float32)
-    for channel, fraction in enumerate(PSEUDO_COLOUR_FRACTIONS):
-        # float64 first: the difference of two int16 values does not fit an int16.
-        band = cube[:, :, round(fraction * last)].astype(np.float64)
-        finite = np.isfinite(band)
-        if not finite.any():
-            continue
-        low, high = np.percentile(band[finite], PSEUDO_COLOUR_PERCENTILES)
-        if low == high:
-            low, high = band[finite].min(), band[finite].max()
-        if low == high:
-            continue
-        stretched = (np.clip(np.where(finite, band, low), low, high) - low) / (high - low)
-        picture[:, :, channel] = stretched
-    return picture
-
-
-def _real_array(values: object, what: str) -> np.ndarray:
-    """`values` as an ndarray of bool, integer or float dtype, or an `InputError`."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise InputError(
-            f"{what} is a masked array, whose mask would be lost; expected a plain array, fill "
-            "the masked values first."
-        )
-    try:
-        array = np.asarray(values)
-    except Exception as error:  # whatever an array-like's own conversion raises
-        raise InputError(
-            f"{what} cannot be read as an array ({type(error).__name__}); expected a NumPy array "
-            "of numbers, convert it first."
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{what} has dtype {array.dtype}; expected real numbers, convert it first."
-        )
-    return array
-
-
-def _pixel_table(pixels: object, what: str) -> np.ndarray:
-    array = _real_array(pixels, what)
-    if array.ndim != 2:
-        raise InputError(
-            f"{what}: the pixels have shape {array.shape}; expected samples × bands, reshape "
-            "them first."
-        )
-    return array
-
-
-def _row_chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Consecutive slices of the first axis with about `_CHUNK_ELEMENTS` elements each."""
-    per_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
-    rows = max(1, _CHUNK_ELEMENTS // per_row)
-    for start in range(0, array.shape[0], rows):
-        yield start, array[start : start + rows]

@@ -133,3 +133,19 @@ def test_level_is_the_median_and_spread_the_way_to_the_highest_tenth():
     energy = RNG.permutation(np.arange(100.0))
     level, spread = level_and_spread(tf.constant(energy))
     assert level.numpy() == 49.5 and spread.numpy() == 90 - 49.5
+
+
+def test_pixels_without_data_have_no_part_in_the_neighbourhood():
+    image, valid = RNG.normal(size=(9, 8, 2)), np.ones((9, 8), bool)
+    valid[2:5, 3:6] = False
+    valid[8, 0] = False
+    features = with_neighbourhood(tf.constant(image[valid]), (9, 8), 0.7, valid).numpy()
+    held = np.where(valid[..., None], image, 0.0)
+    mean = [ndimage.gaussian_filter(held[..., c], 0.7, mode="reflect") for c in range(2)]
+    weight = ndimage.gaussian_filter(valid.astype(float), 0.7, mode="reflect")
+    expected = np.stack(mean, axis=-1)[valid] / weight[valid][:, None]
+    np.testing.assert_allclose(features[:, 2:], expected, rtol=1e-10)
+    # All of them valid is the same as nothing said.
+    every = with_neighbourhood(tf.constant(image.reshape(-1, 2)), (9, 8), 0.7, valid | True)
+    plain = with_neighbourhood(tf.constant(image.reshape(-1, 2)), (9, 8), 0.7)
+    np.testing.assert_allclose(every, plain, rtol=1e-12)

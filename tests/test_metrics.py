@@ -333,6 +333,20 @@ def test_pearson_survives_scores_whose_squares_overflow():
     assert metrics.pearson([1e300, 2e300, 4e300], [1, 2, 4]) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("judge", JUDGES, ids=lambda f: f.__name__)
+def test_pixels_without_data_are_left_out(judge):
+    rng = np.random.default_rng(0)
+    scores, truth = rng.normal(size=(9, 8)), rng.random((9, 8)) < 0.2
+    gaps = rng.random((9, 8)) < 0.3
+    with_gaps = judge(np.where(gaps, np.nan, scores), truth)
+    alone = judge(scores[~gaps], truth[~gaps])
+    if isinstance(alone, metrics.RocCurve):
+        for found, expected in zip(with_gaps, alone, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    else:
+        assert with_gaps == alone
+
+
 # --- refusals -------------------------------------------------------------------------------
 
 
@@ -344,6 +358,9 @@ def test_pearson_survives_scores_whose_squares_overflow():
         (np.zeros(6), np.zeros((2, 3)), r"scores has shape \(6,\) and truth .* \(2, 3\)"),
         ([1, 2, 3], [0, 0, 0], r"no anomalous pixel \(0 of 3"),
         ([1, 2, 3], [1, 1, 2], r"no background pixel \(all 3"),
+        ([1, 2, np.nan], [0, 0, 1], r"no anomalous pixel \(0 of 2 values where the scores hold"),
+        ([1, np.nan, 3], [1, 0, 2], r"no background pixel \(all 2 values where the scores hold"),
+        ([np.nan, np.nan], [0, 1], r"scores holds 2 non-finite .* of 2 \(2 NaN, 0 inf"),
         ([1, np.nan, np.inf], [0, 1, 1], r"scores holds 2 non-finite .* of 3 \(1 NaN, 1 inf"),
         ([1, 2, 3], [0, np.nan, 1], r"truth holds 1 non-finite .* of 3 \(1 NaN, 0 inf"),
         ([1, 2, 3], [0, -np.inf, 1], r"truth holds 1 non-finite .* \(0 NaN, 1 inf"),

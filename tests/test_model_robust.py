@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf import LREN, InputError, TrainingDiverged, datasets, detectors, metrics
+from lren_tf import LREN, InputError, Scene, TrainingDiverged, datasets, detectors, metrics
 from lren_tf.background import (
     background_energy,
     background_mixture,
@@ -204,3 +204,18 @@ def test_as_a_detector_it_is_the_default():
     assert detector.preset == "robust"
     small = detectors.create("lren", settings=SMALL, device="/CPU:0")
     np.testing.assert_array_equal(small.score(SCENE), fitted().score(SCENE))
+
+
+def test_pixels_without_data_change_nothing_and_come_out_as_nan():
+    valid = np.ones((14, 13), bool)
+    valid[:3, :4] = False
+    scores = []
+    for filler in (0, 1e6):
+        cube = np.where(valid[..., None], SCENE.cube, np.float32(filler))
+        scene = Scene(cube, valid=valid)
+        model = LREN("robust", device="/CPU:0", **SMALL)
+        model.fit(scene, verbose=0)
+        scores.append(model.score(scene))
+        assert (np.isnan(scores[-1]) == ~valid).all()
+        assert (np.isnan(model.member_scores(scene)) == ~valid).all()
+    np.testing.assert_array_equal(scores[0], scores[1])

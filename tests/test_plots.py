@@ -557,6 +557,18 @@ def test_save_writes_what_matplotlib_reads_back(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_save_pixels_writes_one_for_one_and_gaps_grey(tmp_path):
+    rgb = np.random.default_rng(0).uniform(size=(5, 7, 3)).astype(np.float32)
+    rgb[2, 3] = np.nan
+    plots.save_pixels(rgb, tmp_path / "a.png")
+    read = matplotlib.image.imread(tmp_path / "a.png")[:, :, :3]
+    grey = int(plots.NO_DATA_COLOUR[1:3], 16) / 255
+    np.testing.assert_allclose(read, np.where(np.isnan(rgb), grey, rgb), atol=1 / 255)
+    for wrong in (rgb[0], rgb[:, :, :2], rgb * 2, -rgb, np.zeros((2, 2, 3), int)):
+        with pytest.raises(InputError, match="the picture h"):
+            plots.save_pixels(wrong, tmp_path / "b.png")
+
+
 def test_save_writes_each_format_next_to_the_others(tmp_path):
     written = plots.save(
         plots.score_map(SCORE), str(tmp_path / "map.v1.png"), ("png", "pdf", "svg")

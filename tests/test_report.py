@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lren_tf import detectors
+from lren_tf.georeference import Georeference
 from lren_tf.report import (
     detector_record,
     json_text,
@@ -44,6 +45,21 @@ def test_scene_record():
     assert record["dtype"] == "uint16"
     assert len(record["sha256"]) == 64
     assert scene_record(Scene(cube))["anomalous"] is None
+
+
+def test_scene_record_of_what_a_file_said():
+    valid = np.ones((2, 3))
+    valid[0, 1] = 0
+    scene = Scene(
+        np.arange(24).reshape(2, 3, 4), valid=valid, good_bands=[1, 0, 0, 1],
+        wavelengths=[700, 600, 500, 400],
+        georeference=Georeference("WKT", (1, 0, 0, 0, -1, 0)),
+    )  # fmt: skip
+    record = json.loads(json_text(scene_record(scene)))
+    assert record["valid"] == 5
+    assert record["bands_left_out"] == "1-2"
+    assert record["wavelengths"] == [400, 700]
+    assert record["georeference"] == {"crs": "WKT", "transform": [1, 0, 0, 0, -1, 0]}
 
 
 def test_versions():

@@ -125,3 +125,18 @@ def test_the_input_is_not_changed():
     data = pixels()
     standardise(data, fit_scaler(data, "minmax_zscore"))
     np.testing.assert_array_equal(data, pixels())
+
+
+@pytest.mark.parametrize("method", ["zscore", "minmax_zscore"])
+def test_bands_that_are_not_good_play_no_part(method):
+    good = np.array([1, 0, 1, 1, 0, 1, 1, 1], bool)
+    data = np.insert(pixels(), [1, 3], [1e9, np.nan], axis=1)
+    scaler = fit_scaler(data, method, good_bands=good)
+    alone = fit_scaler(pixels(), method)
+    assert (scaler.low, scaler.span) == (alone.low, alone.span)
+    assert scaler.used.tolist() == good.tolist()
+    np.testing.assert_array_equal(scaler.mean[good], alone.mean)
+    np.testing.assert_array_equal(scaler.std[good], alone.std)
+    np.testing.assert_array_equal(standardise(data, scaler), standardise(pixels(), alone))
+    # 0 in the data's units, so that a reconstruction has nothing there.
+    np.testing.assert_allclose(scaler.mean[~good] * scaler.span + scaler.low, 0, atol=1e-9)

@@ -1,20 +1,14 @@
 import hashlib
-import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lren_tf import scene as scene_module
+from lren_tf import pixels as pixels_module
 from lren_tf.errors import InputError
-from lren_tf.scene import (
-    Scene,
-    check_finite_pixels,
-    data_sha256,
-    pseudo_colour,
-    varying_bands,
-)
+from lren_tf.georeference import Georeference
+from lren_tf.scene import Scene, data_sha256
 
 
 def cube(height=4, width=5, bands=3, dtype=np.uint16):
@@ -100,66 +94,6 @@ class TestScene:
         assert text == "Scene('field', 4 × 5 × 3 uint16, 4 anomalous pixels)"
 
 
-class TestCheckFinitePixels:
-    @pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
-    def test_finite_passes(self, dtype):
-        assert check_finite_pixels(cube(dtype=dtype).reshape(-1, 3)) is None
-
-    @pytest.mark.parametrize("chunk", [1, 4, 7, 1 << 20])
-    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-    def test_count_and_place_do_not_depend_on_chunks(self, monkeypatch, chunk, bad):
-        monkeypatch.setattr(scene_module, "_CHUNK_ELEMENTS", chunk)
-        pixels = cube(dtype="f4").reshape(-1, 3)
-        pixels[13, 2] = pixels[13, 1] = pixels[17, 0] = bad
-        with pytest.raises(InputError, match=r"scan: 3 values are .* row 2, column 3, band 1 "):
-            check_finite_pixels(pixels, grid_width=5, what="scan")
-        with pytest.raises(InputError, match="sample 13, band 1 "):
-            check_finite_pixels(pixels)
-
-    def test_one_bad_value(self):
-        with pytest.raises(InputError, match="1 value is NaN"):
-            check_finite_pixels(np.array([[1.0, np.nan]]))
-
-    @pytest.mark.parametrize(
-        ("pixels", "width", "message"),
-        [
-            (np.zeros(3), None, "samples × bands"),
-            (np.zeros((3, 2), complex), None, "dtype complex128"),
-            (np.zeros((3, 2)), 0, "grid_width"),
-        ],
-    )
-    def test_wrong_arguments(self, pixels, width, message):
-        with pytest.raises(InputError, match=message):
-            check_finite_pixels(pixels, width)
-
-    def test_memory_stays_bounded(self):
-        pixels = np.zeros((200_000, 100), np.float32)
-        tracemalloc.start()
-        try:
-            check_finite_pixels(pixels)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        # One temporary of a byte per value would be 20 MB.
-        assert peak < 8e6
-
-
-class TestVaryingBands:
-    def test_constant_bands_are_found(self):
-        pixels = np.array([[1, 5, 2], [1, 6, 2], [1, 5, 3]], np.int16)
-        assert varying_bands(pixels).tolist() == [False, True, True]
-
-    @pytest.mark.parametrize("samples", [1, 4])
-    def test_a_constant_cube_is_refused(self, samples):
-        with pytest.raises(InputError, match=f"plot: all 3 bands .* {samples} pixels"):
-            varying_bands(np.full((samples, 3), 2.5), what="plot")
-
-    @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
-    def test_nothing_to_look_at(self, shape):
-        with pytest.raises(InputError, match="at least one sample"):
-            varying_bands(np.zeros(shape))
-
-
 class TestDataSha256:
     @given(st.sampled_from(["u1", "<u2", ">u2", "<f8", ">f4", "c16"]), st.integers(1, 9))
     def test_layout_and_byte_order_do_not_matter(self, dtype, rows):
@@ -176,7 +110,7 @@ class TestDataSha256:
 
     def test_chunks_do_not_matter(self, monkeypatch):
         whole = data_sha256(cube())
-        monkeypatch.setattr(scene_module, "_CHUNK_ELEMENTS", 1)
+        monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", 1)
         assert data_sha256(cube()) == whole
 
     def test_values_shape_and_dtype_all_count(self):
@@ -192,36 +126,72 @@ class TestDataSha256:
             data_sha256(np.array([{}]))
 
 
-class TestPseudoColour:
-    def test_range_shape_and_stretch(self):
-        values = np.random.default_rng(0).normal(size=(30, 40, 21))
-        picture = pseudo_colour(values)
-        assert picture.shape == (30, 40, 3)
-        assert picture.dtype == np.float32
-        # 2 % of 1200 pixels are clipped at each end of each channel.
-        assert (picture == 0).sum(axis=(0, 1)).tolist() == [24, 24, 24]
-        assert (picture == 1).sum(axis=(0, 1)).tolist() == [24, 24, 24]
-        red = np.argsort(picture[:, :, 0], axis=None)[30:-30]
-        assert (np.diff(values[:, :, 10].flat[red]) >= 0).all()
+class TestWhatAFileSays:
+    def test_a_mask_of_any_kind_becomes_bool(self):
+        valid = np.ones((4, 5))
+        valid[1, 2] = 0
+        scene = Scene(cube(), valid=valid * 255)
+        assert scene.valid.dtype == bool
+        assert np.argwhere(~scene.valid).tolist() == [[1, 2]]
+        assert scene.valid_count == 19
+        np.testing.assert_array_equal(scene.valid_pixels, np.delete(scene.pixels, 7, axis=0))
+        assert repr(scene).endswith("no truth, 19 valid pixels)")
 
-    def test_int16_does_not_overflow(self):
-        values = np.zeros((1, 3, 1), np.int16)
-        values[0, :, 0] = [-32768, 0, 32767]
-        picture = pseudo_colour(values)
-        assert picture[0, 0, 0] == 0
-        assert picture[0, 1, 0] == pytest.approx(0.5, abs=1e-4)
-        assert picture[0, 2, 0] == 1
+    def test_a_mask_of_all_pixels_is_no_mask(self):
+        scene = Scene(cube(), valid=np.ones((4, 5)), good_bands=np.ones(3))
+        assert scene.valid is None
+        assert scene.good_bands is None
+        assert scene.valid_count == 20
+        assert scene.valid_pixels is not None
+        assert np.shares_memory(scene.valid_pixels, scene.cube)
 
-    def test_constant_rare_and_unusable_values(self):
-        values = np.zeros((20, 20, 3))
-        values[:, :, 0] = 7.0
-        values[4, 4, 1] = 2.0  # fewer pixels than either percentile
-        values[0, 0, 1] = np.nan
-        values[:, :, 2] = np.nan
-        picture = pseudo_colour(np.take(values, [2, 1, 0], axis=2))
-        assert np.isfinite(picture).all()
-        assert np.argwhere(picture[:, :, 0]).tolist() == [[4, 4]]
+    def test_scores_are_spread_over_the_image(self):
+        valid = np.ones((4, 5), bool)
+        valid[0, 1] = valid[3, 4] = False
+        spread = Scene(cube(), valid=valid).spread(np.arange(18.0))
+        assert spread.dtype == np.float32
+        assert np.isnan(spread[[0, 3], [1, 4]]).all()
+        assert spread[valid].tolist() == list(range(18))
+        whole = Scene(cube()).spread(np.arange(20))
+        assert whole.dtype == np.float32 and whole.tolist() == np.arange(20).reshape(4, 5).tolist()
+        with pytest.raises(InputError, match=r"shape \(20,\); expected \(18,\)"):
+            Scene(cube(), valid=valid).spread(np.arange(20))
 
-    def test_refuses_what_is_no_cube(self):
-        with pytest.raises(InputError, match="rows × columns × bands"):
-            pseudo_colour(np.zeros((3, 3)))
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"valid": np.zeros((4, 5))}, "none of the 4 × 5 pixels holds data"),
+            ({"valid": np.ones((5, 4))}, r"the mask has shape \(5, 4\); expected \(4, 5\)"),
+            ({"valid": np.full((4, 5), np.nan)}, "the mask holds 20 NaN"),
+            ({"good_bands": [0, 0, 0]}, "all 3 bands are marked as not to be used"),
+            ({"good_bands": [1, 1]}, r"good_bands has shape \(2,\); expected \(3,\)"),
+            ({"wavelengths": [1, 2]}, r"wavelengths have shape \(2,\); expected \(3,\)"),
+            ({"wavelengths": [1, 0, 2]}, "wavelength of band 1 .* is 0.0"),
+            ({"wavelengths": [1, 2, np.nan]}, "wavelength of band 2 .* is nan"),
+            ({"wavelengths": ["a", "b", "c"]}, "wavelengths has dtype"),
+            ({"georeference": "EPSG:4326"}, "the georeference is a str"),
+            (
+                {"georeference": Georeference(positions=np.zeros((5, 4, 2)))},
+                r"positions have shape \(5, 4, 2\)",
+            ),
+        ],
+    )
+    def test_refusals(self, given, said):
+        with pytest.raises(InputError, match=f"field: .*{said}"):
+            Scene(cube(), name="field", **given)
+
+    def test_usable_means_the_valid_part(self):
+        values = cube(dtype="f4")
+        values[0, 0] = np.nan
+        values[:, :, 2] = np.inf
+        valid = np.ones((4, 5), bool)
+        valid[0, 0] = False
+        Scene(values, valid=valid, good_bands=[1, 1, 0]).check_usable()
+        with pytest.raises(InputError, match="row 0, column 0, band 0"):
+            Scene(values, good_bands=[1, 1, 0]).check_usable()
+        with pytest.raises(InputError, match=r"19 values are .* row 0, column 1, band 2"):
+            Scene(values, valid=valid).check_usable()
+        one = np.zeros((4, 5))
+        one[1, 1] = 1
+        with pytest.raises(InputError, match="all 1 bands are constant over the 1 pixels"):
+            Scene(values, valid=one, good_bands=[1, 0, 0]).check_usable()

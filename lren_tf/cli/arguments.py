@@ -10,6 +10,7 @@ from lren_tf import datasets, detectors, presets
 from lren_tf.cli.compare import compare
 from lren_tf.cli.detect import detect
 from lren_tf.cli.evaluate import evaluate
+from lren_tf.cli.info import info
 from lren_tf.cli.scenes import SIMULATED, list_datasets
 from lren_tf.cli.settings import DEFAULT_PRESET, LREN
 from lren_tf.cli.thresholds import add_cut_options, threshold
@@ -61,6 +62,11 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     add_cut_options(made, required=True)
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
+
+    made = command("info", info, "Print what is understood of a scene.")
+    _add_scene(made)
+    _add_reading(made)
+    made.add_argument("--picture", metavar="FILE.png", help="also write a pseudo-colour picture")
 
     command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
     return parser
@@ -116,12 +122,27 @@ def _add_scene(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "scene",
         metavar="SCENE",
-        help="a .mat, .npy or .npz file, a benchmark scene "
+        help="a MATLAB, NumPy, ENVI, GeoTIFF, netCDF or HDF5 file, a benchmark scene "
         f"({', '.join(datasets.names())}), or '{SIMULATED}'",
     )
 
 
-def _add_files(made: argparse.ArgumentParser) -> None:
+def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--key", metavar="NAME", help="variable of the cube in the file")
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
+    made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
+    made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
+    made.add_argument(
+        "--no-data", metavar="X", help="value that marks missing data (default: the file's)"
+    )
+    made.add_argument(
+        "--bands", metavar="LIST", help="bands to use, from 0, such as 0-99,120-; others left out"
+    )
+    made.add_argument(
+        "--drop-water-bands", action="store_true", help="leave out what water vapour absorbs"
+    )
+
+
+def _add_files(made: argparse.ArgumentParser) -> None:
+    _add_reading(made)
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")

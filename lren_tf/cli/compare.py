@@ -16,6 +16,7 @@ from lren_tf.cli.scenes import (
     judged,
     judging_truth,
     output_path,
+    pictures,
     read_usable_scene,
 )
 from lren_tf.cli.settings import detectors_from
@@ -24,7 +25,7 @@ from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.io.atomic import atomic_paths
 from lren_tf.report import detector_record, json_text, loaded_versions, scene_record
-from lren_tf.scene import Scene, pseudo_colour
+from lren_tf.scene import Scene
 
 _AREAS = {"AUC(Pd,Pf)": "auc_pd_pf", "AUC(Pf,tau)": "auc_pf_tau", "AUC(Pd,tau)": "auc_pd_tau"}
 
@@ -153,7 +154,7 @@ def _write(
     titled = {titles[name]: score for name, score in maps.items()}
     with timed(report["seconds"], "draw"):
         figures = {
-            "picture": plots.detection_panel(pseudo_colour(scene.cube), scene.truth, titled)
+            "picture": plots.detection_panel(*pictures(scene), titled)
         }
         if truth is not None:
             figures["roc"] = plots.roc_curves(

@@ -16,6 +16,7 @@ from lren_tf.cli.scenes import (
     judged,
     judging_truth,
     output_path,
+    pictures,
     read_scene,
     read_usable_scene,
 )
@@ -31,7 +32,7 @@ from lren_tf.console import collected_notices, say, timed
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import atomic_paths, ensure_writable_target
 from lren_tf.report import detector_record, json_text, loaded_versions, run_record, scene_record
-from lren_tf.scene import Scene, pseudo_colour
+from lren_tf.scene import Scene
 
 if TYPE_CHECKING:
     from lren_tf.lowrank import LowRankResult
@@ -165,11 +166,16 @@ def _finish(
     maps, outcome = {title: score}, None
     if cut is not None:
         with timed(seconds, "threshold"):
-            # Here go crs= and transform= of a scene with a georeference.
-            outcome = cut.applied(score, truth)
+            place = scene.georeference
+            outcome = cut.applied(
+                score,
+                truth,
+                crs=None if place is None else place.crs,
+                transform=None if place is None else place.transform,
+            )
         maps[outcome.label] = outcome.panel()
     with timed(seconds, "draw"):
-        figure = plots.detection_panel(pseudo_colour(scene.cube), scene.truth, maps)
+        figure = plots.detection_panel(*pictures(scene), maps)
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(seconds, "write"):
@@ -188,7 +194,7 @@ def _finish(
             "files": {what: str(target) for what, target in targets.items()},
         }
         paths["report"].write_text(json_text(report), encoding="ascii")
-    say(f"score: {score.min():.6g} to {score.max():.6g}; higher = more anomalous")
+    say(f"score: {np.nanmin(score):.6g} to {np.nanmax(score):.6g}; higher = more anomalous")
     if metrics is not None:
         say(
             f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "

@@ -74,6 +74,7 @@ class AAERX(Detector):
     name: ClassVar[str] = "aae_rx"
     title: ClassVar[str] = "AAE-RX"
     stochastic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = False
 
     latent_units: int = 15
     """z, width of the latent space (released code)."""
@@ -160,6 +161,7 @@ class AAE(AAERX):
 
     name: ClassVar[str] = "aae"
     title: ClassVar[str] = "AAE"
+    spatial: ClassVar[bool] = True
 
     area: int = 25
     """Smallest area in pixels of an object that the attribute filter removes (released code)."""

@@ -79,6 +79,7 @@ class ADLR(Detector):
     name: ClassVar[str] = "adlr"
     title: ClassVar[str] = "ADLR"
     stochastic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = False
 
     endmembers: int = 6
     """p, number of endmembers and width of the abundances (release: 6)."""

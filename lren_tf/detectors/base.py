@@ -10,19 +10,32 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene, check_finite_pixels, varying_bands
+from lren_tf.scene import Scene
 
 
 def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
     """A cube [H, W, L] or scene as a scene that a detector can work on.
 
     Raises:
-        InputError: a value is not finite, or every band is constant.
+        InputError: a value is not finite, or every band is constant, among valid pixels and
+            good bands.
     """
     scene = cube if isinstance(cube, Scene) else Scene(np.asarray(cube))
-    check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
-    varying_bands(scene.pixels, what=scene.name)
+    scene.check_usable()
     return scene
+
+
+def full_cube(scene: Scene) -> npt.NDArray[np.float64]:
+    """A copy [H, W, L] of the scene's good bands that has a spectrum everywhere.
+
+    Pixels without data get the mean of those with data, which is the least remarkable spectrum
+    there is: nothing they could add to a neighbour's background makes it stand out.
+    """
+    cube = scene.cube if scene.good_bands is None else scene.cube[:, :, scene.good_bands]
+    cube = cube.astype(np.float64, order="C")
+    if scene.valid is not None:
+        cube[~scene.valid] = cube[scene.valid].mean(axis=0)
+    return cube
 
 
 class Detector(abc.ABC):
@@ -37,28 +50,45 @@ class Detector(abc.ABC):
     """What tables and figures call it."""
     stochastic: ClassVar[bool] = False
     """Whether the map depends on a field `seed`."""
+    spatial: ClassVar[bool] = True
+    """Whether a score depends on where in the image the pixel lies. `_score` of a detector
+    without sees the valid pixels alone, as an image of one column."""
 
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
+
+        Bands that a scene marks as not good are left out. Pixels that it says hold no data get
+        NaN. A detector that looks at neighbours computes with the mean of the valid spectra in
+        their place; any other does not see them at all.
 
         Args:
             cube: [H, W, L] finite real numbers (rows, columns, bands), or a scene.
 
         Returns:
-            float32 map [H, W], not normalised.
+            float32 map [H, W], not normalised; NaN where the scene holds no data.
 
         Raises:
             InputError: the cube cannot be used, or not with these settings.
         """
         scene = usable_scene(cube)
-        score = np.asarray(self._score(scene.cube.astype(np.float64)), np.float64)
+        score = self._scores_of_valid(scene)
         if not np.isfinite(score).all():
             raise InputError(
                 f"{self.title} gave {np.count_nonzero(~np.isfinite(score))} scores that are NaN "
                 f"or infinite on {scene.name}; expected finite ones, choose other settings "
                 f"({self._settings_text()})."
             )
-        return score.astype(np.float32)
+        return scene.spread(score)
+
+    def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
+        """Scores [n] of the pixels that hold data."""
+        if scene.valid is None or self.spatial:
+            score = np.asarray(self._score(full_cube(scene)), np.float64)
+            return score.reshape(-1) if scene.valid is None else score[scene.valid]
+        pixels = scene.valid_pixels
+        if scene.good_bands is not None:
+            pixels = pixels[:, scene.good_bands]
+        return np.asarray(self._score(pixels[:, None].astype(np.float64, order="C"))).reshape(-1)
 
     @abc.abstractmethod
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:

@@ -26,6 +26,7 @@ class LREN(Detector):
     name: ClassVar[str] = "lren"
     title: ClassVar[str] = "LREN"
     stochastic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = False
 
     preset: str = "robust"
     """``"robust"`` (one setting for every scene), ``"paper"`` (the text) or ``"release"``

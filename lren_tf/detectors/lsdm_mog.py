@@ -59,6 +59,7 @@ class LSDMMoG(Detector):
     name: ClassVar[str] = "lsdm_mog"
     title: ClassVar[str] = "LSDM-MoG"
     stochastic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = False
 
     rank: int = 20
     """Rank at the start, from which columns are pruned (program)."""

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from lren_tf.checks import positive, whole
-from lren_tf.detectors.base import Detector, usable_scene
+from lren_tf.detectors.base import Detector, full_cube, usable_scene
 from lren_tf.detectors.patch_clustering import cluster_windows, window_members
 from lren_tf.detectors.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.two_dictionaries import decompose
@@ -160,10 +160,12 @@ class PABDC(Detector):
     def decompose(self, cube: npt.ArrayLike | Scene) -> Parts:
         """The parts of a cube ``[H, W, L]``, to compare what each of them ranks highest.
 
+        L counts the good bands of a scene; its pixels without data are filled as in `score`.
+
         Raises:
             InputError: the cube cannot be used, or not with these settings.
         """
-        return self._parts(usable_scene(cube).cube)
+        return self._parts(full_cube(usable_scene(cube)))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         return self._parts(cube).score(self.score_part)

@@ -34,6 +34,7 @@ class RX(Detector):
 
     name: ClassVar[str] = "rx"
     title: ClassVar[str] = "RX"
+    spatial: ClassVar[bool] = False
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         return global_rx(cube.reshape(-1, cube.shape[2])).reshape(cube.shape[:2])

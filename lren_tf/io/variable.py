@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from lren_tf.io.atomic import as_path
 # MATLAB stores doubles which happen to be small integers in one byte each: 8 · 1032 < 10⁴.
 _LARGEST_EXPANSION = 10_000
 _ALWAYS_ALLOWED_BYTES = 256 << 20
+# Loggers of third-party readers that write to stderr.
+_TALKATIVE = ("rasterio", "spectral")
 
 
 @dataclass(frozen=True)
@@ -89,14 +93,24 @@ def reading(file: Path, what: str) -> Iterator[None]:
     """Turn whatever a third-party reader raises on damaged content into an `InputError`.
 
     Readers of binary formats raise nearly any exception on damaged content; nothing but the
-    call into such a reader belongs inside this block.
+    call into such a reader belongs inside this block. What they would log or warn of on the
+    way is not said: either the content is read, or the refusal says why not.
     """
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
     try:
-        yield
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except InputError:
         raise
     except Exception as error:
         raise damaged(file, what, error) from error
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def check_declared_size(file: Path, name: str, shape: tuple[int, ...], itemsize: int) -> None:

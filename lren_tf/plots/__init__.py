@@ -9,7 +9,7 @@ from lren_tf.plots.boxes import separability, separability_grid
 from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, pf_tau_grid, roc_curves, roc_grid
 from lren_tf.plots.heatmap import sensitivity_heatmap
 from lren_tf.plots.maps import detection_grid, detection_panel, score_map
-from lren_tf.plots.saving import save
+from lren_tf.plots.saving import save, save_pixels
 from lren_tf.plots.spread import band_grid, strip_plot
 from lren_tf.plots.style import (
     ANOMALY_COLOUR,
@@ -40,6 +40,7 @@ __all__ = [
     "roc_curves",
     "roc_grid",
     "save",
+    "save_pixels",
     "score_map",
     "sensitivity_heatmap",
     "separability",

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from lren_tf.errors import InputError
-from lren_tf.plots.style import DPI
+from lren_tf.plots.style import DPI, NO_DATA_COLOUR
 
 
 def save(
@@ -58,6 +59,27 @@ def save(
         for name in temporary:
             name.unlink(missing_ok=True)
     return targets
+
+
+def save_pixels(rgb: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Write a picture [H, W, 3] as PNG to exactly this path, one pixel for each of its own.
+
+    :param rgb: fractions in [0, 1]; NaN where there is no data, drawn grey.
+    """
+    from matplotlib.image import imsave
+
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0 or rgb.dtype.kind != "f":
+        raise InputError(
+            f"the picture has shape {rgb.shape} and dtype {rgb.dtype}; expected rows × columns × 3 "
+            "fractions; choose three bands of the cube."
+        )
+    if np.nanmin(rgb, initial=0.0) < 0 or np.nanmax(rgb, initial=0.0) > 1:
+        raise InputError(
+            "the picture holds values outside [0, 1]; expected fractions; stretch the bands first."
+        )
+    gaps = np.isnan(rgb).any(axis=2, keepdims=True)
+    filled = np.where(gaps, int(NO_DATA_COLOUR[1:3], 16) / 255, rgb)
+    imsave(path, filled, format="png", metadata={"Software": None})
 
 
 # Without a date the same figure gives the same bytes, and a committed one no false difference.

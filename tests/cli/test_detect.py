@@ -126,6 +126,35 @@ class TestDetect:
         for name in ("small_score.npy", "small_score.png"):
             assert first[name] == second[name]
 
+    def test_pixels_without_data(self, capsys):
+        from lren_tf.model import LREN
+
+        cube = SCENE.cube.copy()
+        cube[3, 4, 2] = np.nan
+        cube[7] = np.inf
+        mat("gaps.mat", data=cube, map=SCENE.truth)
+        assert main(["detect", "gaps.mat", *SMALL]) == 0
+        out, err = capsys.readouterr()
+        assert "anomalous, 109 valid)" in out.splitlines()[0]
+        assert err == (
+            "lren-tf: note: gaps: 1 pixel is left out because some of the bands hold no data there "
+            "(NaN, infinity or the no-data value).\n"
+        )
+        score = np.load("gaps_score.npy")
+        assert np.isnan(score).sum() == 11 and np.isnan(score[3, 4])
+        valid = np.isfinite(score)
+        model = LREN("paper", device="/CPU:0", **SMALL_SETTINGS)
+        model.fit(SCENE.cube[valid], verbose=0)
+        np.testing.assert_array_equal(score[valid], model.score(SCENE.cube[valid]))
+        told = report("gaps_report.json")
+        assert told["scene"]["valid"] == 109
+        assert len(told["notices"]) == 1
+        assert told["metrics"] == metrics.evaluate(score[valid], SCENE.truth[valid])
+        # Grey where there is no data.
+        picture = matplotlib.image.imread("gaps_score.png")
+        grey = (np.abs(picture[:, :, :3] - 158 / 255) < 0.01).all(axis=2)
+        assert grey.sum() > 100
+
     def test_npy_without_truth(self, capsys):
         np.save("plain.npy", SCENE.cube)
         assert main(["detect", "plain.npy", *SMALL]) == 0
@@ -205,8 +234,8 @@ class TestRefusedScenes:
     def test_other_formats(self, refused):
         Path("text.mat").write_text("this is not a MATLAB file\n" * 20)
         assert "text.mat: not a readable MATLAB file" in refused("detect", "text.mat")
-        Path("scene.tif").write_text("II")
-        assert "expected one of .mat, .npy, .npz" in refused("detect", "scene.tif")
+        Path("scene.jpg").write_text("II")
+        assert "expected one of .mat, .npy, .npz" in refused("detect", "scene.jpg")
         Path("empty.mat").touch()
         assert "empty.mat is empty" in refused("detect", "empty.mat")
 
@@ -222,11 +251,10 @@ class TestRefusedScenes:
         assert "Pass another --key (found: first" in refused("detect", "two.mat", "--key", "x")
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_not_finite(self, value, refused):
-        cube = SCENE.cube.copy()
-        cube[3, 4, 2] = cube[7, 1, 0] = value
+    def test_not_finite_anywhere(self, value, refused):
+        cube = np.full_like(SCENE.cube, value)
         message = refused("detect", mat("gaps.mat", data=cube), *SMALL)
-        assert "gaps: 2 values are NaN or infinite, the first at row 3, column 4" in message
+        assert "gaps: none of the 12 × 10 pixels holds data" in message
 
     def test_constant_cube(self, refused):
         message = refused("detect", mat("dull.mat", data=np.full((6, 5, 4), 2.0)), *SMALL)

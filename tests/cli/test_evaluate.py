@@ -54,6 +54,7 @@ class TestEvaluate:
         np.save("all.npy", np.ones((12, 10)))
         np.save("cube.npy", SCENE.cube)
         np.save("gaps.npy", np.where(SCENE.truth, np.nan, 1.0))
+        np.save("infinite.npy", np.where(SCENE.truth, np.inf, 1.0))
         for arguments, said in (
             (("small.npy", "t.npy"), "scores has shape (5, 10) and truth has shape (12, 10)"),
             (("s.npy", "none.npy"), "truth has no anomalous pixel"),
@@ -64,7 +65,8 @@ class TestEvaluate:
             (("s.npy", "t.mat"), "Pass --truth-key to choose one"),
             (("s.npy", "cube.npy"), "holds a cube without truth"),
             (("cube.npy", "t.npy"), "expected one map"),
-            (("gaps.npy", "t.npy"), "scores holds"),
+            (("gaps.npy", "t.npy"), "no anomalous pixel (0 of"),
+            (("infinite.npy", "t.npy"), "scores holds"),
             (("s.npy",), "required: TRUTH; see lren-tf evaluate --help"),
         ):
             assert said in refused("evaluate", *arguments)

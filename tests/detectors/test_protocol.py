@@ -83,6 +83,32 @@ def test_nan_is_refused(name: str) -> None:
         detectors.create(name).score(cube)
 
 
+def test_pixels_without_data_and_bad_bands_do_not_matter(name: str, scene: Scene) -> None:
+    detector = detectors.create(name, **QUICK.get(name, {}))
+    holes = np.zeros(scene.shape[:2], bool)
+    holes[:3, :5] = holes[20, 20] = True
+    maps = []
+    for fill in (0.0, np.nan):
+        cube = np.insert(scene.cube.astype(np.float64), 7, fill, axis=2)
+        cube[holes] = -9999.0 if fill == 0.0 else np.inf
+        masked = Scene(cube, valid=~holes, good_bands=np.arange(31) != 7)
+        maps.append(detector.score(masked))
+    np.testing.assert_array_equal(np.isnan(maps[0]), holes)
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert maps[0].dtype == np.float32
+    if not detector.spatial:
+        alone = detector.score(scene.cube[~holes][:, None])
+        np.testing.assert_array_equal(maps[0][~holes], alone[:, 0])
+
+
+def test_a_scene_of_valid_pixels_and_good_bands_scores_as_its_cube(
+    name: str, score: np.ndarray, scene: Scene
+) -> None:
+    said = Scene(scene.cube, valid=np.ones(scene.shape[:2]), good_bands=np.ones(30))
+    detector = detectors.create(name, **QUICK.get(name, {}))
+    np.testing.assert_array_equal(detector.score(said), score)
+
+
 def test_a_constant_cube_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="constant"):
         detectors.create(name).score(np.ones((24, 24, 20)))

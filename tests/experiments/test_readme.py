@@ -17,6 +17,7 @@ from experiments import (
     published,
     render,
     robust,
+    robust_study,
     seeds,
     sensitivity,
     table1_ablation,
@@ -107,6 +108,7 @@ def test_committed_studies_are_rendered_from_the_results():
         "odds": lambda: odds.table(REAL),
         "robust": lambda: robust.table(REAL),
         "robust_lines": lambda: robust.lines_table(REAL),
+        "robust_study": lambda: robust_study.table(REAL),
         "failures": lambda: failure_analysis.table(REAL, scenes),
         "failures_summary": lambda: failure_analysis.summary(REAL, scenes),
         "failures_scale": lambda: failure_analysis.scale_table(REAL, scenes),
@@ -170,8 +172,8 @@ def test_release_is_as_near_to_the_released_results_as_the_readme_says():
 def studies():
     """Runs of the studies that have been started: one that has begun has to be finished."""
     planned = (
-        *robust.planned(), *trainings.planned(), *failure_analysis.planned(),
-        *table1_ablation.planned(), *odds.planned(),
+        *robust.planned(), *robust_study.planned(), *trainings.planned(),
+        *failure_analysis.planned(), *table1_ablation.planned(), *odds.planned(),
     )  # fmt: skip
     begun = {path.relative_to(ROOT / "experiments" / "results").parts[0] for path in RESULTS}
     return [run for run in planned if run.study in begun]

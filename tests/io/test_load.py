@@ -224,10 +224,10 @@ class TestFiles:
         with pytest.raises(InputError, match=f"a{suffix}"):
             call(path)
 
-    @pytest.mark.parametrize("name", ["a.tif", "a", "a.mat.gz"])
+    @pytest.mark.parametrize("name", ["a.jpg", "a", "a.mat.gz"])
     def test_unknown_suffix(self, call, tmp_path, name):
         (tmp_path / name).write_bytes(b"x")
-        with pytest.raises(InputError, match=r"expected one of \.mat, \.npy, \.npz"):
+        with pytest.raises(InputError, match=r"expected one of \.mat, \.npy, \.npz, \.hdr.* ENVI"):
             call(tmp_path / name)
 
     @pytest.mark.parametrize("path", [None, 3, "a\0.mat"])
@@ -240,6 +240,95 @@ class TestFiles:
         os.mkfifo(tmp_path / "a.npy")
         with pytest.raises(InputError, match="not a regular file"):
             call(tmp_path / "a.npy")
+
+
+class TestOptions:
+    """What the caller says of pixels and bands, for a format that says nothing itself."""
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        np.savez(tmp_path / "a.npz", data=CUBE, map=TRUTH, wavelengths=[500, 1400, 1500, 1900])
+        return tmp_path / "a.npz"
+
+    def test_nothing_said(self, path):
+        scene = load_scene(path)
+        assert scene.valid is None and scene.good_bands is None
+        assert scene.wavelengths.tolist() == [500, 1400, 1500, 1900]
+        assert scene.source_format == "NumPy"
+
+    def test_wavelengths_of_another_length_are_left_out_with_a_notice(self, tmp_path):
+        np.savez(tmp_path / "a.npz", data=CUBE, wavelength=[1, 2, 3])
+        with pytest.warns(UserWarning, match=r"'wavelength' has shape \(3,\) and the cube 4 bands"):
+            assert load_scene(tmp_path / "a.npz").wavelengths is None
+
+    def test_mask_and_truth_as_arrays_and_as_files(self, path, tmp_path):
+        mask = np.ones((6, 5))
+        mask[:, 1] = 0
+        other = np.roll(TRUTH, 1)
+        np.save(tmp_path / "mask.npy", mask)
+        scipy.io.savemat(tmp_path / "more.mat", {"truth": other, "note": TRUTH})
+        for given, marked, key in (
+            (mask, other, None),
+            (mask.tolist(), other * 7.5, None),
+            (tmp_path / "mask.npy", str(tmp_path / "more.mat"), "truth"),
+        ):
+            scene = load_scene(path, truth_key=key, mask=given, truth=marked)
+            np.testing.assert_array_equal(scene.valid, mask != 0)
+            np.testing.assert_array_equal(scene.truth, other != 0)
+
+    def test_no_data_value(self, path):
+        value = int(CUBE[4, 4, 0])
+        expected = ~(value == CUBE).any(axis=2)
+        with pytest.warns(UserWarning, match="1 pixel is left out because some of the bands"):
+            scene = load_scene(path, no_data=value)
+        np.testing.assert_array_equal(scene.valid, expected)
+
+    def test_nan_in_a_file_is_no_data(self, tmp_path):
+        cube = CUBE.astype(np.float32)
+        cube[1, 1] = np.nan
+        cube[:, :, 3] = np.nan
+        np.save(tmp_path / "a.npy", cube)
+        with pytest.warns(UserWarning, match="bands that hold no data in any pixel .*: 3\\."):
+            scene = load_scene(tmp_path / "a.npy")
+        assert np.argwhere(~scene.valid).tolist() == [[1, 1]]
+        assert scene.good_bands.tolist() == [True, True, True, False]
+        scene.check_usable()
+
+    @pytest.mark.parametrize("bands", ["0,2-", [2, 0, 3], np.array([0, 2, 3]), (0, 2, 3, 3)])
+    def test_bands(self, path, bands):
+        assert load_scene(path, bands=bands).good_bands.tolist() == [True, False, True, True]
+
+    def test_water(self, path):
+        scene = load_scene(path, drop_water=True)
+        assert scene.good_bands.tolist() == [True, False, True, False]
+        scene = load_scene(path, drop_water=True, bands="1-2")
+        assert scene.good_bands.tolist() == [False, False, True, False]
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({"mask": np.zeros((6, 5))}, "none of the 6 × 5 pixels holds data"),
+            ({"mask": np.ones((5, 6))}, r"the mask has shape \(5, 6\); expected \(6, 5\)"),
+            ({"mask": "gone.npy"}, r"gone\.npy does not exist"),
+            ({"truth": np.ones((5, 6))}, r"the truth has shape \(5, 6\)"),
+            ({"truth": "gone.npy"}, r"gone\.npy does not exist"),
+            ({"bands": "9"}, "is not a range of the 4 bands"),
+            ({"bands": [4]}, "expected numbers from 0 to 3"),
+            ({"bands": [-1]}, "expected numbers from 0 to 3"),
+            ({"bands": []}, "expected numbers from 0 to 3"),
+            ({"bands": 3}, "expected numbers from 0 to 3"),
+            ({"bands": "1", "drop_water": True}, "all 4 bands are marked as not to be used"),
+            ({"no_data": "many"}, "no_data is 'many'; expected a number"),
+        ],
+    )
+    def test_refusals(self, path, options, said):
+        with pytest.raises(InputError, match=said):
+            load_scene(path, **options)
+
+    def test_water_without_wavelengths(self, tmp_path):
+        np.save(tmp_path / "a.npy", CUBE)
+        with pytest.raises(InputError, match=r"a says no wavelengths.*drop_water=True, leave it"):
+            load_scene(tmp_path / "a.npy", drop_water=True)
 
 
 def test_upper_case_suffix_and_text_path(tmp_path):

@@ -1,0 +1,190 @@
+"""Which variable of a file is the cube, which the truth, and which a map."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from lren_tf.errors import InputError
+from lren_tf.io.details import in_nanometres
+from lren_tf.io.formats import Format
+from lren_tf.io.variable import Variable, listed
+
+# Compared in lower case without underscores and hyphens.
+_TRUTH_NAMES = frozenset(
+    {"map", "mask", "gt", "groundtruth", "truth", "gtmap", "mapgt", "label", "labels"}
+)
+_WAVELENGTH_NAMES = frozenset({"wavelength", "wavelengths"})
+
+
+def chosen_cube(file: Path, form: Format, variables: list[Variable], key: str | None) -> Variable:
+    """The cube: the variable `key`, or the only 3-D numeric one.
+
+    Raises:
+        InputError: there is none, there are several, or it is no numeric cube.
+    """
+    if key is not None:
+        variable = _named(file, variables, key, "key")
+    else:
+        cubes = [v for v in variables if v.numeric and len(v.shape) == 3]
+        if len(cubes) > 1:
+            raise InputError(
+                f"{file.name}: several variables are rows × columns × bands; expected one cube. "
+                f"Pass key= to choose one (found: {listed(cubes)})."
+            )
+        if cubes:
+            variable = cubes[0]
+        elif len(variables) == 1:
+            variable = variables[0]
+        else:
+            raise InputError(
+                f"{file.name}: no numeric variable is rows × columns × bands; expected one cube. "
+                f"Save it as a 3-D array (found: {listed(variables)})."
+            )
+    if not variable.numeric:
+        called = f"variable '{variable.name}'" if variable.name else "the array"
+        raise InputError(
+            f"{file.name}: {called} is of type {variable.kind}; expected a real numeric cube, save "
+            "it as one or choose another variable."
+        )
+    if len(variable.shape) == 2 and form.title in ("ENVI", "GeoTIFF"):
+        raise InputError(
+            f"{file.name} has one band, {variable.shape[0]} rows × {variable.shape[1]} columns; "
+            "expected an image of several bands, pass the cube and not a map of it."
+        )
+    if len(variable.shape) != 3 or 0 in variable.shape:
+        raise InputError(_wrong_shape(file, variables, variable, "rows × columns × bands"))
+    return variable
+
+
+def chosen_map(file: Path, variables: list[Variable], key: str | None) -> Variable:
+    """The map: the variable `key`, or the only 2-D one.
+
+    Raises:
+        InputError: there is none, there are several, or it is not 2-D.
+    """
+    if key is not None:
+        variable = _named(file, variables, key, "key")
+    else:
+        found = [v for v in variables if v.readable and len(v.shape) == 2]
+        if len(found) != 1:
+            problem = "several variables are" if found else "no variable is"
+            remedy = "Pass key= to choose one" if found else "Save the map as one"
+            raise InputError(
+                f"{file.name}: {problem} rows × columns; expected one map. {remedy} "
+                f"(found: {listed(found or variables)})."
+            )
+        variable = found[0]
+    if len(variable.shape) != 2 or 0 in variable.shape:
+        raise InputError(_wrong_shape(file, variables, variable, "rows × columns"))
+    return variable
+
+
+def chosen_truth(
+    file: Path, form: Format, variables: list[Variable], cube: Variable, truth_key: str | None
+) -> Variable | None:
+    """The truth among the variables beside the cube, as `load_scene` says; None for none.
+
+    Raises:
+        InputError: there are several, or the one that is meant has another shape.
+    """
+    if truth_key == "":
+        return None
+    expected = cube.shape[:2]
+    if truth_key is not None:
+        variable = _named(file, variables, truth_key, "truth_key")
+        if variable.shape != expected:
+            raise InputError(_wrong_truth(file, variable, cube, "Pass another truth_key="))
+        return variable
+
+    # A truth that cannot be read, say a sparse one, is refused by the read, not passed over.
+    found = [v for v in variables if v.shape == expected and _has_truth_name(v)]
+    if not found and not form.product:
+        layers = [v for v in variables if v.shape == expected and v.readable]
+        found = [v for v in layers if _marks_a_minority(form.read(file, v.name))]
+    if len(found) > 1:
+        raise InputError(
+            f"{file.name}: several variables could be the truth; expected one. Pass truth_key= "
+            f'to choose one, or truth_key="" for none (found: {listed(found)}).'
+        )
+    if found:
+        return found[0]
+    misfits = [v for v in variables if v.readable and _has_truth_name(v) and v.shape != (1, 1)]
+    if misfits:
+        raise InputError(_wrong_truth(file, misfits[0], cube, 'Pass truth_key="" to do without'))
+    return None
+
+
+def chosen_wavelengths(
+    file: Path, form: Format, variables: list[Variable], cube: Variable
+) -> np.ndarray | None:
+    """Wavelengths [B] in nanometres from the only variable with that name, or None."""
+    named = [v for v in variables if v.numeric and _last_name(v) in _WAVELENGTH_NAMES]
+    if len(named) != 1:
+        return None
+    long = [length for length in named[0].shape if length != 1]
+    if long != [cube.shape[2]]:
+        warnings.warn(
+            f"{file.name}: '{named[0].name}' has shape {named[0].shape} and the cube "
+            f"{cube.shape[2]} bands; the scene has no wavelengths.",
+            stacklevel=3,
+        )
+        return None
+    values = in_nanometres(form.read(file, named[0].name).ravel(), None)
+    usable = values is not None and (np.isfinite(values) & (values > 0)).all()
+    return values if usable else None
+
+
+def _has_truth_name(variable: Variable) -> bool:
+    return _last_name(variable).replace("_", "").replace("-", "") in _TRUTH_NAMES
+
+
+def _last_name(variable: Variable) -> str:
+    """Its name without the path that leads to it in HDF5, in lower case."""
+    return variable.name.rsplit("/", 1)[-1].lower()
+
+
+def _marks_a_minority(values: np.ndarray) -> bool:
+    """Whether an array with a name that says nothing looks like a truth.
+
+    Latitudes, scores and class maps take many values, a mask of valid pixels marks most.
+    """
+    marked = values[values != 0]
+    return 0 < marked.size < values.size / 2 and bool((marked == marked[0]).all())
+
+
+def _named(file: Path, variables: list[Variable], name: str, argument: str) -> Variable:
+    names = [variable.name for variable in variables]
+    name = name.strip("/") if name not in names else name
+    if names == [""] or file.suffix.lower() == ".npy":
+        raise InputError(
+            f"{file.name} holds one unnamed array; expected no {argument}=, leave '{name}' out."
+        )
+    if name not in names:
+        raise InputError(
+            f"{file.name} has no variable '{name}'; expected one of its other variables. Pass "
+            f"another {argument}= (found: {', '.join(names) or 'nothing'})."
+        )
+    return variables[names.index(name)]
+
+
+def _wrong_shape(file: Path, variables: list[Variable], wrong: Variable, expected: str) -> str:
+    if not wrong.name:
+        return (
+            f"{file.name}: the array has shape {wrong.shape}; expected {expected}, reshape it "
+            "first."
+        )
+    names = ", ".join(variable.name for variable in variables)
+    return (
+        f"{file.name}: variable '{wrong.name}' has shape {wrong.shape}; expected {expected}. "
+        f"Pass key= to choose another variable (found: {names})."
+    )
+
+
+def _wrong_truth(file: Path, truth: Variable, cube: Variable, remedy: str) -> str:
+    return (
+        f"{file.name}: the truth '{truth.name}' has shape {truth.shape}; expected "
+        f"{cube.shape[:2]}, the rows × columns of '{cube.name}'. {remedy}."
+    )

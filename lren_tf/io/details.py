@@ -1,0 +1,76 @@
+"""What a file says about a cube besides its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lren_tf.georeference import Georeference
+
+# Units of length as headers spell them, in lower case -> nanometres.
+_NANOMETRES = {
+    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1.0),
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), 1e3),
+    **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1e3),
+    **dict.fromkeys(("mm", "millimeters"), 1e6),
+    **dict.fromkeys(("m", "meters"), 1e9),
+    **dict.fromkeys(("a", "angstrom", "angstroms"), 0.1),
+}
+# What is said instead of a unit; the numbers may still be lengths.
+_UNKNOWN = ("", "unknown", "none", "n/a")
+# No optical sensor sees 100 µm, and none of those read here begins below 100 nm.
+_LARGEST_IN_MICROMETRES = 100.0
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a file says about a cube; None or empty where it says nothing.
+
+    Attributes:
+        no_data: values that mark missing data, in units of the cube as it is read.
+        valid: [H, W] bool, False on pixels that the file itself masks.
+        good_bands: [B] bool, False on bands listed as bad.
+        wavelengths: [B] float64 in nanometres.
+        georeference: where the pixels lie on the map.
+    """
+
+    no_data: tuple[float, ...] = ()
+    valid: np.ndarray | None = None
+    good_bands: np.ndarray | None = None
+    wavelengths: np.ndarray | None = None
+    georeference: Georeference | None = None
+
+
+def no_details(file: Path, name: str) -> Details:
+    """Those of a format that has none."""
+    return Details()
+
+
+def in_nanometres(values: Iterable[float], unit: str | None) -> np.ndarray | None:
+    """Wavelengths [B] in nanometres, or None where the unit is not one of length.
+
+    Without a unit they are micrometres if none is 100 or more, else nanometres.
+    """
+    wavelengths = np.array(list(values), np.float64)
+    word = (unit or "").strip().lower()
+    if word in _UNKNOWN:
+        if not wavelengths.size:
+            return None
+        return wavelengths * (1e3 if wavelengths.max() < _LARGEST_IN_MICROMETRES else 1.0)
+    factor = _NANOMETRES.get(word)
+    return None if factor is None else wavelengths * factor
+
+
+def wavelength_in(text: str) -> tuple[float, str] | None:
+    """Number and unit of a band's name such as `Band 3 (0.55 Micrometers)` or `550.1 nm`."""
+    found = re.search(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-zµμ]+)", text)
+    while found is not None:
+        if found[2].lower() in _NANOMETRES and len(found[2]) > 1:
+            return float(found[1]), found[2]
+        text = text[found.end() :]
+        found = re.search(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-zµμ]+)", text)
+    return None

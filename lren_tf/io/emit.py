@@ -1,0 +1,76 @@
+"""EMIT (NASA, International Space Station), level 2A reflectance and level 1B radiance, netCDF-4.
+
+The cube is left in sensor geometry (down-track × cross-track × bands): an anomaly detector
+wants each spectrum once and next to its real neighbours, while the map grid repeats some and
+turns all. The positions of the pixels (`location/lon`, `location/lat`) and the geometry lookup
+table (`location/glt_x`, `location/glt_y`) are kept in the georeference, and
+`LookupTable.orthorectified` lays a finished map out on the map grid.
+
+Source: EMIT L2A algorithm and user guides, LP DAAC, collection EMITL2ARFL.001.
+"""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+from lren_tf.georeference import Georeference, LookupTable
+from lren_tf.io.details import Details, in_nanometres
+
+_FILL = -9999.0
+_BANDS = "sensor_band_parameters"
+
+
+def is_emit(hdf: h5py.File) -> bool:
+    """Whether the file has EMIT's table of bands."""
+    return isinstance(hdf.get(f"{_BANDS}/wavelengths"), h5py.Dataset)
+
+
+def details(hdf: h5py.File, name: str) -> Details:
+    """Fill value, wavelengths, bands not affected by water vapour, and place of a cube.
+
+    Raises:
+        ValueError: a table does not fit the cube.
+    """
+    node = hdf[name]
+    wavelengths = hdf[f"{_BANDS}/wavelengths"][()]
+    if node.ndim != 3 or wavelengths.shape != node.shape[2:]:
+        raise ValueError(f"{wavelengths.shape} wavelengths for '{name}' of shape {node.shape}")
+    listed = hdf.get(f"{_BANDS}/good_wavelengths")
+    good = None
+    if isinstance(listed, h5py.Dataset):
+        good = listed[()]
+        if good.shape != wavelengths.shape:
+            raise ValueError(f"{good.shape} flags of bands for {wavelengths.shape} wavelengths")
+        good = np.nan_to_num(good) != 0
+    return Details(
+        no_data=(_FILL,),
+        good_bands=good,
+        wavelengths=in_nanometres(wavelengths, "nm"),
+        georeference=_georeference(hdf, node.shape[:2]),
+    )
+
+
+def _georeference(hdf: h5py.File, grid: tuple[int, ...]) -> Georeference | None:
+    layers = {name: hdf.get(f"location/{name}") for name in ("lon", "lat", "glt_x", "glt_y")}
+    held = {name: layer[()] for name, layer in layers.items() if isinstance(layer, h5py.Dataset)}
+    positions = lookup = None
+    if {"lon", "lat"} <= held.keys() and held["lon"].shape == held["lat"].shape == grid:
+        positions = np.stack([held["lon"], held["lat"]], axis=-1).astype(np.float64)
+    numbers = hdf.attrs.get("geotransform")
+    if {"glt_x", "glt_y"} <= held.keys() and numbers is not None:
+        # GDAL's order: the corner comes before the steps.
+        x, a, b, y, d, e = (float(value) for value in np.asarray(numbers).ravel())
+        # Counted from 1, and 0 where there is no pixel; some versions mark cells that were
+        # filled from a neighbour by a minus.
+        lookup = LookupTable(
+            np.abs(held["glt_y"].astype(np.int64)) - 1,
+            np.abs(held["glt_x"].astype(np.int64)) - 1,
+            (a, b, x, d, e, y),
+        )
+    system = hdf.attrs.get("spatial_ref")
+    if isinstance(system, bytes):
+        system = system.decode("utf-8", "replace")
+    if positions is None and lookup is None:
+        return None
+    return Georeference(None if system is None else str(system), None, None, positions, lookup)

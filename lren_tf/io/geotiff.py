@@ -1,0 +1,150 @@
+"""GeoTIFF images through rasterio (GDAL): values in blocks, no data, wavelengths, place.
+
+Read block by block, so that beside the cube itself there is never more than one row of the
+file's blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
+(float64 for doubles).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lren_tf.georeference import Georeference
+from lren_tf.io.details import Details, in_nanometres, wavelength_in
+from lren_tf.io.optional import needs
+from lren_tf.io.variable import Variable, check_declared_size, existing_file, reading
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+SUFFIXES = (".tif", ".tiff")
+
+_WHAT = "GeoTIFF"
+# Read in one go: what the blocks need beside the cube.
+_BLOCK_ELEMENTS = 1 << 22
+
+
+def geotiff_variables(path: Path) -> list[Variable]:
+    """The one image of a file.
+
+    Returns:
+        A list of one `Variable` with an empty name and the shape (rows, columns, bands), or
+        (rows, columns) of an image with one band.
+
+    Raises:
+        InputError: no such file, no GeoTIFF, a damaged one, or rasterio is not installed.
+    """
+    with _opened(path) as image:
+        shape = (image.height, image.width, image.count)
+        dtype = _dtype(image)
+    kind = dtype.name if dtype.kind != "c" else f"complex {dtype.name}"
+    return [Variable("", shape[:2] if shape[2] == 1 else shape, kind, dtype.kind != "c")]
+
+
+def read_geotiff(path: Path, name: str = "") -> np.ndarray:
+    """The values of an image, (rows, columns, bands), or (rows, columns) of one band.
+
+    Raises:
+        InputError: as `geotiff_variables`; also when the declared size cannot be right.
+    """
+    file = existing_file(path)
+    with _opened(file) as image:
+        from rasterio.windows import Window
+
+        shape = (image.height, image.width, image.count)
+        dtype = _dtype(image)
+        check_declared_size(file, name, shape, dtype.itemsize)
+        scaled = _scaled(image)
+        out = np.empty(shape, np.result_type(dtype, np.float32) if scaled else dtype)
+        block = image.block_shapes[0][0]
+        rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
+        for start in range(0, shape[0], rows):
+            window = Window(0, start, shape[1], min(rows, shape[0] - start))
+            values = np.moveaxis(image.read(window=window), 0, -1)
+            if scaled:
+                values = values * np.array(image.scales) + np.array(image.offsets)
+            out[start : start + rows] = values
+    return out[:, :, 0] if shape[2] == 1 else out
+
+
+def geotiff_details(path: Path, name: str = "") -> Details:
+    """No-data values, the file's own mask, wavelengths and place.
+
+    Raises:
+        InputError: as `geotiff_variables`.
+    """
+    with _opened(path) as image:
+        from rasterio.enums import MaskFlags
+
+        no_data = {float(value) for value in image.nodatavals if value is not None}
+        if _scaled(image):
+            no_data = {
+                value * scale + offset
+                for value in no_data
+                for scale, offset in zip(image.scales, image.offsets, strict=True)
+            }
+        flags = image.mask_flag_enums[0]
+        masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+        valid = image.dataset_mask() != 0 if masked else None
+        crs = image.crs.to_wkt() if image.crs is not None else None
+        affine = tuple(image.transform)[:6]
+        # rasterio's word for a file that says nothing.
+        plain = crs is None and affine == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+        return Details(
+            no_data=tuple(sorted(no_data)),
+            valid=valid,
+            wavelengths=_wavelengths(image),
+            georeference=None if plain else Georeference(crs, affine),
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[DatasetReader]:
+    file = existing_file(path)
+    with needs("rasterio", "a GeoTIFF"):
+        import rasterio
+    # One driver: the others of GDAL would follow a path or an address inside the file.
+    with reading(file, _WHAT), rasterio.Env(), rasterio.open(file, driver="GTiff") as image:
+        yield image
+
+
+def _dtype(image: DatasetReader) -> np.dtype:
+    kinds = [np.dtype("c8" if kind.startswith("complex") else kind) for kind in image.dtypes]
+    return np.result_type(*kinds)
+
+
+def _scaled(image: DatasetReader) -> bool:
+    return any(scale != 1 for scale in image.scales) or any(image.offsets)
+
+
+def _wavelengths(image: DatasetReader) -> np.ndarray | None:
+    """From the bands' tags or else their descriptions, if every band says one."""
+    found: list[tuple[float, str]] = []
+    for band in image.indexes:
+        centre = image.tags(band, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
+        tags = {name.lower(): value for name, value in image.tags(band).items()}
+        try:
+            if centre is not None:
+                found.append((float(centre), "um"))
+            elif "wavelength" in tags:
+                unit = tags.get("wavelength_units", tags.get("wavelength_unit", ""))
+                found.append((float(tags["wavelength"]), unit))
+            else:
+                named = wavelength_in(image.descriptions[band - 1] or "")
+                if named is None:
+                    return None
+                found.append(named)
+        except ValueError:
+            return None
+    units = {unit for _, unit in found}
+    if len(units) != 1:
+        return None
+    wavelengths = in_nanometres([value for value, _ in found], units.pop())
+    if wavelengths is None or not (np.isfinite(wavelengths) & (wavelengths > 0)).all():
+        return None
+    return wavelengths

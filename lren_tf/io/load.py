@@ -1,0 +1,192 @@
+"""Scenes and maps from files of any format."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lren_tf.bands import parse_bands, ranges_text, water_bands
+from lren_tf.errors import InputError
+from lren_tf.io.choice import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
+from lren_tf.io.details import Details
+from lren_tf.io.formats import opened
+from lren_tf.pixels import real_array
+from lren_tf.scene import Scene
+from lren_tf.validity import find_valid
+
+_Path = str | os.PathLike[str]
+
+
+def load_scene(
+    path: _Path,
+    key: str | None = None,
+    truth_key: str | None = None,
+    *,
+    truth: _Path | npt.ArrayLike | None = None,
+    mask: _Path | npt.ArrayLike | None = None,
+    no_data: float | None = None,
+    bands: str | Iterable[int] | None = None,
+    drop_water: bool = False,
+) -> Scene:
+    """Read a scene from a MATLAB, NumPy, ENVI, GeoTIFF, netCDF-4 or HDF5 file.
+
+    A pixel holds no data where the mask is 0, where a value of a good band is NaN or infinite,
+    and where a value of a good band is the no-data value of the file or of `no_data`. A band
+    that is so in every pixel with anything else is not a good one. `lren_tf.validity` has the
+    rule.
+
+    Args:
+        path: the file, an ENVI header or its file of values; its stem becomes the scene's name.
+        key: the variable that holds the cube, of an HDF5 file its path. Without it, the only
+            3-D numeric variable.
+        truth_key: the variable that holds the truth; `""` for none. Without it, among the
+            2-D variables of the cube's rows × columns: the one with a usual name (map, mask,
+            gt, groundtruth, truth, label); else, except in netCDF and HDF5, the only one that
+            marks a minority of the pixels with a single non-zero value; else there is no truth.
+        truth: [H, W], non-zero = anomalous, or the path of a file with it, of which
+            `truth_key` then names the variable.
+        mask: [H, W], non-zero = valid, or the path of a file with such a map.
+        no_data: value that marks missing data, instead of the file's own, in units of the cube
+            as it is read; NaN for none.
+        bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
+        drop_water: whether to leave out the bands that water vapour absorbs
+            (`lren_tf.bands.WATER_WINDOWS`); the file has to say wavelengths.
+
+    Returns:
+        A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,
+        and whatever the file says of valid pixels, bands, wavelengths and place.
+
+    Raises:
+        InputError: the file is missing, damaged or of another format; the cube or the truth
+            is missing, ambiguous, not real numbers, or of the wrong shape; no pixel holds
+            data; an argument cannot be used.
+    """
+    file, form, variables = opened(path)
+    cube = chosen_cube(file, form, variables, key)
+    others = [variable for variable in variables if variable is not cube]
+    if truth is None:
+        found = chosen_truth(file, form, others, cube, truth_key)
+        marked = None if found is None else form.read(file, found.name)
+    else:
+        marked = _layer(truth, "truth", key=truth_key)
+    details = form.details(file, cube.name)
+    if details.wavelengths is None:
+        listed = chosen_wavelengths(file, form, others, cube)
+        details = replace(details, wavelengths=listed)
+    scene = Scene(
+        form.read(file, cube.name),
+        marked,
+        name=file.stem,
+        source=str(file),
+        good_bands=details.good_bands,
+        wavelengths=details.wavelengths,
+        georeference=details.georeference,
+        source_format=form.title,
+    )
+    if bands is not None or drop_water:
+        scene = _with_bands(scene, bands, drop_water)
+    return _with_valid(scene, details, mask, no_data)
+
+
+def load_map(path: _Path, key: str | None = None) -> np.ndarray:
+    """Read a score map, a truth map or a mask from a file of any format of `load_scene`.
+
+    Args:
+        path: the file.
+        key: the variable that holds the map. Without it, the only 2-D variable; of an ENVI
+            image or a GeoTIFF, its only band.
+
+    Returns:
+        [H, W] bool, integer or float array in C order, values as stored.
+
+    Raises:
+        InputError: the file is missing, damaged or of another format; the map is missing,
+            ambiguous, empty, not real numbers, or not 2-D.
+    """
+    file, form, variables = opened(path)
+    return np.ascontiguousarray(form.read(file, chosen_map(file, variables, key).name))
+
+
+def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
+    """A map that was passed as itself or as the path of a file."""
+    if isinstance(given, (str, os.PathLike)):
+        return load_map(given, key=key)
+    return real_array(given, f"the {what}")
+
+
+def _with_bands(scene: Scene, bands: str | Iterable[int] | None, drop_water: bool) -> Scene:
+    """The scene with only these bands marked as good."""
+    good = np.ones(scene.bands, bool) if scene.good_bands is None else scene.good_bands.copy()
+    if bands is not None:
+        good &= _chosen(bands, scene.bands)
+    if drop_water:
+        if scene.wavelengths is None:
+            raise InputError(
+                f"{scene.name} says no wavelengths, so its water-absorption bands are unknown; "
+                "expected wavelengths with drop_water=True, leave it out and name bands= instead."
+            )
+        good &= ~water_bands(scene.wavelengths)
+    return replace(scene, good_bands=good)
+
+
+def _chosen(bands: str | Iterable[int], count: int) -> np.ndarray:
+    if isinstance(bands, str):
+        return parse_bands(bands, count)
+    try:
+        index = np.array([int(band) for band in bands], np.int64)
+    except (TypeError, ValueError, OverflowError):
+        index = np.array([-1])
+    if index.size == 0 or index.min() < 0 or index.max() >= count:
+        raise InputError(
+            f"the bands are given as {bands!r}; expected numbers from 0 to {count - 1}, at least "
+            "one."
+        )
+    chosen = np.zeros(count, bool)
+    chosen[index] = True
+    return chosen
+
+
+def _with_valid(
+    scene: Scene,
+    details: Details,
+    mask: _Path | npt.ArrayLike | None,
+    no_data: float | None,
+) -> Scene:
+    """The scene with its valid pixels, and without bands that hold no data anywhere."""
+    if mask is not None:
+        scene = replace(scene, valid=_layer(mask, "mask"))
+    inside = scene.valid
+    if details.valid is not None:
+        inside = details.valid if inside is None else inside & details.valid
+    values = details.no_data if no_data is None else (_number(no_data),)
+    found = find_valid(scene.cube, no_data=values, mask=inside, good_bands=scene.good_bands)
+    if found.empty_bands.any():
+        warnings.warn(
+            f"{scene.name}: bands that hold no data in any pixel are left out: "
+            f"{ranges_text(found.empty_bands)}.",
+            stacklevel=3,
+        )
+    if found.partial:
+        pixels = "1 pixel is" if found.partial == 1 else f"{found.partial} pixels are"
+        warnings.warn(
+            f"{scene.name}: {pixels} left out because some of the bands hold no data there "
+            "(NaN, infinity or the no-data value).",
+            stacklevel=3,
+        )
+    if found.valid is None and found.good_bands is None and scene.valid is None:
+        return scene
+    return replace(scene, valid=found.valid, good_bands=found.good_bands)
+
+
+def _number(no_data: float) -> float:
+    try:
+        return float(no_data)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(
+            f"no_data is {no_data!r}; expected a number, or NaN for no such value."
+        ) from None

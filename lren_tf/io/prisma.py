@@ -1,0 +1,137 @@
+"""PRISMA (Italian Space Agency), level 2D reflectance, HDF-EOS5.
+
+Two spectrometers, stored as rows × bands × columns with the longest wavelength first, in
+16-bit numbers. They are joined into one cube [H, W, B] of float32 reflectances with wavelengths
+rising, both spectrometers kept where they overlap (about 920 to 1010 nm). Bands without a
+wavelength were not measured and are left out. A pixel whose numbers are all 0 lies outside the
+acquired swath and is NaN: a single 0 is a reflectance that was cut off. The error matrices are
+not read.
+
+Source: PRISMA Products Specification Document, issue 2.3, 2020, ASI.
+"""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+from lren_tf.georeference import Georeference
+from lren_tf.io.details import Details
+from lren_tf.io.variable import Variable
+
+NAME = "VNIR_Cube and SWIR_Cube"
+"""What the joint cube is called."""
+
+_FIELDS = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
+_PARTS = ("Vnir", "Swir")
+_LARGEST = 65535.0
+_PIXEL_METRES = 30.0
+
+
+def is_prisma(hdf: h5py.File) -> bool:
+    """Whether the file is a level 2D product."""
+    cubes = [hdf.get(f"{_FIELDS}/{part.upper()}_Cube") for part in _PARTS]
+    return all(isinstance(cube, h5py.Dataset) for cube in cubes)
+
+
+def variable(hdf: h5py.File) -> Variable:
+    """The joint cube.
+
+    Raises:
+        ValueError, KeyError: the two cubes, or their wavelengths, do not fit each other.
+    """
+    rows, _, columns = _cube(hdf, "Vnir").shape
+    return Variable(NAME, (rows, columns, len(_bands(hdf))), "float32", readable=True)
+
+
+def read(hdf: h5py.File) -> np.ndarray:
+    """Reflectance [H, W, B] float32, NaN outside the swath.
+
+    Raises:
+        ValueError, KeyError: as `variable`; also when the limits of the scale are missing.
+    """
+    bands = _bands(hdf)
+    rows, columns, count = variable(hdf).shape
+    out = np.empty((rows, columns, count), np.float32)
+    outside = np.ones((rows, columns), bool)
+    for part in _PARTS:
+        cube = _cube(hdf, part)
+        low, high = (float(hdf.attrs[f"L2Scale{part}{end}"]) for end in ("Min", "Max"))
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(f"the scale of {part} ends at {low} and {high}")
+        places = [(at, band) for at, (_, owner, band) in enumerate(bands) if owner == part]
+        # A chunk holds whole rows, and a slice of one band would inflate all of them.
+        for row in range(rows):
+            numbers = cube[row]
+            for at, band in places:
+                outside[row] &= numbers[band] == 0
+                out[row, :, at] = low + numbers[band] * ((high - low) / _LARGEST)
+    out[outside] = np.nan
+    return out
+
+
+def details(hdf: h5py.File) -> Details:
+    """Wavelengths and place of the joint cube."""
+    return Details(
+        wavelengths=np.array([centre for centre, _, _ in _bands(hdf)]),
+        georeference=_georeference(hdf),
+    )
+
+
+def _cube(hdf: h5py.File, part: str) -> h5py.Dataset:
+    cube = hdf[f"{_FIELDS}/{part.upper()}_Cube"]
+    if cube.ndim != 3 or cube.dtype.kind != "u" or cube.is_virtual or cube.external:
+        raise ValueError(f"{part.upper()}_Cube is {cube.ndim}-D {cube.dtype}")
+    return cube
+
+
+def _bands(hdf: h5py.File) -> list[tuple[float, str, int]]:
+    """Wavelength, spectrometer and place in its cube of every measured band, rising."""
+    found, grids = [], []
+    for part in _PARTS:
+        shape = _cube(hdf, part).shape
+        grids.append((shape[0], shape[2]))
+        centres = np.asarray(hdf.attrs[f"List_Cw_{part}"], np.float64).ravel()
+        if len(centres) != shape[1] or not np.isfinite(centres).all():
+            raise ValueError(f"{len(centres)} wavelengths for the {shape[1]} bands of {part}")
+        found += [(float(w), part, band) for band, w in enumerate(centres) if w > 0]
+    if grids[0] != grids[1]:
+        raise ValueError(f"the two cubes have {grids[0]} and {grids[1]} rows and columns")
+    return sorted(found)
+
+
+def _georeference(hdf: h5py.File) -> Georeference | None:
+    names = ("ULcorner_easting", "ULcorner_northing", "LRcorner_easting", "LRcorner_northing")
+    if not all(f"Product_{name}" in hdf.attrs for name in names):
+        return None
+    left, top, right, bottom = (float(hdf.attrs[f"Product_{name}"]) for name in names)
+    rows, _, columns = _cube(hdf, "Vnir").shape
+    wide, left = _step(left, right, columns)
+    high, top = _step(top, bottom, rows)
+    code = hdf.attrs.get("Epsg_Code")
+    return Georeference(
+        None if code is None else _wkt(int(code)), (wide, 0.0, left, 0.0, high, top)
+    )
+
+
+def _step(first: float, last: float, count: int) -> tuple[float, float]:
+    """Size of a pixel and the outer edge of the first one, from the product's two corners.
+
+    The specification leaves open whether a corner is the centre of its pixel or the pixel's own
+    corner; the reading is taken that is nearer to pixels of 30 m.
+    """
+    by_edges = (last - first) / count
+    by_centres = (last - first) / max(count - 1, 1)
+    if abs(abs(by_edges) - _PIXEL_METRES) < abs(abs(by_centres) - _PIXEL_METRES):
+        return by_edges, first
+    return by_centres, first - by_centres / 2
+
+
+def _wkt(code: int) -> str:
+    """WKT of an EPSG code; `EPSG:` and the code where rasterio is not installed."""
+    try:
+        from rasterio.crs import CRS
+
+        return CRS.from_epsg(code).to_wkt()
+    except Exception:  # not installed, or no such code
+        return f"EPSG:{code}"

@@ -1,0 +1,123 @@
+"""Small files of every format, made on the fly, for the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SWATH = "HDFEOS/SWATHS/PRS_L2D_HCO"
+UTM33 = "EPSG:32633"
+
+
+def cube(height: int = 6, width: int = 5, bands: int = 7, dtype: str = "uint16") -> np.ndarray:
+    """Numbers that differ nearly everywhere, and are above 0."""
+    values = np.random.default_rng(3).integers(1, 9999, (height, width, bands))
+    return values.astype(dtype)
+
+
+def header(values: np.ndarray, interleave: str = "bsq", **entries: str) -> str:
+    """The text of an ENVI header for a cube [H, W, B]; `_` in a name of an entry is a blank."""
+    codes = {"uint8": 1, "int16": 2, "int32": 3, "float32": 4, "float64": 5, "complex64": 6,
+             "uint16": 12, "uint32": 13, "int64": 14, "uint64": 15}  # fmt: skip
+    said = {
+        "description": "{made by a test}",
+        "samples": values.shape[1],
+        "lines": values.shape[0],
+        "bands": values.shape[2],
+        "header offset": 0,
+        "file type": "ENVI Standard",
+        "data type": codes[values.dtype.name],
+        "interleave": interleave,
+        "byte order": 0,
+    }
+    said |= {name.replace("_", " "): value for name, value in entries.items()}
+    lines = [f"{name} = {value}" for name, value in said.items() if value is not None]
+    return "\n".join(["ENVI", *lines]) + "\n"
+
+
+def write_envi(
+    path: Path, values: np.ndarray, interleave: str = "bsq", *, lead: bytes = b"", **entries: str
+) -> Path:
+    """`path` with the values of a cube and `path`.hdr beside it, without SPy."""
+    axes = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}[interleave.lower()]
+    order = ">" if str(entries.get("byte_order", 0)) == "1" else "<"
+    stored = values.transpose(axes).astype(values.dtype.newbyteorder(order))
+    path.write_bytes(lead + stored.tobytes())
+    if lead:
+        entries["header_offset"] = str(len(lead))
+    path.with_name(path.name + ".hdr").write_text(header(values, interleave, **entries))
+    return path
+
+
+def write_geotiff(path: Path, values: np.ndarray, **profile: object) -> Path:
+    """A GeoTIFF of a cube [H, W, B] in UTM zone 33 with pixels of 30 m."""
+    import rasterio
+    from rasterio.transform import Affine
+
+    said = {
+        "crs": UTM33,
+        "transform": Affine(30.0, 0.0, 500000.0, 0.0, -30.0, 4000000.0),
+        "width": values.shape[1],
+        "height": values.shape[0],
+        "count": values.shape[2],
+        "dtype": values.dtype,
+        **profile,
+    }
+    with rasterio.open(path, "w", driver="GTiff", **said) as image:
+        image.write(np.moveaxis(values, -1, 0))
+    return path
+
+
+def write_emit(path: Path, values: np.ndarray, *, good: np.ndarray | None = None) -> Path:
+    """A netCDF-4 file laid out as EMIT's level 2A reflectance, map grid one cell larger."""
+    height, width, bands = values.shape
+    rows, columns = np.mgrid[: height + 1, : width + 1]
+    inside = (rows > 0) & (columns > 0)
+    with h5py.File(path, "w") as hdf:
+        hdf.attrs["geotransform"] = np.array([10.0, 0.5, 0.0, 50.0, 0.0, -0.25])
+        hdf.attrs["spatial_ref"] = 'GEOGCS["WGS 84",DATUM["WGS_1984"]]'
+        data = hdf.create_dataset("reflectance", data=values.astype("f4"), chunks=values.shape)
+        data.attrs["_FillValue"] = np.array([-9999.0], "f4")
+        table = hdf.create_group("sensor_band_parameters")
+        table["wavelengths"] = np.linspace(381.0, 2493.0, bands).astype("f4")
+        table["fwhm"] = np.full(bands, 8.5, "f4")
+        flags = np.ones(bands) if good is None else good
+        table["good_wavelengths"] = flags.astype("f4")
+        place = hdf.create_group("location")
+        place["lon"] = 10.0 + np.arange(width) / 100 + np.zeros((height, 1))
+        place["lat"] = 50.0 - np.arange(height)[:, None] / 100 + np.zeros(width)
+        place["elev"] = np.random.default_rng(0).uniform(0, 900, (height, width))
+        place["glt_x"] = np.where(inside, columns, 0).astype("i4")
+        place["glt_y"] = np.where(inside, -rows, 0).astype("i4")
+    return path
+
+
+def write_prisma(path: Path, vnir: np.ndarray, swir: np.ndarray, *, dropped: int = 1) -> Path:
+    """An HE5 file laid out as PRISMA's level 2D, cubes as rows × bands × columns of DN.
+
+    The last `dropped` bands of the first cube have no wavelength.
+    """
+    rows, bands, columns = vnir.shape
+    centres = np.linspace(1000.0, 400.0, bands)
+    centres[bands - dropped :] = 0.0
+    with h5py.File(path, "w") as hdf:
+        hdf.attrs["List_Cw_Vnir"] = centres.astype("f4")
+        hdf.attrs["List_Cw_Swir"] = np.linspace(2500.0, 950.0, swir.shape[1]).astype("f4")
+        for part, low, high in (("Vnir", -0.1, 1.2), ("Swir", 0.0, 0.9)):
+            hdf.attrs[f"L2Scale{part}Min"] = np.float32(low)
+            hdf.attrs[f"L2Scale{part}Max"] = np.float32(high)
+        hdf.attrs["Epsg_Code"] = np.int32(32633)
+        hdf.attrs["Product_ULcorner_easting"] = 500000.0
+        hdf.attrs["Product_ULcorner_northing"] = 4000000.0
+        hdf.attrs["Product_LRcorner_easting"] = 500000.0 + 30.0 * (columns - 1)
+        hdf.attrs["Product_LRcorner_northing"] = 4000000.0 - 30.0 * (rows - 1)
+        fields = hdf.create_group(f"{SWATH}/Data Fields")
+        fields.create_dataset("VNIR_Cube", data=vnir, chunks=(1, *vnir.shape[1:]))
+        fields.create_dataset("SWIR_Cube", data=swir, chunks=(1, *swir.shape[1:]))
+        fields["VNIR_PIXEL_L2_ERR_MATRIX"] = np.zeros(vnir.shape, "u1")
+        fields["SWIR_PIXEL_L2_ERR_MATRIX"] = np.zeros(swir.shape, "u1")
+        place = hdf.create_group(f"{SWATH}/Geolocation Fields")
+        place["Latitude"] = np.random.default_rng(0).uniform(40, 41, (rows, columns))
+    return path

@@ -1,0 +1,121 @@
+"""Damaged files of every format: the outcome is a scene or one sentence, and nothing else."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lren_tf.errors import InputError
+from lren_tf.io import load_scene
+from lren_tf.scene import Scene
+from tests.io.mat73 import write_mat73
+from tests.io.products import cube, write_emit, write_envi, write_geotiff, write_prisma
+
+CUBE = cube(5, 4, 6)
+TRUTH = np.eye(5, 4, dtype=np.uint8)
+VARIABLES = {"data": CUBE, "map": TRUTH, "note": np.array([1.5])}
+
+
+def _hdf(path: Path) -> None:
+    with h5py.File(path, "w", libver="latest") as hdf:
+        hdf.create_dataset("group/data", data=CUBE, chunks=(2, 2, 3), compression="gzip")
+        hdf["group/truth"] = TRUTH
+
+
+def _envi(path: Path) -> None:
+    write_envi(
+        path, CUBE, "bil", bbl="{1, 1, 0, 1, 1, 1}", data_ignore_value="7",
+        wavelength="{400, 450, 500, 550, 600, 650}", wavelength_units="Nanometers",
+        map_info="{UTM, 1, 1, 500000, 4000000, 30, 30, 33, North, WGS-84, rotation=3}",
+    )  # fmt: skip
+
+
+def _prisma(path: Path) -> None:
+    write_prisma(path, CUBE.transpose(0, 2, 1) * 6, CUBE.transpose(0, 2, 1)[:, :3] * 5)
+
+
+# File to write and to read, its writer, and the end of the name of the file to damage.
+FORMATS: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "mat_v5": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES), ""),
+    "mat_v7": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES, do_compression=True), ""),
+    "mat_v73": ("a.mat", lambda p: write_mat73(p, VARIABLES), ""),
+    "npy": ("a.npy", lambda p: np.save(p, CUBE), ""),
+    "npz": ("a.npz", lambda p: np.savez_compressed(p, **VARIABLES), ""),
+    "envi_header": ("a.img", _envi, ".hdr"),
+    "envi_values": ("a.img", _envi, ""),
+    "geotiff": ("a.tif", lambda p: write_geotiff(p, CUBE, nodata=7, compress="deflate"), ""),
+    "geotiff_plain": ("a.tif", lambda p: write_geotiff(p, CUBE, interleave="pixel"), ""),
+    "hdf5": ("a.h5", _hdf, ""),
+    "emit": ("a.nc", lambda p: write_emit(p, CUBE.astype("f4")), ""),
+    "prisma": ("a.he5", _prisma, ""),
+}
+NEEDED = {"envi": "spectral", "geotiff": "rasterio"}
+CASES = 200
+
+
+def damaged(content: bytes, seed: int) -> bytes:
+    """The content cut off, or with some of its bits or bytes changed."""
+    rng = np.random.default_rng(seed)
+    size = len(content)
+    if rng.random() < 0.2:
+        return content[: rng.integers(size)]
+    # Half of the damage where most formats keep their sizes.
+    reach = size if rng.random() < 0.5 else min(size, 512)
+    out = np.frombuffer(content, np.uint8).copy()
+    for place in rng.integers(reach, size=rng.integers(1, 5)):
+        kind = rng.integers(3)
+        if kind == 0:
+            out[place] ^= 1 << rng.integers(8)
+        elif kind == 1:
+            out[place] = rng.integers(256)
+        else:
+            out[place : place + 8] = rng.choice([0x00, 0x7F, 0xFF])
+    return out.tobytes()
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def sound(request, tmp_path_factory):
+    """Name and content of the files of a format, the name to read, the one to damage."""
+    package = NEEDED.get(request.param.split("_")[0])
+    if package is not None and find_spec(package) is None:
+        pytest.skip(f"{package}, of the extra geo, is not installed")
+    name, write, ending = FORMATS[request.param]
+    folder = tmp_path_factory.mktemp("sound")
+    write(folder / name)
+    assert load_scene(folder / name).shape[:2] == (5, 4)
+    return {f.name: f.read_bytes() for f in folder.iterdir()}, name, name + ending
+
+
+@settings(
+    max_examples=CASES, derandomize=True, database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_scene_or_an_input_error(sound, seed):
+    files, name, target = sound
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # What a library warns of is no outcome; a warning made of it an error would be one.
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", UserWarning)
+        for other, content in files.items():
+            held = damaged(content, seed) if other == target else content
+            Path(folder, other).write_bytes(held)
+        try:
+            outcome = load_scene(Path(folder, name))
+        except InputError as refusal:
+            outcome = str(refusal)
+    assert isinstance(outcome, Scene) or ("\n" not in outcome and outcome.endswith("."))
+
+
+def test_there_are_enough_cases():
+    assert CASES * len(FORMATS) >= 2000
