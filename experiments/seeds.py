@@ -20,8 +20,6 @@ from experiments.lren_runs import LrenRun
 from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
 from lren_tf import plots
 
-FIRST_STUDY = "seeds"
-"""Runs of the preset ``paper`` with seeds 1 to 5, from before the λ path."""
 _AREAS = {"auc_pd_pf": ("AUC(Pd,Pf)", "pd_pf"), "auc_pf_tau": ("AUC(Pf,τ)", "pf_tau")}
 
 
@@ -31,16 +29,9 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[trainings.T
 
 
 def shown(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
-    """The runs that table and README speak of: those of the trainings that there are, and of the
-    preset ``robust`` beside them, or of the first study as long as there are no trainings."""
+    """The trainings that there are, and the runs of the preset ``robust`` beside them."""
     runs: list[LrenRun] = [*planned(scenes), *robust.planned(scenes)]
     runs.sort(key=lambda run: scenes.index(run.scene))
-    if not any(run.result_path(space).is_file() for run in planned(scenes)):
-        runs = [
-            LrenRun(FIRST_STUDY, scene, "paper", seed)
-            for scene in scenes
-            for seed in (1, 2, 3, 4, 5)
-        ]
     return [run for run in runs if run.result_path(space).is_file()]
 
 

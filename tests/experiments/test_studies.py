@@ -24,7 +24,6 @@ from experiments import (
     trainings,
 )
 from experiments.captions import STUDIES
-from experiments.lren_runs import LrenRun
 from experiments.runs import Workspace, execute_missing, load_map
 from lren_tf import LREN, InputError, datasets, metrics, presets
 
@@ -247,16 +246,6 @@ def test_the_seed_study_counts_failures_and_marks_the_paper(finished):
     assert "| Coast | `paper` | 3 | 1 | 0.9982 | 0.9200 | 0.9100 | 0.9300 |" in table
     files = seeds.draw(finished, tuple(published.SCENES))
     assert {path.stem for path in files} == {"seeds_pd_pf", "seeds_pf_tau"}
-
-
-def test_the_first_study_is_shown_until_there_is_a_training(space):
-    old = [LrenRun(seeds.FIRST_STUDY, "pavia", "paper", seed) for seed in (1, 2)]
-    for run in old:
-        fill(space, run, 0.7)
-    assert seeds.shown(space) == old
-    new = trainings.TrainingRun(trainings.STUDY, "coast", "release", 5)
-    fill(space, new, 0.7)
-    assert seeds.shown(space) == [new]
 
 
 # --- ODDS -------------------------------------------------------------------------------------
