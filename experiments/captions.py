@@ -58,7 +58,7 @@ CAPTIONS: dict[str, Caption] = {
         ("proposed", "robust"),
         "One row for each scene: pseudo-colour picture, ground truth, and the score maps of LREN "
         "as released, as written and with the preset robust. The released one is dark but for the "
-        "anomalies; the one as written shows more of the background. The robust one is dark too, but "
+        "anomalies; the one as written shows more of the background. The robust one is dark, but "
         "on SanDiego its highest scores lie at the lower right, on what the truth does not mark.",
     ),
     "figures/roc_curves.png": Caption(
