@@ -58,7 +58,8 @@ CAPTIONS: dict[str, Caption] = {
         ("proposed", "robust"),
         "One row for each scene: pseudo-colour picture, ground truth, and the score maps of LREN "
         "as released, as written and with the preset robust. The released one is dark but for the "
-        "anomalies; the one as written shows more of the background.",
+        "anomalies; the one as written shows more of the background. The robust one is dark, but "
+        "on SanDiego its highest scores lie at the lower right, on what the truth does not mark.",
     ),
     "figures/roc_curves.png": Caption(
         "ROC curves of LREN",
@@ -220,7 +221,7 @@ STUDIES: dict[str, Caption] = {
         "Why the same program detects with one seed and fails with another",
         "Medians over the good runs, the bad ones and those between, by AUC(Pd,Pf) of their "
         "score. An atom that is an anomaly lets the dictionary represent anomalies, which then "
-        "leave no residual. The last columns are other scores of the same networks: the energy "
+        "leave little residual. The last columns are other scores of the same networks: the energy "
         "of the background, as `robust` takes it of one network, with the pixel's neighbourhood; "
         f"RX of the latent samples; the reconstruction error. {_ASKED}",
         ("failures",),
