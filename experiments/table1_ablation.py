@@ -106,8 +106,8 @@ def _header(*first: str) -> list[str]:
         column
         for preset in trainings.PRESETS
         for column in (
-            f"`{preset}`, seed {published.AUTHORS_SEED}",
-            f"`{preset}`, median (range)",
+            f"{preset}, seed {published.AUTHORS_SEED}",
+            f"{preset}, median (range)",
         )
     ]
     return [*first, *columns]

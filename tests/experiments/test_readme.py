@@ -23,6 +23,7 @@ from experiments import (
     table1_ablation,
     tables23_comparison,
     trainings,
+    varied_scenes,
 )
 from experiments.provenance import ROOT
 from experiments.runs import REAL
@@ -145,7 +146,7 @@ def test_a_result_says_what_it_takes_to_get_it_again(path):
     if result["status"] == "finished":
         assert result["scene"]["name"] == path.parts[-2]
         assert re.fullmatch("[0-9a-f]{64}", result["scene"]["sha256"])
-        assert result["scene"]["simulated"] is False
+        assert result["scene"]["simulated"] is (path.parts[-2] in varied_scenes.SCENES)
         assert 0 <= result["metrics"]["auc_pd_pf"] <= 1
         assert all(math.isfinite(value) for value in result.get("training", {}).values())
     else:

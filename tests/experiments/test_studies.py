@@ -89,9 +89,9 @@ def test_nothing_is_trained_twice():
         *trainings.planned(), *seeds.planned(), *table1_ablation.planned(), *odds.planned(),
     }  # fmt: skip
     assert len(trainings.planned()) == len(seeds.planned()) == 10 * 4 * 2
-    assert len(table1_ablation.planned()) == 2 * 5 * 4 * 2
-    assert len(everything) == 80 + 40 + 20
-    assert len({run.result_path(runs.REAL) for run in everything}) == 140
+    assert len(table1_ablation.planned()) == 2 * (10 + 2) * 4
+    assert len(everything) == 80 + 16 + 20
+    assert len({run.result_path(runs.REAL) for run in everything}) == 116
     assert {run.seed for run in trainings.planned()} == {123, *range(1, 10)}
 
 
@@ -179,13 +179,13 @@ def test_table_1_averages_over_scenes_and_spreads_over_seeds(space):
     for run in table1_ablation.planned():
         fill(space, run, 0.5 + 0.1 * scenes.index(run.scene) + 0.001 * (run.seed % 100))
     cells = rows(table1_ablation.area_table("pd_pf", scenarios.TABLE1, scenes, space))
-    assert cells["(E)"] == ["0.9951", *["0.6730", "0.6530 (0.6510 to 0.6730)"] * 2]
-    assert cells["(D)"][1:] == cells["(E)"][1:] and cells["(D)"][0] == "0.9428"
-    assert cells["(A)"] == ["0.8692", *["0.3365", "0.3265 (0.3255 to 0.3365)"] * 2]
+    assert cells["(E)"] == ["0.9951", "10", *["0.6730", "0.6555 (0.6510 to 0.6730)"] * 2]
+    assert cells["(D)"] == ["0.9428", "2", *["0.6730", "0.6620 (0.6510 to 0.6730)"] * 2]
+    assert cells["(A)"] == ["0.8692", "10", *["0.3365", "0.3277 (0.3255 to 0.3365)"] * 2]
     alarm = rows(table1_ablation.area_table("pf_tau", ("B_joint",), scenes, space))
-    assert alarm["(B) joint"][:2] == ["0.2180", "0.1635"]
+    assert alarm["(B) joint"][:3] == ["0.2180", "10", "0.1635"]
     scene = table1_ablation.scene_table("pd_pf", scenes, space)
-    assert "| (E) | Pavia | 0.8230 | 0.8030 (0.8010 to 0.8230) |" in scene
+    assert "| (E) | Pavia | 10 | 0.8230 | 0.8055 (0.8010 to 0.8230) |" in scene
 
 
 def test_a_failed_run_is_counted_and_a_missing_one_is_a_dash(space):
@@ -195,10 +195,11 @@ def test_a_failed_run_is_counted_and_a_missing_one_is_a_dash(space):
         if run.preset == "paper":
             fill(space, run, 0.8, "diverged" if failed else "finished")
     cells = rows(table1_ablation.area_table("pd_pf", ("E",), scenes, space))["(E)"]
-    assert cells == ["0.9951", "–", "–", "0.8000", "0.8000 (0.8000 to 0.8000), 1 failed"]
+    assert cells[:4] == ["0.9951", "10", "–", "–"]
+    assert cells[4:] == ["0.8000", "0.8000 (0.8000 to 0.8000), 1 failed"]
     fill(space, table1_ablation.run_of("E", "coast", "paper", 123), 0.8, "diverged")
     cells = rows(table1_ablation.area_table("pd_pf", ("E",), scenes, space))["(E)"]
-    assert cells[3] == "failed" and cells[4].endswith("2 failed")
+    assert cells[4] == "failed" and cells[5].endswith("2 failed")
 
 
 def test_the_tables_are_written_with_the_definitions(space):
