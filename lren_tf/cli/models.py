@@ -97,7 +97,8 @@ class Applied:
                 f"{self.path} is a SavedModel without the endpoint 'score' of pixels; expected "
                 "one that lren-tf export wrote."
             )
-        self._score, self.bands, self.title = signature, inputs["pixels"].shape[1], "LREN (SavedModel)"
+        self._score, self.bands = signature, inputs["pixels"].shape[1]
+        self.title = "LREN (SavedModel)"
 
     def score(self, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
         """Scores ``[H, W]`` float32 of a scene, and what the report says of how they came about.
