@@ -12,7 +12,8 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce sensitivity ablation lambda seeds odds report test lint bench clean
+.PHONY: help reproduce robust sensitivity ablation lambda seeds failures odds report test lint \
+  bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,10 +29,13 @@ $(STAMP): setup.cfg setup.py
 reproduce: $(STAMP) ## every method on the four scenes: tables, figures, report
 	$(RUN) -m experiments.reproduce $(if $(FORCE),--force)
 
+robust: $(STAMP) ## one setting for every scene, ten seeds, and what it was asked to reach
+	$(RUN) -m experiments.robust $(if $(FORCE),--force)
+
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.sensitivity $(if $(FORCE),--force)
 
-ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts, five seeds
+ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
 	$(RUN) -m experiments.table1_ablation $(if $(FORCE),--force)
 
 lambda: $(STAMP) ## Figure 3: both areas over λ, ten seeds
@@ -39,6 +43,9 @@ lambda: $(STAMP) ## Figure 3: both areas over λ, ten seeds
 
 seeds: $(STAMP) ## both presets with ten seeds on every scene
 	$(RUN) -m experiments.seeds $(if $(FORCE),--force)
+
+failures: $(STAMP) ## why the same program detects with one seed and fails with another
+	$(RUN) -m experiments.failure_analysis $(if $(FORCE),--force)
 
 odds: $(STAMP) ## LREN on two tables of the ODDS library, five seeds
 	$(RUN) -m experiments.odds $(if $(FORCE),--force)

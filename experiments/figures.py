@@ -1,4 +1,5 @@
-"""Figures 1, 4, 5 and 6 of the paper, from the maps of finished runs; nothing is run here."""
+"""Figures 1, 4, 5 and 6 of the paper, and LREN's maps by themselves, from the maps of finished
+runs; nothing is run here."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import render, tables23_comparison
+from experiments import proposed, render, robust, tables23_comparison
 from experiments.runs import Workspace, load_map, load_scene
 from lren_tf import metrics, plots
 from lren_tf.scene import pseudo_colour
@@ -22,6 +23,12 @@ def maps_of(scene: str, space: Workspace) -> dict[str, np.ndarray]:
         if score is not None:
             maps[row.title] = score
     return maps
+
+
+def draw_lren(space: Workspace, scenes: Sequence[str]) -> list[Path]:
+    """Write maps and ROC curves of LREN's presets with the authors' seed; returns the files."""
+    runs = [*proposed.planned(scenes), *robust.planned(scenes, seeds=robust.SEEDS[:1])]
+    return render.draw_figures(runs, space, {**proposed.TITLES, "robust": robust.TITLE})
 
 
 def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:

@@ -37,9 +37,12 @@ class LrenRun(Run):
         return f"{self.study}: {self.scene}, LREN ({self.preset}), seed {self.seed}"
 
     @property
-    def lam(self) -> float:
-        """λ that the preset's source uses on this scene; its first value elsewhere."""
-        by_scene = published.LAMBDA[self.preset]
+    def lam(self) -> float | None:
+        """λ that the preset's source uses on this scene, its first value elsewhere; None for a
+        preset of this project, which has none by scene."""
+        by_scene = published.LAMBDA.get(self.preset)
+        if by_scene is None:
+            return None
         return by_scene.get(self.scene, next(iter(by_scene.values())))
 
     @property
@@ -63,15 +66,18 @@ class LrenRun(Run):
         with quiet_start():  # TensorFlow only when something has to run
             from lren_tf import LREN, TrainingDiverged
 
-            model = LREN(self.preset, seed=self.seed, lam=self.lam, **self.settings)
-        chosen_on_truth = self.scene in published.SCENES and not scene.simulated
+            lam = {} if self.lam is None else {"lam": self.lam}
+            model = LREN(self.preset, seed=self.seed, **lam, **self.settings)
+        benchmark = self.scene in published.SCENES and not scene.simulated
         data = self.data(scene)
         # Taken before training: an hour later the tree may be another one.
         record: dict[str, Any] = {
             "study": self.study,
             "detector": "lren",
             "seed": self.seed,
-            "lambda_from": "published, chosen on ground truth" if chosen_on_truth else "the preset",
+            "lambda_from": (
+                "published, chosen on ground truth" if benchmark and lam else "the preset"
+            ),
             **provenance(),
         }
         started = time.perf_counter()
@@ -89,12 +95,13 @@ class LrenRun(Run):
                 }
                 return keep_failure(self, space, record, "diverged", error)
         trained = time.perf_counter()
-        solution = model.decompose(data)
-        score = model.score_of(solution).reshape(scene.shape[:2])
+        solution = model.decompose(data) if model.settings.scoring == "residual" else None
+        score = model.score(data) if solution is None else model.score_of(solution)
+        score = score.reshape(scene.shape[:2])
         scored = time.perf_counter()
         further = self.further(model, scene)
         self.keep_model(model, space)
-        released = datasets.published_map(self.scene) if chosen_on_truth else None
+        released = datasets.published_map(self.scene) if benchmark and lam else None
         record |= {
             "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
             "seconds": {

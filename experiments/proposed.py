@@ -36,8 +36,3 @@ def fill_readme() -> None:
     """Set the README's blocks that come from these runs."""
     render.fill_readme("proposed", render.proposed_tables(planned(), REAL))
     render.fill_readme("agreement", render.agreement_table(planned(), REAL))
-
-
-def draw_figures(space: Workspace, scenes: Sequence[str]) -> list:
-    """Maps and ROC curves of both presets."""
-    return render.draw_figures(planned(scenes), space, TITLES)

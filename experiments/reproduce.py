@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from experiments import figures, proposed, published, report, tables23_comparison
+from experiments import figures, proposed, published, report, robust, tables23_comparison
 from experiments.runs import REAL, SIMULATED, available_scenes, execute_missing
 
 
@@ -26,13 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flush=True,
         )
         scenes, space, shown = ["simulated"], SIMULATED, ["simulated"]
-    runs = [*proposed.planned(scenes), *tables23_comparison.planned(scenes)]
+    studies = (proposed, robust, tables23_comparison)
+    runs = [run for study in studies for run in study.planned(scenes)]
     execute_missing(runs, space, force=options.force)
-    texts = [proposed.write_tables(space, shown), tables23_comparison.write_tables(space, shown)]
+    texts = [study.write_tables(space, shown) for study in studies]
     if space is REAL:
-        proposed.fill_readme()
-        tables23_comparison.fill_readme()
-    written = [*proposed.draw_figures(space, scenes), *figures.draw(space, scenes)]
+        for study in studies:
+            study.fill_readme()
+    written = [*figures.draw_lren(space, scenes), *figures.draw(space, scenes)]
     written.append(report.write_report(space))
     for text in texts:
         print(f"\n{text}\n")

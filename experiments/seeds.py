@@ -1,6 +1,7 @@
 """`make seeds`: both presets with ten seeds on every scene, none left out.
 
-Runs are those of :mod:`experiments.trainings`.
+Runs are those of :mod:`experiments.trainings`; the preset ``robust`` stands beside them where
+:mod:`experiments.robust` has run it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from experiments import published, render, trainings
+from experiments import published, render, robust, trainings
 from experiments.lren_runs import LrenRun
 from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
 from lren_tf import plots
@@ -30,10 +31,11 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[trainings.T
 
 
 def shown(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
-    """The runs that table and README speak of: those of the trainings that there are, or of the
-    first study as long as there are none."""
-    runs: list[LrenRun] = sorted(planned(scenes), key=lambda run: scenes.index(run.scene))
-    if not any(run.result_path(space).is_file() for run in runs):
+    """The runs that table and README speak of: those of the trainings that there are, and of the
+    preset ``robust`` beside them, or of the first study as long as there are no trainings."""
+    runs: list[LrenRun] = [*planned(scenes), *robust.planned(scenes)]
+    runs.sort(key=lambda run: scenes.index(run.scene))
+    if not any(run.result_path(space).is_file() for run in planned(scenes)):
         runs = [
             LrenRun(FIRST_STUDY, scene, "paper", seed)
             for scene in scenes

@@ -2,7 +2,8 @@
 
 One fixed setting per detector, its defaults, none of them chosen on these scenes' truth.
 Stochastic detectors run with five seeds: mean and standard deviation in the tables, every
-value in the JSON files. LREN's rows are those of the study "proposed".
+value in the JSON files. LREN's rows are those of the studies "proposed" and "robust", the second
+with its ten seeds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from experiments import proposed, published, render
+from experiments import proposed, published, render, robust
 from experiments.detector_runs import DetectorRun, seeds_of
 from experiments.runs import REAL, Run, Workspace, load_result
 from lren_tf import detectors
@@ -58,9 +59,10 @@ def rows(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Row]:
         beside = in_paper.get(name, title)
         made.append(Row(title, beside if beside in published.PAPER else None, runs))
     made.sort(key=lambda row: row.published is None)
-    for preset, title in proposed.TITLES.items():
+    lren = [*proposed.planned(scenes), *robust.planned(scenes)]
+    for preset, title in {**proposed.TITLES, "robust": robust.TITLE}.items():
         by_scene: dict[str, list[Run]] = {scene: [] for scene in scenes}
-        for run in proposed.planned(scenes):
+        for run in lren:
             if run.preset == preset:
                 by_scene[run.scene].append(run)
         made.append(Row(title, "Proposed", by_scene))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +14,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from lren_tf import checkpoints, presets
+from lren_tf.background import (
+    background_energy,
+    background_mixture,
+    level_and_spread,
+    with_neighbourhood,
+)
 from lren_tf.backprop import Affine, loss_gradients
 from lren_tf.device import resolve_device
 from lren_tf.dictionary import (
@@ -48,6 +55,22 @@ _Terms = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 """Loss, reconstruction, energy and covariance penalty of a step."""
 
 
+class _Losses(NamedTuple):
+    """What one member contributes to a step."""
+
+    terms: _Terms
+    gradients: list[tf.Tensor]
+    variables: list[keras.Variable]
+    mixture: Mixture | None
+
+
+def seed_of_member(seed: int, number: int) -> int:
+    """Seed of the initial weights of a member; member 0 has the seed of the settings."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
 @keras.saving.register_keras_serializable(package="lren_tf")
 class LREN(keras.Model):
     """Low-Rank Embedded Network (Jiang et al., AAAI 2021).
@@ -55,7 +78,9 @@ class LREN(keras.Model):
     An autoencoder and a softmax mixture estimator are trained together on the pixels of
     one scene (eqs. 2-11); atoms drawn from the latent samples form a dictionary; the
     low-rank step (eqs. 12-20) explains the samples by it, and the norm of what is left of
-    a pixel is its score. Higher score = more anomalous. ::
+    a pixel is its score. The preset ``robust`` trains several small networks side by side
+    and scores by the energy (8) under the background's mixture instead. Higher score = more
+    anomalous. ::
 
         model = LREN("release")
         model.fit("scene.mat")
@@ -66,7 +91,8 @@ class LREN(keras.Model):
     non-trainable weights, so a saved model scores as the original does.
 
     Args:
-        preset: ``"paper"`` (the text) or ``"release"`` (what the authors ran).
+        preset: ``"paper"`` (the text), ``"release"`` (what the authors ran) or ``"robust"``
+            (one setting for every scene).
         seed: seed of the initial weights; None for the preset's, 123.
         device: where to run; None for the first GPU, else the CPU.
         name: name of the Keras model.
@@ -97,6 +123,15 @@ class LREN(keras.Model):
         self._bands: int | None = None
         self._fault = tf.Variable(0, dtype=tf.int32, trainable=False, name="fault")
         self._second_part = tf.Variable(False, trainable=False, name="second_part")
+        # A further member is a model of its own in everything but the training.
+        self.companions = [
+            LREN(
+                preset, device=self.device, name=f"{name}_{number}",
+                **{**resolved.as_dict(), "seed": seed_of_member(resolved.seed, number),
+                   "members": 1},
+            )
+            for number in range(1, resolved.members)
+        ]  # fmt: skip
         self._trackers = {
             tracked: keras.metrics.Mean(name=tracked)
             for tracked in ("loss", "reconstruction", "energy", "covariance_penalty")
@@ -167,6 +202,15 @@ class LREN(keras.Model):
             self._atom_component = keep("atom_component", (2 * k,), "int32")
             self._atom_pixel = keep("atom_pixel", (2 * k,), "int32")
             self._atom_count = keep("atom_count", (), "int32")
+            if s.scoring == "energy":
+                d = 2 * l if s.neighbourhood else l
+                self._background_phi = keep("background_phi", (k,))
+                self._background_mu = keep("background_mu", (k, d))
+                self._background_Gamma = keep("background_Gamma", (k, d, d))
+                self._level, self._spread = keep("level", ()), keep("spread", ())
+                self._image = keep("image", (), "bool")
+        for companion in self.companions:
+            companion._create(bands, used)
         self.built = True
 
     def _initialisers(self) -> list[keras.initializers.Initializer]:
@@ -186,8 +230,24 @@ class LREN(keras.Model):
 
         Returns:
             ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
-            bands at their constant) and ``assignments [N, k]``, float32.
+            bands at their constant) and ``assignments [N, k]``, float32; of several members
+            latent samples and assignments side by side, and the mean reconstruction.
         """
+        found = [member._pass(pixels) for member in self._members()]
+        if len(found) == 1:
+            return found[0]
+        return {
+            "latent": tf.concat([each["latent"] for each in found], axis=1),
+            "reconstruction": tf.add_n([each["reconstruction"] for each in found]) / len(found),
+            "assignments": tf.concat([each["assignments"] for each in found], axis=1),
+        }
+
+    def _members(self) -> list[LREN]:
+        # No property: Keras walks through those when it saves, and this one leads back.
+        return [self, *self.companions]
+
+    def _pass(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``call`` of one member."""
         z, beta = self._embed(self.standardised(pixels))
         x_hat = tf.cast(self._decode(z), tf.float64)
         shape = tf.shape(tf.transpose(pixels), tf.int64)
@@ -261,10 +321,12 @@ class LREN(keras.Model):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.device(self.device):
             if self.settings.training == "joint":
-                fault, terms = self._joint_step(x)
+                fault, terms = self._step(x, LREN._joint_losses)
             else:
                 fault, terms = tf.cond(
-                    self._second_part, lambda: self._density_step(x), lambda: self._mapping_step(x)
+                    self._second_part,
+                    lambda: self._step(x, LREN._density_losses),
+                    lambda: self._step(x, LREN._mapping_losses),
                 )
             # Several steps may run before anybody looks: the fault of one is not forgotten.
             self._fault.assign(tf.maximum(self._fault, fault))
@@ -273,7 +335,21 @@ class LREN(keras.Model):
                 tracker.update_state(value, sample_weight=n)
             return {name: tracker.result() for name, tracker in self._trackers.items()}
 
-    def _joint_step(self, x: tf.Tensor) -> tuple[tf.Tensor, _Terms]:
+    def _step(
+        self, x: tf.Tensor, losses: Callable[[LREN, tf.Tensor], _Losses]
+    ) -> tuple[tf.Tensor, _Terms]:
+        """Losses of every member, one step of the optimiser for all, means of the terms."""
+        found = [losses(member, x) for member in self._members()]
+        gradients = [gradient for each in found for gradient in each.gradients]
+        variables = [variable for each in found for variable in each.variables]
+        terms = found[0].terms
+        if len(found) > 1:
+            columns = zip(*(each.terms for each in found), strict=True)
+            terms = tuple(tf.add_n(list(column)) / len(found) for column in columns)
+        fault = self._descend(terms[0], gradients, variables, [each.mixture for each in found])
+        return fault, terms
+
+    def _joint_losses(self, x: tf.Tensor) -> _Losses:
         """All networks on eq. (2)."""
         result = loss_gradients(
             x,
@@ -284,13 +360,14 @@ class LREN(keras.Model):
         )
         density_loss, energy, penalty, mixture = result.density
         reconstruction = result.reconstruction
-        loss = reconstruction + density_loss
-        fault = self._descend(
-            loss, [*result.autoencoder, *result.estimator], self.trainable_variables, mixture
+        return _Losses(
+            (reconstruction + density_loss, reconstruction, energy, penalty),
+            [*result.autoencoder, *result.estimator],
+            self._own_variables(),
+            mixture,
         )
-        return fault, (loss, reconstruction, energy, penalty)
 
-    def _mapping_step(self, x: tf.Tensor) -> tuple[tf.Tensor, _Terms]:
+    def _mapping_losses(self, x: tf.Tensor) -> _Losses:
         """The autoencoder on eq. (5) alone; the density terms are not computed, and 0."""
         zero = tf.zeros([])
         result = loss_gradients(
@@ -301,10 +378,10 @@ class LREN(keras.Model):
             tanh_latent=self.settings.latent_activation == "tanh",
         )
         loss = result.reconstruction
-        variables = self.trainable_variables[: len(result.autoencoder)]
-        return self._descend(loss, result.autoencoder, variables, None), (loss, loss, zero, zero)
+        variables = self._own_variables()[: len(result.autoencoder)]
+        return _Losses((loss, loss, zero, zero), result.autoencoder, variables, None)
 
-    def _density_step(self, x: tf.Tensor) -> tuple[tf.Tensor, _Terms]:
+    def _density_losses(self, x: tf.Tensor) -> _Losses:
         """The estimator on its terms of the loss, over the samples of the frozen encoder."""
         pixels = x[:, : self.decoder_output.units]
         z = self.encoder_latent(self.encoder_hidden(pixels))
@@ -315,10 +392,16 @@ class LREN(keras.Model):
             tape.watch(estimator)
             density_loss, (_, energy, penalty, mixture) = self._density(z)
         gradients = tape.gradient(density_loss, estimator)
-        loss = reconstruction + density_loss
-        variables = self.trainable_variables[-len(gradients) :]
-        fault = self._descend(loss, gradients, variables, mixture)
-        return fault, (loss, reconstruction, energy, penalty)
+        return _Losses(
+            (reconstruction + density_loss, reconstruction, energy, penalty),
+            gradients,
+            self._own_variables()[-len(gradients) :],
+            mixture,
+        )
+
+    def _own_variables(self) -> list[keras.Variable]:
+        """Trainable variables of this member, in the order of the gradients."""
+        return [weight for name in _LAYERS for weight in getattr(self, name).weights]
 
     def _autoencoder(self) -> list[Affine]:
         return [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]]
@@ -351,7 +434,7 @@ class LREN(keras.Model):
         loss: tf.Tensor,
         gradients: list[tf.Tensor],
         variables: list[keras.Variable],
-        mixture: Mixture | None,
+        mixtures: list[Mixture | None],
     ) -> tf.Tensor:
         """Move the variables unless something is not finite; 0, or what is at fault."""
         finite = tf.reduce_all(
@@ -363,9 +446,12 @@ class LREN(keras.Model):
             return tf.constant(0)
 
         def blamed() -> tf.Tensor:
-            if mixture is None:
-                return tf.constant(1)
-            return 2 + first_bad_component(mixture, self.settings.covariance_floor)
+            floor = self.settings.covariance_floor
+            bad = [-1 if m is None else first_bad_component(m, floor) for m in mixtures]
+            # Components are counted on over the members.
+            k = self.settings.components
+            places = [tf.where(b < 0, -1, i * k + b) for i, b in enumerate(bad)]
+            return 2 + tf.reduce_max(tf.stack(places))
 
         return tf.cond(finite, step, blamed)
 
@@ -423,7 +509,7 @@ class LREN(keras.Model):
                 f"initial_epoch is {initial_epoch} beside resume; expected one of the two: the "
                 "folder knows its epoch."
             )
-        pixels, _ = _as_pixels(x, key)
+        pixels, grid = _as_pixels(x, key)
         if len(pixels) < s.components:
             raise InputError(
                 f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
@@ -469,7 +555,8 @@ class LREN(keras.Model):
                 history = run(initial_epoch, [])
             else:
                 history = checkpoints.train(run, self, resume, checkpoint_every, training)
-            self._keep(standardised)
+            for member in self._members():
+                member._keep(standardised, grid)
         return history
 
     def _adopt(self, scaler: Scaler) -> None:
@@ -492,12 +579,13 @@ class LREN(keras.Model):
             )
         # Until this training ends there is no dictionary: an earlier one belongs to other
         # weights and another scaler.
-        self._atom_count.assign(0)
-        for name, value in zip(_SCALER, scaler, strict=True):
-            getattr(self, name).assign(value)
+        for member in self._members():
+            member._atom_count.assign(0)
+            for name, value in zip(_SCALER, scaler, strict=True):
+                getattr(member, name).assign(value)
 
-    def _keep(self, standardised: np.ndarray) -> None:
-        """Mixture and dictionary of the trained network over all pixels."""
+    def _keep(self, standardised: np.ndarray, grid: tuple[int, ...]) -> None:
+        """Mixture, dictionary and background of the trained network over all pixels."""
         s = self.settings
         z, beta = self._embed_all(standardised)
         dtype = tf.as_dtype(s.mixture_dtype)
@@ -534,6 +622,22 @@ class LREN(keras.Model):
         self._atom_component.assign(padded(chosen.components.astype(np.int32), -1))
         self._atom_pixel.assign(padded(chosen.pixels.astype(np.int32), -1))
         self._atom_count.assign(count)
+        if s.scoring == "energy":
+            features = with_neighbourhood(tf.cast(z, tf.float64), grid, s.neighbourhood)
+            background = background_mixture(
+                features,
+                beta,
+                component_share=s.component_share,
+                trimmed_share=s.trimmed_share,
+                ridge=s.ridge,
+            )
+            level, spread = level_and_spread(background_energy(features, background))
+            self._background_phi.assign(background.phi)
+            self._background_mu.assign(background.mu)
+            self._background_Gamma.assign(background.Gamma)
+            self._level.assign(level)
+            self._spread.assign(spread)
+            self._image.assign(len(grid) == 2)
 
     def _embed_all(self, standardised: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Latent samples and assignments of all pixels, a chunk at a time."""
@@ -551,7 +655,7 @@ class LREN(keras.Model):
 
         Args:
             x: data as in ``fit``, of the same sensor.
-            lam: λ of eq. (1); None for the setting.
+            lam: λ of eq. (1); None for the setting. Only with ``scoring="residual"``.
             key: variable of the cube in a file with several.
 
         Returns:
@@ -561,22 +665,148 @@ class LREN(keras.Model):
             InputError: the model is not fitted, or the data cannot be used.
         """
         pixels, grid = self._pixels(x, key)
-        return self.score_of(self._solve(pixels, lam)).reshape(grid)
+        if self.settings.scoring == "residual":
+            return self.score_of(self._solve(pixels, lam)).reshape(grid)
+        if lam is not None:
+            raise InputError(
+                f"lam is {lam} with scoring='energy'; expected None: the energy has no λ, leave it "
+                "out or choose scoring='residual'."
+            )
+        return self._energies(pixels, grid).mean(axis=0).astype(np.float32).reshape(grid)
+
+    def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
+        """Scores of every member, whose mean is ``score``: how far networks disagree.
+
+        Args:
+            x, key: as for ``score``.
+
+        Returns:
+            float32 ``[members, H, W]`` of a cube, or ``[members, N]`` of a table.
+
+        Raises:
+            InputError: as ``score``, or the model does not score by energy.
+        """
+        if self.settings.scoring != "energy":
+            raise InputError(
+                "the model scores by the residual of one network; members have scores of their "
+                "own with scoring='energy' only, call score."
+            )
+        pixels, grid = self._pixels(x, key)
+        return self._energies(pixels, grid).astype(np.float32).reshape(-1, *grid)
+
+    def _energies(self, pixels: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+        """Energies of every member on the scale of its scene, float64 ``[members, N]``."""
+        with tf.device(self.device):
+            standardised = standardise(pixels, self._scaler())
+            return np.stack(
+                [member._background_score(standardised, grid) for member in self._members()]
+            )
+
+    def _background_score(self, standardised: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+        """Energy under this member's background on the scale of its scene, float64 ``[N]``."""
+        s = self.settings
+        image = bool(self._image.numpy())
+        if s.neighbourhood and image != (len(grid) == 2):
+            kinds = ("an image", "a table") if image else ("a table", "an image")
+            raise InputError(
+                f"the model was fitted on {kinds[0]} and is given {kinds[1]}; expected the same "
+                "kind, since an image has neighbourhoods: pass it as rows × columns × bands or "
+                "fit with neighbourhood=0."
+            )
+        z, _ = self._embed_all(standardised)
+        return self._scaled_energy(tf.convert_to_tensor(z), grid).numpy()
+
+    def _scaled_energy(self, z: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
+        """As `_background_score`, of latent samples and in a graph too."""
+        features = with_neighbourhood(tf.cast(z, tf.float64), grid, self.settings.neighbourhood)
+        energy = background_energy(features, self._background())
+        return (energy - self._level) / self._spread
+
+    def energy_scores(self, latent: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
+        """Scores with ``scoring="energy"`` as a tensor, for a graph that is kept.
+
+        Args:
+            latent: ``[N, members·l]`` as ``call`` returns it.
+            grid: (H, W), numbers or scalar tensors, of an image; (N,) of a table.
+
+        Returns:
+            ``[N]`` float64.
+        """
+        parts = tf.split(latent, len(self._members()), axis=1)
+        return tf.add_n(
+            [
+                member._scaled_energy(z, grid)
+                for member, z in zip(self._members(), parts, strict=True)
+            ]
+        ) / len(parts)
+
+    def scores_images(self) -> bool:
+        """Whether a score needs the pixel's neighbours, and so an image instead of a table."""
+        s = self.settings
+        if s.scoring == "residual" or not s.neighbourhood:
+            return False
+        return bool(self._image.numpy())
+
+    def _background(self) -> Mixture:
+        """Mixture of this member's background, as tensors."""
+        phi, mu, Gamma = map(
+            tf.convert_to_tensor,
+            (self._background_phi, self._background_mu, self._background_Gamma),
+        )
+        return Mixture(phi, mu, Gamma, phi > 0)
+
+    @property
+    def backgrounds(self) -> list[Mixture]:
+        """The background of every member, NumPy: see :mod:`lren_tf.background`.
+
+        Features are the latent sample and, with a neighbourhood, its mean around the pixel.
+        A component that is no background has weight 0.
+
+        Raises:
+            InputError: the model is not fitted, or does not score by energy.
+        """
+        self._require_fit()
+        if self.settings.scoring != "energy":
+            raise InputError(
+                "the model scores by the residual of the low-rank step and keeps no background; "
+                "choose scoring='energy'."
+            )
+        return [
+            Mixture(*(part.numpy() for part in member._background()))
+            for member in self._members()
+        ]
 
     def score_of(self, solution: LowRankResult) -> np.ndarray:
         """Scores float32 ``[N]`` of a solution that ``decompose`` returned."""
         return row_norms(solution.A, self.settings.score_norm).astype(np.float32)
 
     def decompose(
-        self, x: Any, *, lam: float | None = None, key: str | None = None
+        self,
+        x: Any,
+        *,
+        lam: float | None = None,
+        key: str | None = None,
+        atoms: np.ndarray | None = None,
     ) -> LowRankResult:
         """The low-rank step behind ``score``: residual, coefficients, multiplier, history.
 
-        Arguments and refusals are those of ``score``; rows are pixels, row after row.
-        """
-        return self._solve(self._pixels(x, key)[0], lam)
+        Arguments and refusals are those of ``score``; rows are pixels, row after row. With
+        ``scoring="energy"`` the score does not come from it: it is refused.
 
-    def _solve(self, pixels: np.ndarray, lam: float | None) -> LowRankResult:
+        Args:
+            x, lam, key: as for ``score``.
+            atoms: another dictionary ``[m, l]``; None for the model's own.
+        """
+        if self.settings.scoring != "residual":
+            raise InputError(
+                "the model scores by the energy of the background and has no low-rank step; call "
+                "score, or choose scoring='residual'."
+            )
+        return self._solve(self._pixels(x, key)[0], lam, atoms)
+
+    def _solve(
+        self, pixels: np.ndarray, lam: float | None, atoms: np.ndarray | None = None
+    ) -> LowRankResult:
         s = self.settings
         with tf.device(self.device):
             samples = standardise(pixels, self._scaler())
@@ -584,7 +814,7 @@ class LREN(keras.Model):
                 samples, _ = self._embed_all(samples)
             return solve_low_rank(
                 samples,
-                self._atoms.numpy(),
+                self._atoms.numpy() if atoms is None else atoms,
                 s.lam if lam is None else lam,
                 loss=s.solver_loss,
                 order=s.solver_order,
@@ -618,23 +848,27 @@ class LREN(keras.Model):
                     f"setting {name!r} is one of the training; expected one of "
                     f"{', '.join(presets.AFTER_TRAINING)}: make a new LREN for it."
                 )
-        other = LREN(
-            self.preset, device=self.device, name=self.name,
-            **{**self.settings.as_dict(), **settings},
-        )
+        merged = {**self.settings.as_dict(), **settings}
+        # What the other scoring does not use goes back to the preset's value.
+        for name in presets.unused_settings(merged["scoring"]):
+            if name not in settings:
+                merged[name] = getattr(presets.PRESETS[self.preset], name)
+        other = LREN(self.preset, device=self.device, name=self.name, **merged)
         if other.settings.total_epochs > self.settings.total_epochs:
             raise InputError(
                 f"the estimator of this model was not trained, which the dictionary "
                 f"{other.settings.dictionary!r} needs; make a new LREN with it."
             )
-        pixels = self._pixels(x, key)[0]
+        pixels, grid = self._pixels(x, key)
         other._create(self._bands, self._used_list)
-        for layer in _LAYERS:
-            getattr(other, layer).set_weights(getattr(self, layer).get_weights())
-        for name in _SCALER:
-            getattr(other, name).assign(getattr(self, name))
         with tf.device(self.device):
-            other._keep(standardise(pixels, scaler))
+            standardised = standardise(pixels, scaler)
+            for to, source in zip(other._members(), self._members(), strict=True):
+                for layer in _LAYERS:
+                    getattr(to, layer).set_weights(getattr(source, layer).get_weights())
+                for name in _SCALER:
+                    getattr(to, name).assign(getattr(source, name))
+                to._keep(standardised, grid)
         return other
 
     def _pixels(self, x: Any, key: str | None) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -1,9 +1,11 @@
-"""Every choice that can change a result, with its source, and the two faithful presets.
+"""Every choice that can change a result, with its source, and the presets.
 
 ``paper`` follows the text of the paper (Jiang et al., AAAI 2021) wherever the text is
 explicit; ``release`` follows the program that its authors released and ran. They differ
 in the optimiser, the batches, the loss, the dictionary and the score; both are needed,
-because the published tables come from the second.
+because the published tables come from the second. ``robust`` is this project's own: one
+setting for every scene, chosen without the truth of the scene it is used on
+(``experiments/robust_study.md`` says how).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "solver_order": ("JWA", "JAW"),
     "solver_dtype": ("float64", "float32"),
     "score_norm": ("l1", "l2"),
+    "scoring": ("residual", "energy"),
 }
 _WHOLE_NUMBERS = {
     # name -> smallest value allowed
@@ -38,6 +41,7 @@ _WHOLE_NUMBERS = {
     "latent_units": 1,
     "estimator_units": 1,
     "components": 1,
+    "members": 1,
     "seed": 0,
     "batch_seed": 0,
     "epochs": 1,
@@ -57,8 +61,19 @@ _POSITIVE = (
     "solver_mu",
     "solver_mu_max",
     "solver_tolerance",
+    "ridge",
 )
-_NOT_NEGATIVE = ("energy_weight", "covariance_penalty")
+_NOT_NEGATIVE = ("energy_weight", "covariance_penalty", "neighbourhood")
+_SHARES = ("component_share", "trimmed_share")
+_BY_SCORING = {
+    "residual": (
+        "dictionary", "lam", "low_rank_space", "solver_loss", "solver_order", "solver_mu",
+        "solver_rho", "solver_mu_max", "solver_tolerance", "solver_iterations", "solver_dtype",
+        "score_norm",
+    ),
+    "energy": ("component_share", "trimmed_share", "ridge", "neighbourhood"),
+}
+"""Settings that mean nothing with the other scoring."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,11 @@ class Settings:
     """``"glorot_uniform"``: Keras (the paper is silent). ``"tf1_glorot_uniform"``: the
     draws TensorFlow 1 makes for graph seed ``seed`` in the release's order of creation."""
     seed: int = 123
-    """Seed of the initial weights; 123 is the release's graph seed."""
+    """Seed of the initial weights; 123 is the release's graph seed. Further members have
+    seeds of their own that follow from it."""
+    members: int = 1
+    """Networks that are trained side by side on the same batches; the score is the mean of
+    theirs. More than one only with ``scoring="energy"`` (robust)."""
 
     # --- training ------------------------------------------------------------------
     optimizer: str = "sgd"
@@ -170,6 +189,22 @@ class Settings:
     """Norm of the residual of a pixel that is its score: ``"l1"`` (paper), ``"l2"``
     (release)."""
 
+    # --- scoring -------------------------------------------------------------------
+    scoring: str = "residual"
+    """What the score of a pixel is: ``"residual"``, the norm of its residual in the low-rank
+    step (paper, release), or ``"energy"``, its energy, eq. (8), under the mixture of the
+    background, see :mod:`lren_tf.background` (robust)."""
+    component_share: float = 0.05
+    """Smallest share of the pixels that a component of the background needs."""
+    trimmed_share: float = 0.02
+    """Share of the pixels with the highest energies that the background is estimated without."""
+    ridge: float = 0.02
+    """Share of a feature's variance over the scene that is added to its variance in every
+    component of the background."""
+    neighbourhood: float = 0.7
+    """Standard deviation, in pixels, of the Gaussian mean over the image that stands beside a
+    pixel's own latent sample; 0 for none. A table has no neighbourhood."""
+
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
@@ -196,6 +231,17 @@ class Settings:
             raise InputError(
                 f"setting 'solver_mu_max' is {self.solver_mu_max}; expected at least "
                 f"'solver_mu' ({self.solver_mu})."
+            )
+
+        for name in _SHARES:
+            share = not_negative(name, getattr(self, name))
+            if share >= 1:
+                raise InputError(f"setting {name!r} is {share}; expected less than 1.")
+            object.__setattr__(self, name, share)
+        if self.members > 1 and self.scoring != "energy":
+            raise InputError(
+                f"setting 'members' is {self.members} with scoring='residual'; expected 1: the "
+                "low-rank step splits the samples of one network, choose scoring='energy'."
             )
 
     @property
@@ -225,14 +271,28 @@ RELEASE = Settings(
 )
 """What the authors released and ran."""
 
-PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE}
+ROBUST = Settings(
+    hidden_units=100,
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=1024,
+    epochs=30,
+    energy_weight=0.1,
+    covariance_penalty=1e-4,
+    members=5,
+    scoring="energy",
+)
+"""One setting for every scene, without a truth: small networks, a background that anomalies
+have no say in, and the pixel's neighbourhood."""
+
+PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE, "robust": ROBUST}
 """The presets by name."""
 
 
 AFTER_TRAINING = (
     "dictionary", "low_rank_space", "lam", "solver_loss", "solver_order", "solver_mu",
     "solver_rho", "solver_mu_max", "solver_tolerance", "solver_iterations", "solver_dtype",
-    "score_norm",
+    "score_norm", "scoring", "component_share", "trimmed_share", "ridge", "neighbourhood",
 )
 """Settings that play no part in the training of the network."""
 
@@ -255,11 +315,12 @@ def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:
     """Settings of a preset with single settings replaced.
 
     Args:
-        preset: ``"paper"`` or ``"release"``.
+        preset: ``"paper"``, ``"release"`` or ``"robust"``.
         **overrides: values by setting name.
 
     Raises:
-        InputError: unknown preset, unknown setting, or a value that is not allowed.
+        InputError: unknown preset, unknown setting, a value that is not allowed, or a setting
+            that another one makes meaningless.
     """
     if preset not in PRESETS:
         raise InputError(f"preset {preset!r} is unknown; expected one of {', '.join(PRESETS)}.")
@@ -271,4 +332,19 @@ def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:
             raise InputError(
                 f"setting {name!r} is unknown; expected one of {', '.join(known)}.{hint}"
             )
-    return dataclasses.replace(PRESETS[preset], **overrides)
+    chosen = PRESETS[preset]
+    resolved = dataclasses.replace(chosen, **overrides)
+    for name in unused_settings(resolved.scoring):
+        if getattr(resolved, name) != getattr(chosen, name):
+            raise InputError(
+                f"setting {name!r} has no effect with scoring={resolved.scoring!r}; expected it "
+                "with the other scoring only, leave one of them out."
+            )
+    return resolved
+
+
+def unused_settings(scoring: str) -> tuple[str, ...]:
+    """Names of the settings that have no effect with a scoring."""
+    return tuple(
+        name for other, names in _BY_SCORING.items() if other != scoring for name in names
+    )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lren_tf.detectors import Detector
     from lren_tf.dictionary import Dictionary
     from lren_tf.lowrank import LowRankResult
+    from lren_tf.mixture import Mixture
     from lren_tf.model import LREN
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
@@ -58,7 +59,7 @@ def _versions(modules: Iterable[str]) -> dict[str, str]:
 
 
 def run_record(
-    model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult
+    model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult | None
 ) -> dict[str, Any]:
     """Everything about one run that its own objects know.
 
@@ -66,16 +67,24 @@ def run_record(
         model: fitted on `scene`.
         scene: what was trained on and scored.
         history: what `fit` returned.
-        result: what `decompose` returned.
+        result: what `decompose` returned; None for a model that scores by energy, of which
+            the record says what its background is instead.
     """
+    scoring: dict[str, Any] = (
+        {"background": [background_record(mixture) for mixture in model.backgrounds]}
+        if result is None
+        else {
+            "solver": solver_record(result),
+            "dictionary": dictionary_record(model.dictionary, scene.width),
+        }
+    )
     return {
         "scene": scene_record(scene),
         "preset": model.preset,
         "settings": model.settings.as_dict(),
         "device": model.device,
         "training": training_record(history),
-        "solver": solver_record(result),
-        "dictionary": dictionary_record(model.dictionary, scene.width),
+        **scoring,
         "versions": versions(),
     }
 
@@ -114,6 +123,12 @@ def solver_record(result: LowRankResult) -> dict[str, Any]:
         "objective": result.objective[-1],
         "residuals": {"X - W D - A": fit, "W - J": split},
     }
+
+
+def background_record(background: Mixture) -> dict[str, Any]:
+    """Components of a member's background and their shares of the pixels."""
+    shares = [float(share) for share in background.phi]
+    return {"components": sum(share > 0 for share in shares), "shares": shares}
 
 
 def dictionary_record(dictionary: Dictionary, columns: int) -> dict[str, Any]:

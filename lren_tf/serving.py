@@ -35,20 +35,28 @@ def export_saved_model(
     ========================  ===========  ==================================================
     ``score``                 ``[N]``      anomaly score, higher = more anomalous; this one is
                                            ``serving_default`` too
-    ``encode``                ``[N, l]``   latent samples, eq. (3)
+    ``encode``                ``[N, l]``   latent samples, eq. (3), of all members side by side
     ``reconstruct``           ``[N, L]``   reconstruction, eq. (4), in the sensor's units
-    ``responsibilities``      ``[N, k]``   assignments of the mixture, eq. (7); rows sum to one
+    ``responsibilities``      ``[N, k]``   assignments of the mixture, eq. (7), of all members
+                                           side by side
     ========================  ===========  ==================================================
 
-    ``score`` holds scaler, network and dictionary, and runs the low-rank step on the pixels it
-    is given. Its nuclear norm couples them, so a pixel's score depends on the batch: send all
-    pixels of a scene at once to get what ``model.score`` gives of it, to rounding (1e-5; 1e-3
-    with ``solver_dtype="float32"``, whose low-rank step does not converge). Scored by halves,
-    half of the pixels of SanDiego and Hydice (``release``, 100 epochs) moved by more than 3 and
-    4 %, the last of them by a factor of 6 and 2, and of the highest 1 % of the scores 68 and
-    84 % stayed among those; a pixel sent alone scored 2 to 40 times as high. The other three
-    treat every pixel alone. ``score`` refuses NaN and infinity with an InvalidArgumentError,
-    because one such pixel would spoil the scores of all.
+    ``score`` holds all that ``model.score`` uses and gives what it gives, to rounding (1e-5;
+    1e-3 with ``solver_dtype="float32"``, whose low-rank step does not converge). Of what else it
+    depends on the scoring decides:
+
+    * ``scoring="residual"`` (presets ``paper`` and ``release``) runs the low-rank step on the
+      pixels it is given. Its nuclear norm couples them, so a pixel's score depends on the batch:
+      send all pixels of a scene at once to get the scores of the scene. Scored by halves, half
+      of the pixels of SanDiego and Hydice (``release``, 100 epochs) moved by more than 3 and
+      4 %, the last of them by a factor of 6 and 2, and of the highest 1 % of the scores 68 and
+      84 % stayed among those; a pixel sent alone scored 2 to 40 times as high.
+    * ``scoring="energy"`` (preset ``robust``) with a neighbourhood, fitted on an image, takes an
+      image ``[H, W, L]`` and returns ``[H, W]``. A pixel depends on its neighbours alone.
+      Fitted on a table, or without a neighbourhood, it takes ``[N, L]``, every pixel alone.
+
+    ``score`` refuses NaN and infinity with an InvalidArgumentError, because one such pixel would
+    spoil the scores of others.
 
     float32 is what the endpoints take: data whose bands lie so far from zero that float32
     rounds their spread away scores differently from ``model.score`` of the original.
@@ -63,23 +71,22 @@ def export_saved_model(
         InputError: the model is not fitted; the path is a file, or a folder that holds
             anything but a SavedModel; or it cannot be written.
     """
-    atoms = model.dictionary.atoms
+    atoms = model.dictionary.atoms  # refuses a model that is not fitted
     check_export_target(path)
     bands, s = model.get_build_config()["bands"], model.settings
 
     def encode(pixels: tf.Tensor) -> tf.Tensor:
-        return _in_chunks(lambda part: model.call(part)["latent"], pixels, s.latent_units)
+        width = s.members * s.latent_units
+        return _in_chunks(lambda part: model.call(part)["latent"], pixels, width)
 
     def reconstruct(pixels: tf.Tensor) -> tf.Tensor:
         return _in_chunks(lambda part: model.call(part)["reconstruction"], pixels, bands)
 
     def responsibilities(pixels: tf.Tensor) -> tf.Tensor:
-        return _in_chunks(lambda part: model.call(part)["assignments"], pixels, s.components)
+        width = s.members * s.components
+        return _in_chunks(lambda part: model.call(part)["assignments"], pixels, width)
 
-    def score(pixels: tf.Tensor) -> tf.Tensor:
-        pixels = tf.debugging.check_numerics(
-            pixels, "the pixels hold NaN or infinity; expected finite numbers"
-        )
+    def residual_score(pixels: tf.Tensor) -> tf.Tensor:
         if s.low_rank_space == "latent":
             samples = encode(pixels)
         else:
@@ -96,14 +103,29 @@ def export_saved_model(
             tolerance=s.solver_tolerance,
             max_iterations=s.solver_iterations,
         )
-        return tf.cast(tf.norm(A, ord={"l1": 1, "l2": 2}[s.score_norm], axis=1), tf.float32)
+        return tf.norm(A, ord={"l1": 1, "l2": 2}[s.score_norm], axis=1)
+
+    def score(pixels: tf.Tensor) -> tf.Tensor:
+        pixels = tf.debugging.check_numerics(
+            pixels, "the pixels hold NaN or infinity; expected finite numbers"
+        )
+        shape = tf.shape(pixels)[:-1]
+        table = tf.reshape(pixels, [-1, bands])
+        if s.scoring == "residual":
+            scores = residual_score(table)
+        else:
+            grid = (shape[0], shape[1]) if model.scores_images() else (shape[0],)
+            scores = model.energy_scores(encode(table), grid)
+        return tf.reshape(tf.cast(scores, tf.float32), shape)
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    signature = [tf.TensorSpec((None, bands), tf.float32, name="pixels")]
+    table = [tf.TensorSpec((None, bands), tf.float32, name="pixels")]
+    image = [tf.TensorSpec((None, None, bands), tf.float32, name="pixels")]
     # The first is the one that Keras makes `serving_default` too.
-    for endpoint in (score, encode, reconstruct, responsibilities):
-        archive.add_endpoint(endpoint.__name__, endpoint, input_signature=signature)
+    archive.add_endpoint("score", score, image if model.scores_images() else table)
+    for endpoint in (encode, reconstruct, responsibilities):
+        archive.add_endpoint(endpoint.__name__, endpoint, table)
     with atomic_folder(path) as temporary:
         archive.write_out(temporary, verbose=verbose)
 

@@ -1,4 +1,4 @@
-"""The two presets hold the published choices, and no setting takes a value it cannot use."""
+"""The presets hold the published choices, and no setting takes a value it cannot use."""
 
 import ast
 import dataclasses
@@ -11,7 +11,7 @@ import pytest
 
 from lren_tf import presets
 from lren_tf.errors import InputError
-from lren_tf.presets import PAPER, PRESETS, RELEASE, Settings, resolve, setting_names
+from lren_tf.presets import PAPER, PRESETS, RELEASE, ROBUST, Settings, resolve, setting_names
 
 # Written out in full: a changed default must be changed here too, with a reason.
 PAPER_VALUES = {
@@ -23,6 +23,7 @@ PAPER_VALUES = {
     "latent_activation": "linear",
     "initial_weights": "glorot_uniform",
     "seed": 123,
+    "members": 1,
     "optimizer": "sgd",
     "learning_rate": 1e-4,
     "batch_size": None,
@@ -46,6 +47,11 @@ PAPER_VALUES = {
     "solver_iterations": 500,
     "solver_dtype": "float64",
     "score_norm": "l1",
+    "scoring": "residual",
+    "component_share": 0.05,
+    "trimmed_share": 0.02,
+    "ridge": 0.02,
+    "neighbourhood": 0.7,
 }
 RELEASE_VALUES = PAPER_VALUES | {
     "scaling": "minmax_zscore",
@@ -57,6 +63,17 @@ RELEASE_VALUES = PAPER_VALUES | {
     "dictionary": "extreme_assignment",
     "solver_order": "JAW",
     "score_norm": "l2",
+}
+ROBUST_VALUES = PAPER_VALUES | {
+    "hidden_units": 100,
+    "members": 5,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "batch_size": 1024,
+    "epochs": 30,
+    "energy_weight": 0.1,
+    "covariance_penalty": 1e-4,
+    "scoring": "energy",
 }
 CHOICES = {
     "scaling": ["zscore", "minmax_zscore"],
@@ -71,12 +88,14 @@ CHOICES = {
     "solver_order": ["JWA", "JAW"],
     "solver_dtype": ["float64", "float32"],
     "score_norm": ["l1", "l2"],
+    "scoring": ["residual", "energy"],
 }
 WHOLE = {
     "hidden_units": 1,
     "latent_units": 1,
     "estimator_units": 1,
     "components": 1,
+    "members": 1,
     "seed": 0,
     "batch_seed": 0,
     "batch_size": 1,
@@ -91,21 +110,26 @@ POSITIVE = [
     "solver_mu",
     "solver_mu_max",
     "solver_tolerance",
+    "ridge",
 ]
-NOT_NEGATIVE = ["energy_weight", "covariance_penalty"]
+NOT_NEGATIVE = [
+    "energy_weight", "covariance_penalty", "neighbourhood", "component_share", "trimmed_share",
+]  # fmt: skip
+ENERGY = ["members", "component_share", "trimmed_share", "ridge", "neighbourhood"]
 REAL = [*POSITIVE, *NOT_NEGATIVE, "solver_rho"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "values"), [(PAPER, PAPER_VALUES), (RELEASE, RELEASE_VALUES)],
-    ids=["paper", "release"],
+    ("settings", "values"),
+    [(PAPER, PAPER_VALUES), (RELEASE, RELEASE_VALUES), (ROBUST, ROBUST_VALUES)],
+    ids=["paper", "release", "robust"],
 )
 def test_a_preset_is_exactly_its_published_column(settings, values):
     assert settings.as_dict() == values
 
 
 def test_the_presets_go_by_name_and_paper_is_the_default():
-    assert dict(PRESETS) == {"paper": PAPER, "release": RELEASE}
+    assert dict(PRESETS) == {"paper": PAPER, "release": RELEASE, "robust": ROBUST}
     assert resolve() == resolve("paper") == Settings() == PAPER
     assert resolve("release") == RELEASE
 
@@ -127,6 +151,26 @@ def test_what_comes_after_training_are_settings():
     assert set(presets.AFTER_TRAINING) < set(setting_names())
 
 
+def test_settings_of_one_scoring_are_refused_beside_the_other():
+    for preset, name in (("robust", "lam"), ("robust", "dictionary"), ("paper", "ridge")):
+        value = "kmeans" if name == "dictionary" else 0.5
+        with pytest.raises(InputError, match=f"setting '{name}' has no effect with scoring="):
+            resolve(preset, **{name: value})
+    assert resolve("release", scoring="energy", ridge=0.5).ridge == 0.5
+    assert resolve("robust", scoring="residual", members=1, lam=0.5).lam == 0.5
+
+
+def test_only_the_energy_has_members():
+    with pytest.raises(InputError, match="'members' is 2 with scoring='residual'"):
+        Settings(members=2)
+
+
+@pytest.mark.parametrize("name", ["component_share", "trimmed_share"])
+def test_a_share_is_less_than_one(name):
+    with pytest.raises(InputError, match=f"setting '{name}' is 1.0; expected less than 1"):
+        Settings(**{name: 1})
+
+
 def test_settings_survive_json():
     assert Settings(**json.loads(json.dumps(RELEASE.as_dict()))) == RELEASE
 
@@ -139,15 +183,18 @@ def test_settings_cannot_be_changed_in_place():
 def other_value(name):
     if name in CHOICES:
         return {v for v in CHOICES[name] if v != getattr(PAPER, name)}.pop()
-    return {"batch_size": 17, "solver_rho": 1.5}.get(name, getattr(PAPER, name) or 3) * 2
+    odd = {"batch_size": 17, "solver_rho": 1.5, "members": 1}
+    return odd.get(name, getattr(PAPER, name) or 3) * 2
 
 
 @pytest.mark.parametrize("preset", ["paper", "release"])
 @pytest.mark.parametrize("name", PAPER_VALUES)
 def test_each_setting_is_overridden_alone(preset, name):
+    # What only the energy uses is set beside it.
+    beside = {"scoring": "energy"} if name in ENERGY else {}
     value = other_value(name)
-    changed = resolve(preset, **{name: value}).as_dict()
-    assert changed == PRESETS[preset].as_dict() | {name: value}
+    changed = resolve(preset, **beside, **{name: value}).as_dict()
+    assert changed == PRESETS[preset].as_dict() | beside | {name: value}
 
 
 def test_a_release_batch_can_be_set_back_to_all_pixels():
@@ -261,7 +308,7 @@ def test_real_numbers_refuse_everything_else(name, value):
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_numbers_become_floats(name):
-    value = 1e10 if name == "solver_mu_max" else 2
+    value = {"solver_mu_max": 1e10, "component_share": 0, "trimmed_share": 0}.get(name, 2)
     for given in (value, np.float32(value), np.float64(value)):
         assert type(getattr(Settings(**{name: given}), name)) is float
 

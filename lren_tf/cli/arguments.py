@@ -12,7 +12,7 @@ from lren_tf.cli.detect import detect
 from lren_tf.cli.evaluate import evaluate
 from lren_tf.cli.models import export
 from lren_tf.cli.scenes import SIMULATED, list_datasets
-from lren_tf.cli.settings import LREN
+from lren_tf.cli.settings import DEFAULT_PRESET, LREN
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
@@ -70,15 +70,21 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
         "--detector", metavar="NAME", default=LREN,
         help=f"{', '.join(detectors.names())} (default: {LREN})",
     )  # fmt: skip
-    made.add_argument("--preset", help=f"{LREN}: {' or '.join(presets.PRESETS)} (default: paper)")
+    made.add_argument(
+        "--preset",
+        help=f"{LREN}: one of {', '.join(presets.PRESETS)} (default: {DEFAULT_PRESET})",
+    )  # fmt: skip
     made.add_argument(
         "--seed", metavar="N",
         help=f"seed of a detector that has one; {LREN}: of the initial weights (default: 123)",
     )  # fmt: skip
     made.add_argument(
-        "--lam", metavar="X", help=f"{LREN}: weight λ of the residual (default: 0.01)"
+        "--lam", metavar="X",
+        help=f"{LREN}: weight λ of the residual with --preset paper or release (default: 0.01)",
+    )  # fmt: skip
+    made.add_argument(
+        "--epochs", metavar="N", help=f"{LREN}: training epochs (default: those of the preset)"
     )
-    made.add_argument("--epochs", metavar="N", help=f"{LREN}: training epochs (default: 1000)")
     made.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE",
         help="one setting of the detector; repeat it for more. "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lren_tf import detectors, presets
+from lren_tf import checks, detectors, presets
 from lren_tf.cli.longruns import LongRun
 from lren_tf.cli.models import Applied, refuse_training_options
 from lren_tf.cli.scenes import (
@@ -33,6 +33,9 @@ from lren_tf.errors import InputError
 from lren_tf.io.atomic import atomic_paths, ensure_writable_target
 from lren_tf.report import detector_record, json_text, loaded_versions, run_record, scene_record
 from lren_tf.scene import Scene, pseudo_colour
+
+if TYPE_CHECKING:
+    from lren_tf.lowrank import LowRankResult
 
 
 def detect(arguments: argparse.Namespace) -> None:
@@ -78,10 +81,13 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
             history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
         # What `model.score` does, with the solution kept for the report.
         with timed(seconds, "score"):
-            result = model.decompose(scene)
-            score = model.score_of(result).reshape(scene.shape[:2])
-        ending = "converged" if result.converged else "not converged"
-        say(f"low-rank step: {result.iterations} iterations, {ending}, {seconds['score']:.1f} s")
+            result = model.decompose(scene) if model.settings.scoring == "residual" else None
+            score = (
+                model.score(scene)
+                if result is None
+                else model.score_of(result).reshape(scene.shape[:2])
+            )
+        say(f"{_ending(result)}, {seconds['score']:.1f} s")
         _finish(
             scene, title, score, targets, seconds, notices,
             lambda: {
@@ -95,14 +101,16 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
 
 def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
     refuse_training_options(arguments)
-    _, settings = lren_settings(arguments)
+    lam = None
+    if arguments.lam is not None:
+        lam = checks.positive("lam", presets.parse("lam", arguments.lam))
     targets = _targets(arguments)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
         # Before the scene: reading one can take a download.
         with timed(seconds, "start"):
-            trained = Applied(arguments.apply, arguments.device, settings.get("lam"))
+            trained = Applied(arguments.apply, arguments.device, lam)
         with timed(seconds, "read"):
             scene = read_scene(arguments)
         with timed(seconds, "score"):
@@ -113,6 +121,14 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
             scene, trained.title, score, targets, seconds, notices,
             lambda: {"detector": LREN, **record},
         )  # fmt: skip
+
+
+def _ending(result: LowRankResult | None) -> str:
+    """How scoring ended, for a line of its own."""
+    if result is None:
+        return "energy under the background's mixture"
+    ending = "converged" if result.converged else "not converged"
+    return f"low-rank step: {result.iterations} iterations, {ending}"
 
 
 def _detect_with_another(arguments: argparse.Namespace) -> None:

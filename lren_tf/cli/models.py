@@ -14,7 +14,7 @@ from lren_tf.cli.settings import make_repeatable, started
 from lren_tf.console import say
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import as_path
-from lren_tf.report import loaded_versions, scene_record, solver_record
+from lren_tf.report import background_record, loaded_versions, scene_record, solver_record
 from lren_tf.scene import Scene, check_finite_pixels
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS)
@@ -31,7 +31,9 @@ def export(arguments: argparse.Namespace) -> None:
         check_export_target(arguments.folder)
         model = _load_keras(path, None)
         model.export(arguments.folder)
-    say(f"endpoints: score, encode, reconstruct, responsibilities of pixels [N, {_bands(model)}]")
+    shape = f"[N, {_bands(model)}]"
+    image = f"[H, W, {_bands(model)}]" if model.scores_images() else shape
+    say(f"endpoints: score of pixels {image}; encode, reconstruct, responsibilities of {shape}")
     say(f"SavedModel: {arguments.folder}")
 
 
@@ -97,7 +99,8 @@ class Applied:
                 f"{self.path} is a SavedModel without the endpoint 'score' of pixels; expected "
                 "one that lren-tf export wrote."
             )
-        self._score, self.bands = signature, inputs["pixels"].shape[1]
+        self._score, self._takes = signature, inputs["pixels"].shape
+        self.bands = self._takes[-1]
         self.title = "LREN (SavedModel)"
 
     def score(self, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
@@ -110,16 +113,20 @@ class Applied:
         if self._model is None:
             return self._served(scene), {**record, "versions": loaded_versions()}
         model = self._model
-        result = model.decompose(scene, lam=self._lam)
         settings = model.settings.as_dict()
         record |= {
             "preset": model.preset,
             "settings": settings if self._lam is None else {**settings, "lam": self._lam},
             "device": model.device,
-            "solver": solver_record(result),
-            "versions": loaded_versions(),
         }
-        return model.score_of(result).reshape(scene.shape[:2]), record
+        if model.settings.scoring == "residual":
+            result = model.decompose(scene, lam=self._lam)
+            score = model.score_of(result).reshape(scene.shape[:2])
+            record["solver"] = solver_record(result)
+        else:
+            score = model.score(scene, lam=self._lam)
+            record["background"] = [background_record(mixture) for mixture in model.backgrounds]
+        return score, {**record, "versions": loaded_versions()}
 
     def _served(self, scene: Scene) -> np.ndarray:
         import tensorflow as tf
@@ -131,7 +138,8 @@ class Applied:
             )
         check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
         with tf.device(self._device):
-            pixels = tf.constant(scene.pixels.astype(np.float32))
+            data = scene.pixels if len(self._takes) == 2 else scene.cube
+            pixels = tf.constant(data.astype(np.float32))
             (score,) = self._score(pixels=pixels).values()
         return score.numpy().reshape(scene.shape[:2])
 

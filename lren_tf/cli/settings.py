@@ -17,6 +17,9 @@ from lren_tf.errors import InputError
 LREN = "lren"
 """The detector which has options of its own, and keeps a model, its training and its solution."""
 
+DEFAULT_PRESET = "robust"
+"""What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
+
 _ONLY_LREN = (
     "preset", "lam", "epochs", "save_model", "apply", "resume", "checkpoint_every", "tensorboard",
     "log",
@@ -29,7 +32,7 @@ def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     ``--lam``, ``--seed`` and ``--epochs`` are short for ``--set``, with the same refusals.
     """
     # No default of argparse: beside another detector the option itself is refused.
-    preset = "paper" if arguments.preset is None else arguments.preset
+    preset = DEFAULT_PRESET if arguments.preset is None else arguments.preset
     asked = _asked(arguments, "seed", "lam", "epochs")
     settings = {name: presets.parse(name, text) for name, text in asked.items()}
     presets.resolve(preset, **settings)

@@ -27,8 +27,9 @@ class LREN(Detector):
     title: ClassVar[str] = "LREN"
     stochastic: ClassVar[bool] = True
 
-    preset: str = "paper"
-    """``"paper"`` (the text) or ``"release"`` (what the authors ran)."""
+    preset: str = "robust"
+    """``"robust"`` (one setting for every scene), ``"paper"`` (the text) or ``"release"``
+    (what the authors ran)."""
     seed: int = presets.PAPER.seed
     """Seed of the initial weights (123 in the release)."""
     settings: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()

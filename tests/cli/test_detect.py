@@ -21,8 +21,8 @@ class TestDetect:
     def test_files_and_report(self, preset, scene_file, capsys):
         from lren_tf.model import LREN
 
-        arguments = ("detect", scene_file, "--preset", preset, "--seed", "7", "--lam", "0.02")
-        assert main([*arguments, *SMALL, "--out", "a/b"]) == 0
+        arguments = ("--preset", preset, "--seed", "7", "--lam", "0.02", "--out", "a/b")
+        assert main(["detect", scene_file, *SMALL, *arguments]) == 0
         assert sorted(files()) == [
             "a", "a/b", "a/b/small_report.json", "a/b/small_score.npy", "a/b/small_score.png",
             "small.mat",
@@ -77,6 +77,30 @@ class TestDetect:
             f"{told['metrics']['auc_pd_tau']:.4f}",
             "score", "picture", "report",
         ]  # fmt: skip
+
+    def test_without_a_preset_it_is_the_robust_one(self, scene_file, capsys):
+        from lren_tf.model import LREN
+
+        small = ("--epochs", "2", "--set", "hidden_units=16", "--set", "members=2")
+        assert main(["detect", scene_file, *small, "--device", "/CPU:0"]) == 0
+        model = LREN("robust", device="/CPU:0", epochs=2, hidden_units=16, members=2)
+        model.fit(scene_file, verbose=0)
+        np.testing.assert_array_equal(np.load("small_score.npy"), model.score(scene_file))
+        told = report("small_report.json")
+        assert told["preset"] == "robust" and told["settings"]["members"] == 2
+        assert "solver" not in told and "dictionary" not in told
+        assert [each["shares"] for each in told["background"]] == [
+            mixture.phi.tolist() for mixture in model.backgrounds
+        ]
+        assert [each["components"] for each in told["background"]] == [
+            np.count_nonzero(mixture.phi) for mixture in model.backgrounds
+        ]
+        assert "energy under the background's mixture" in capsys.readouterr().out
+
+    def test_lambda_is_refused_where_it_means_nothing(self, scene_file, capsys):
+        assert main(["detect", scene_file, "--lam", "0.1"]) == 2
+        assert "setting 'lam' has no effect with scoring='energy'" in capsys.readouterr().err
+        assert sorted(files()) == ["small.mat"]
 
     def test_the_choices_of_the_ablation(self, scene_file, capsys):
         from lren_tf.model import LREN
@@ -239,7 +263,7 @@ class TestRefusedArguments:
             (["--epochs", "2.5"], "setting 'epochs' is 2.5; expected a whole number"),
             (["--seed", "-1"], "setting 'seed' is -1"),
             (["--seed", str(2**64)], "expected 18446744073709551615 or less"),
-            (["--preset", "papr"], "preset 'papr' is unknown; expected one of paper, release"),
+            (["--preset", "papr"], "preset 'papr' is unknown; expected one of paper, release, r"),
             (["--set", "lamda=1"], "Did you mean 'lam'?"),
             (["--set", "preset=release"], "setting 'preset' is unknown"),
             (["--set", "components"], "--set got 'components'; expected NAME=VALUE"),

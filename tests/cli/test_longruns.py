@@ -13,7 +13,7 @@ import pytest
 from lren_tf.cli import main
 from tests.cli.common import SMALL, files, report
 
-EPOCHS = ("--epochs", "6", *SMALL[2:])
+EPOCHS = ("--preset", "paper", "--epochs", "6", *SMALL[4:])
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_interrupted_before_there_is_a_state(scene_file, interrupted_at, capsys)
 def test_another_training_in_the_folder(scene_file, refused, capsys):
     assert main(["detect", scene_file, *SMALL, "--resume", "run"]) == 0
     capsys.readouterr()
-    message = refused("detect", scene_file, *SMALL, "--resume", "run", "--preset", "release")
-    assert "run holds a training with another setting" in message
+    message = refused("detect", scene_file, *SMALL, "--resume", "run", "--set", "optimizer=adam")
+    assert "run holds a training with another setting 'optimizer'" in message
     message = refused("detect", scene_file, *SMALL, "--resume", "run", "--seed", "4",
                       "--log", "deep/log.csv", "--tensorboard", "board")  # fmt: skip
     assert "another setting 'seed' (123; here it is 4)" in message

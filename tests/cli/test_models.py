@@ -44,7 +44,7 @@ class TestExport:
         out, err = capsys.readouterr()
         assert err == ""
         assert out.splitlines() == [
-            "endpoints: score, encode, reconstruct, responsibilities of pixels [N, 8]",
+            "endpoints: score of pixels [N, 8]; encode, reconstruct, responsibilities of [N, 8]",
             "SavedModel: new/folder",
         ]
         pixels = OTHER.pixels.astype(np.float32)

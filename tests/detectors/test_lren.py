@@ -43,11 +43,11 @@ def test_the_configuration_is_plain_and_makes_it_again() -> None:
 
 
 def test_equal_settings_make_equal_detectors() -> None:
-    one = LREN(settings={"epochs": 3, "lam": 1})
-    same = LREN(settings={"lam": 1.0, "epochs": 3.0})
+    one = LREN(settings={"epochs": 3, "ridge": 1})
+    same = LREN(settings={"ridge": 1.0, "epochs": 3.0})
     assert one == same and hash(one) == hash(same)
-    assert one != LREN(settings={"epochs": 4, "lam": 1})
-    assert one != LREN(settings={"epochs": 3, "lam": 1}, seed=1)
+    assert one != LREN(settings={"epochs": 4, "ridge": 1})
+    assert one != LREN(settings={"epochs": 3, "ridge": 1}, seed=1)
     assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
 
 

@@ -10,11 +10,13 @@ import pytest
 
 from benchmarks import record
 from experiments import (
+    failure_analysis,
     figure3_lambda,
     odds,
     proposed,
     published,
     render,
+    robust,
     seeds,
     sensitivity,
     table1_ablation,
@@ -62,6 +64,15 @@ def test_seeds_are_those_of_the_results():
     assert block("seeds") == seeds.table(REAL)
 
 
+def test_the_robust_preset_is_that_of_the_results():
+    assert block("robust") == robust.table(REAL)
+    assert block("robust_lines") == robust.lines_table(REAL)
+
+
+def test_good_and_bad_runs_are_those_of_the_results():
+    assert block("failures") == failure_analysis.summary(REAL, tuple(published.SCENES))
+
+
 def test_speeds_are_those_of_the_benchmarks():
     assert block("benchmarks") == record.readme_table()
 
@@ -94,6 +105,11 @@ def test_committed_studies_are_rendered_from_the_results():
         "table1_scenes": lambda: table1_ablation.scene_table("pd_pf", scenes, REAL),
         "figure3": lambda: figure3_lambda.table(REAL, scenes),
         "odds": lambda: odds.table(REAL),
+        "robust": lambda: robust.table(REAL),
+        "robust_lines": lambda: robust.lines_table(REAL),
+        "failures": lambda: failure_analysis.table(REAL, scenes),
+        "failures_summary": lambda: failure_analysis.summary(REAL, scenes),
+        "failures_scale": lambda: failure_analysis.scale_table(REAL, scenes),
     }.items():
         path = tables / f"{name}.md"
         if path.is_file():
@@ -153,7 +169,10 @@ def test_release_is_as_near_to_the_released_results_as_the_readme_says():
 
 def studies():
     """Runs of the studies that have been started: one that has begun has to be finished."""
-    planned = (*trainings.planned(), *table1_ablation.planned(), *odds.planned())
+    planned = (
+        *robust.planned(), *trainings.planned(), *failure_analysis.planned(),
+        *table1_ablation.planned(), *odds.planned(),
+    )  # fmt: skip
     begun = {path.relative_to(ROOT / "experiments" / "results").parts[0] for path in RESULTS}
     return [run for run in planned if run.study in begun]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import numpy as np
 import pytest
 
-from experiments import figures, provenance, render, reproduce, runs, tables23_comparison
+from experiments import figures, provenance, render, reproduce, robust, runs, tables23_comparison
 from experiments.lren_runs import LrenRun
 from experiments.runs import Workspace, execute_missing, is_finished, load_map
 from lren_tf import LREN, TrainingDiverged, datasets
@@ -101,6 +102,9 @@ def test_without_real_scenes_the_simulated_one_is_run_and_marked(
 
     monkeypatch.setattr(runs, "load_scene", only_simulated)
     monkeypatch.setattr(tables23_comparison, "compared", lambda: ["rx"])
+    # Two seeds of the ten.
+    planned = robust.planned
+    monkeypatch.setattr(robust, "planned", lambda scenes, seeds=(123, 1): planned(scenes, seeds))
     here = Workspace(tmp_path / "simulated")
     monkeypatch.setattr(reproduce, "SIMULATED", here)
     monkeypatch.setattr(runs, "SIMULATED", here)
@@ -108,9 +112,19 @@ def test_without_real_scenes_the_simulated_one_is_run_and_marked(
     assert reproduce.main([]) == 0
     printed = capsys.readouterr().out
     assert "No real scene can be had here" in printed
-    for table in ("proposed", "agreement", "runs", "table2", "table3", "roc3d", "detectors"):
+    tables = {
+        "proposed", "agreement", "runs", "robust", "table2", "table3", "table3_paper_grid",
+        "roc3d", "detectors",
+    }  # fmt: skip
+    assert {path.stem for path in here.tables.iterdir()} == tables
+    for table in tables:
         text = (here.tables / f"{table}.md").read_text("utf-8")
         assert text.startswith("**Simulated scene: not a result on real data.**")
+    assert "| simulated (not a real scene) | `robust` | 2 | 0 |" in (
+        here.tables / "robust.md"
+    ).read_text("utf-8")
+    (row,) = re.findall(r"\| LREN, robust \|.*", (here.tables / "table2.md").read_text("utf-8"))
+    assert "±" in row
     assert {path.name for path in here.figures.glob("*.png")} == {
         "detection_maps.png",
         "roc_curves.png",

@@ -12,9 +12,11 @@ import pytest
 import scipy.io
 
 from experiments import (
+    failure_analysis,
     figure3_lambda,
     odds,
     published,
+    robust,
     runs,
     scenarios,
     seeds,
@@ -324,8 +326,14 @@ def test_captions_of_the_studies_are_those_of_the_files_they_write(finished, tab
         for folder, kind in ((finished.tables, "*.md"), (finished.figures, "*.png"))
         for path in folder.glob(kind)
     }
+    # Those of the other two studies have tests of their own.
+    about = {
+        name
+        for name, caption in STUDIES.items()
+        if caption.studies[0] not in (robust.STUDY, failure_analysis.STUDY)
+    }
     # `main` alone writes these two, as they stand on no figure.
-    assert written | {"tables/seeds.md", "tables/odds.md"} == set(STUDIES)
+    assert written | {"tables/seeds.md", "tables/odds.md"} == about
 
 
 @pytest.mark.parametrize("module", [seeds, figure3_lambda, table1_ablation])
