@@ -41,9 +41,10 @@ def export_saved_model(
                                            side by side
     ========================  ===========  ==================================================
 
-    ``score`` holds all that ``model.score`` uses and gives what it gives, to rounding (1e-5;
-    1e-3 with ``solver_dtype="float32"``, whose low-rank step does not converge). Of what else it
-    depends on the scoring decides:
+    ``score`` holds all that ``model.score`` uses and gives what it gives, to rounding: within
+    1e-5 of the score, or of the largest where scores pass through zero (energies do); within
+    1e-3 with ``solver_dtype="float32"``, whose low-rank step does not converge. What else it
+    depends on is a matter of the scoring:
 
     * ``scoring="residual"`` (presets ``paper`` and ``release``) runs the low-rank step on the
       pixels it is given. Its nuclear norm couples them, so a pixel's score depends on the batch:
@@ -74,6 +75,7 @@ def export_saved_model(
     atoms = model.dictionary.atoms  # refuses a model that is not fitted
     check_export_target(path)
     bands, s = model.get_build_config()["bands"], model.settings
+    of_images = model.scores_images()
 
     def encode(pixels: tf.Tensor) -> tf.Tensor:
         width = s.members * s.latent_units
@@ -114,7 +116,7 @@ def export_saved_model(
         if s.scoring == "residual":
             scores = residual_score(table)
         else:
-            grid = (shape[0], shape[1]) if model.scores_images() else (shape[0],)
+            grid = (shape[0], shape[1]) if of_images else (shape[0],)
             scores = model.energy_scores(encode(table), grid)
         return tf.reshape(tf.cast(scores, tf.float32), shape)
 
@@ -123,7 +125,7 @@ def export_saved_model(
     table = [tf.TensorSpec((None, bands), tf.float32, name="pixels")]
     image = [tf.TensorSpec((None, None, bands), tf.float32, name="pixels")]
     # The first is the one that Keras makes `serving_default` too.
-    archive.add_endpoint("score", score, image if model.scores_images() else table)
+    archive.add_endpoint("score", score, image if of_images else table)
     for endpoint in (encode, reconstruct, responsibilities):
         archive.add_endpoint(endpoint.__name__, endpoint, table)
     with atomic_folder(path) as temporary:

@@ -22,6 +22,8 @@ RUNS = {
     "separate": (
         "release", {"batch_size": 50, "training": "separate"}, [(5, 2), (6, 0), (6, 1), (11, 2)]
     ),
+    # Several networks with one optimiser.
+    "robust": ("robust", {"batch_size": 50, "members": 2}, [(2, 1), (5, 0)]),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The SavedModel as a folder, and its endpoints where a batch matters to them."""
 
 import os
+import types
 
 import keras
 import numpy as np
@@ -66,6 +67,50 @@ class TestEndpoints:
         pixels[3, 4] = np.nan
         with pytest.raises(tf.errors.InvalidArgumentError, match="pixels hold NaN or infinity"):
             served.score(pixels)
+
+
+class TestEnergy:
+    """The preset ``robust``: a background that is fixed, and neighbours."""
+
+    CHOSEN = types.MappingProxyType(
+        {"hidden_units": 16, "estimator_units": 8, "epochs": 2, "members": 2, "components": 3}
+    )
+
+    def assert_same(self, got, expected):
+        # These scores pass through zero, where nothing is relative to them.
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+    def served(self, path, data=SCENE, **settings):
+        model = LREN("robust", **self.CHOSEN, **settings)
+        model.fit(data, verbose=0)
+        model.export(path)
+        return model, tf.saved_model.load(path)
+
+    def test_an_image(self, tmp_path):
+        model, served = self.served(tmp_path / "model")
+        image = SCENE.cube.astype(np.float32)
+        # The Gaussian is longer than the sides of the last two, and is cut as in the model.
+        for part in (image, image[:2, :5], image[4:7, 3:4]):
+            self.assert_same(served.score(part), model.score(part))
+        network = model(PIXELS)
+        assert served.encode(PIXELS).shape == (132, 2 * 9)
+        assert served.responsibilities(PIXELS).shape == (132, 2 * 3)
+        for name, output in (
+            ("encode", "latent"), ("reconstruct", "reconstruction"),
+            ("responsibilities", "assignments"),
+        ):  # fmt: skip
+            np.testing.assert_allclose(getattr(served, name)(PIXELS), network[output], atol=1e-5)
+
+    @pytest.mark.parametrize("kind", ["table", "no neighbourhood"])
+    def test_pixels_alone(self, kind, tmp_path):
+        model, served = (
+            self.served(tmp_path / "model", SCENE.pixels)
+            if kind == "table"
+            else self.served(tmp_path / "model", neighbourhood=0)
+        )
+        whole = served.score(PIXELS)
+        self.assert_same(whole, model.score(PIXELS))
+        self.assert_same(served.score(PIXELS[7:8]), whole[7:8])
 
 
 class TestFolder:
