@@ -36,7 +36,7 @@ def with_neighbourhood(
 
     Args:
         z: ``[n, l]``, the pixels of an image row after row, or samples without a grid.
-        grid: (H, W) of the image; (N,) for samples without one.
+        grid: (H, W) of the image, which in a graph may be tensors; (N,) for samples without one.
         sigma: standard deviation of the Gaussian, in pixels; 0 for no neighbourhood.
         valid: ``[H, W]`` bool, True on the n pixels that hold data; the others have no part in
             the means. None where all do.
@@ -68,6 +68,8 @@ def _mean_around(z: tf.Tensor, grid: tuple[int, ...], sigma: float) -> tf.Tensor
 def _smooth(image: tf.Tensor, axis: int, sigma: float) -> tf.Tensor:
     """Gaussian mean along an axis, mirrored at the edges."""
     length = image.shape[axis]
+    if length is None:
+        return _smooth_in_graph(image, axis, sigma)
     # The mirror of a short image ends before the Gaussian does.
     radius = min(int(_TRUNCATED * sigma + 0.5), length)
     weights = [math.exp(-0.5 * (step / sigma) ** 2) for step in range(-radius, radius + 1)]
@@ -78,6 +80,26 @@ def _smooth(image: tf.Tensor, axis: int, sigma: float) -> tf.Tensor:
     for step, weight in enumerate(weights):
         part = padded[step : step + length] if axis == 0 else padded[:, step : step + length]
         parts.append(weight / total * part)
+    return tf.add_n(parts)
+
+
+def _smooth_in_graph(image: tf.Tensor, axis: int, sigma: float) -> tf.Tensor:
+    """As `_smooth`, of an axis whose length the graph does not know."""
+    length = tf.shape(image)[axis]
+    radius = int(_TRUNCATED * sigma + 0.5)
+    steps = range(-radius, radius + 1)
+    weights = tf.constant([math.exp(-0.5 * (step / sigma) ** 2) for step in steps], image.dtype)
+    weights = tf.where(tf.abs(tf.range(-radius, radius + 1)) <= length, weights, 0.0)
+    weights /= tf.reduce_sum(weights)
+    parts = []
+    for number, step in enumerate(steps):
+        # The mirror has the edge twice: −1 is 0, and the length is the length − 1.
+        place = tf.range(step, length + step)
+        place = tf.where(place < 0, -1 - place, place)
+        place = tf.where(place >= length, 2 * length - 1 - place, place)
+        # Beyond what is mirrored the weight is 0.
+        place = tf.clip_by_value(place, 0, length - 1)
+        parts.append(weights[number] * tf.gather(image, place, axis=axis))
     return tf.add_n(parts)
 
 

@@ -120,11 +120,7 @@ def solve_low_rank(
     def number(value: float) -> tf.Tensor:
         return tf.constant(value, X.dtype)
 
-    # Beyond the atoms' span all that counts of a pixel is a length, except to a loss that a
-    # rotation changes. It pays where it halves the work.
-    compact = None
-    if loss != "l1" and X.shape[1] >= 2 * (len(D) + 1):
-        compact = _compact(X, D)
+    compact = _compact(X, D) if _compacts(D, loss) else None
     A, W, Y, iterations, converged, objective, residuals = _admm(
         tf.convert_to_tensor(X if compact is None else compact.X),
         tf.convert_to_tensor(D if compact is None else compact.D),
@@ -143,6 +139,59 @@ def solve_low_rank(
     return LowRankResult(
         A, W.numpy(), Y, int(iterations), bool(converged), objective.numpy(), residuals.numpy()
     )
+
+
+def residual_in_graph(
+    X: tf.Tensor,
+    D: np.ndarray,
+    lam: float,
+    *,
+    loss: str,
+    order: str,
+    mu: float,
+    rho: float,
+    mu_max: float,
+    tolerance: float,
+    max_iterations: int,
+) -> tf.Tensor:
+    """The residual A of :func:`solve_low_rank` as a tensor, for a graph that is kept.
+
+    The problem, the recursion and the arguments are the same, none of which is checked here.
+
+    Args:
+        X: latent samples ``[N, l]``, N unknown when the graph is made, in the solver's
+            precision.
+        D: atoms ``[m, l]``, a constant of the graph.
+
+    Returns:
+        ``[N, l]``, in the precision of X.
+    """
+    D = np.asarray(D, X.dtype.as_numpy_dtype)
+
+    def residual(samples: tf.Tensor, atoms: np.ndarray) -> tf.Tensor:
+        numbers = [tf.constant(value, X.dtype) for value in (lam, mu, rho, mu_max, tolerance)]
+        iterations = tf.constant(max_iterations, tf.int32)
+        return _admm(samples, tf.constant(atoms), *numbers, iterations, loss=loss, order=order)[0]
+
+    if not _compacts(D, loss):
+        return residual(X, D)
+    # As _compact, on tensors.
+    basis = np.linalg.qr(D.T)[0]
+    inside = tf.matmul(X, basis)
+    rest = X - tf.matmul(inside, basis, transpose_b=True)
+    length = tf.norm(rest, axis=1, keepdims=True)
+    A = residual(tf.concat([inside, length], axis=1), np.pad(D @ basis, [(0, 0), (0, 1)]))
+    beyond = A[:, -1:] * tf.math.divide_no_nan(rest, length)
+    return tf.matmul(A[:, :-1], basis, transpose_b=True) + beyond
+
+
+def _compacts(D: np.ndarray, loss: str) -> bool:
+    """Whether the problem is solved without the dimensions that no atom of D reaches.
+
+    Beyond the atoms' span all that counts of a pixel is a length, except to a loss that a
+    rotation changes. It pays where it halves the work.
+    """
+    return loss != "l1" and D.shape[1] >= 2 * (len(D) + 1)
 
 
 class _Compact(NamedTuple):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf import presets
+from lren_tf import checkpoints, presets
 from lren_tf.background import (
     background_energy,
     background_mixture,
@@ -35,6 +35,7 @@ from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
 from lren_tf.mixture import Mixture, first_bad_component, mixture_loss, mixture_statistics
 from lren_tf.samples import Samples, samples_of
 from lren_tf.scaling import Scaler, fit_scaler, standardise
+from lren_tf.serving import export_saved_model
 from lren_tf.training import (
     EpochProgress,
     SecondPart,
@@ -246,17 +247,10 @@ class LREN(keras.Model):
 
     def _pass(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """``call`` of one member."""
-        raw = tf.cast(pixels, tf.float64)
-        unit = ((raw - self._low) / self._span - self._mean) / self._std
-        index = tf.where(self._used)[:, 0]
-        x = tf.cast(tf.gather(unit, index, axis=1), tf.float32)
-        z, beta = self._embed(x)
+        z, beta = self._embed(self.standardised(pixels))
         x_hat = tf.cast(self._decode(z), tf.float64)
-        full = tf.transpose(
-            tf.scatter_nd(
-                index[:, None], tf.transpose(x_hat), tf.shape(tf.transpose(raw), tf.int64)
-            )
-        )
+        shape = tf.shape(tf.transpose(pixels), tf.int64)
+        full = tf.transpose(tf.scatter_nd(tf.where(self._used), tf.transpose(x_hat), shape))
         sensor = (full * self._std + self._mean) * self._span + self._low
         return {
             "latent": z,
@@ -264,22 +258,42 @@ class LREN(keras.Model):
             "assignments": beta,
         }
 
-    def export(self, filepath: str | os.PathLike[str], **options: Any) -> None:
-        """Write the network as a SavedModel that serves without this package.
-
-        Its endpoint takes pixels ``[N, L]`` of the sensor, float32, and returns what
-        ``call`` returns.
+    def standardised(self, pixels: tf.Tensor) -> tf.Tensor:
+        """What the network sees of pixels of the sensor: ``[N, U]`` float32, U bands that vary.
 
         Args:
-            filepath: folder to write.
-            **options: as for ``keras.Model.export``.
+            pixels: ``[N, L]`` in the sensor's units.
+        """
+        raw = tf.cast(pixels, tf.float64)
+        unit = ((raw - self._low) / self._span - self._mean) / self._std
+        return tf.cast(tf.gather(unit, tf.where(self._used)[:, 0], axis=1), tf.float32)
+
+    def export(
+        self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any
+    ) -> None:
+        """Write what scores pixels as a SavedModel that serves without this package.
+
+        Its endpoints ``score``, ``encode``, ``reconstruct`` and ``responsibilities`` are
+        described in :func:`lren_tf.serving.export_saved_model`. The low-rank step couples the
+        pixels of a batch: the scores of a scene are those of all its pixels sent at once.
+
+        Args:
+            filepath: folder to write; a SavedModel there is replaced.
+            format: ``"tf_saved_model"``; any other format of ``keras.Model.export`` gets the
+                network alone, which returns what ``call`` returns.
+            **options: ``verbose``; with another format, as for ``keras.Model.export``.
 
         Raises:
-            InputError: the model is not fitted.
+            InputError: the model is not fitted, or the folder holds something else or cannot
+                be written.
         """
         self._require_fit()
+        if format == "tf_saved_model":
+            export_saved_model(self, filepath, **options)
+            return
         signature = [keras.InputSpec(shape=(None, self._bands), dtype="float32")]
-        super().export(filepath, **{"input_signature": signature, "verbose": False, **options})
+        options = {"input_signature": signature, "verbose": False, **options}
+        super().export(filepath, format=format, **options)
 
     def _embed(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Latent samples ``[N, l]`` (3) and assignments ``[N, k]`` (7) of standardised pixels."""
@@ -450,6 +464,8 @@ class LREN(keras.Model):
         callbacks: list[keras.callbacks.Callback] | None = None,
         initial_epoch: int = 0,
         key: str | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = checkpoints.EVERY,
     ) -> keras.callbacks.History:
         """Train on one scene or table, then keep its mixture and dictionary.
 
@@ -464,12 +480,18 @@ class LREN(keras.Model):
             callbacks: Keras callbacks.
             initial_epoch: epoch to start at, to go on with a training.
             key: variable of the cube in a file with several.
+            resume: folder that keeps the state of this training (:mod:`lren_tf.checkpoints`).
+                A training that was interrupted, even killed, goes on from there: the same call
+                again gives the bits that the uninterrupted one gives, on the CPU of the same
+                machine. One that is finished is not run again. State of callbacks is not kept.
+            checkpoint_every: epochs between two writings of that state.
 
         Returns:
             Keras' history: loss, reconstruction, energy and covariance_penalty per epoch.
 
         Raises:
-            InputError: the data cannot be used (NaN, constant, too few pixels, …).
+            InputError: the data cannot be used (NaN, constant, too few pixels, …), or the
+                folder holds the state of another training.
             TrainingDiverged: a loss or gradient became NaN or infinite.
         """
         s = self.settings
@@ -482,6 +504,11 @@ class LREN(keras.Model):
                 f"initial_epoch is {initial_epoch} of {s.total_epochs} epochs; expected 0 or more "
                 "and less than epochs, which counts all epochs and not those still to come."
             )
+        if resume is not None and initial_epoch:
+            raise InputError(
+                f"initial_epoch is {initial_epoch} beside resume; expected one of the two: the "
+                "folder knows its epoch."
+            )
         data = samples_of(x, key)
         data.check_finite()
         pixels = data.pixels
@@ -491,6 +518,11 @@ class LREN(keras.Model):
                 "expected at least one pixel per component: lower components."
             )
         scaler = fit_scaler(pixels, s.scaling, good_bands=data.good_bands)
+        standardised = standardise(pixels, scaler)
+        if resume is not None:
+            optimizer = self.optimizer if self.compiled else make_optimizer(s)
+            training = checkpoints.identity(s, optimizer, self.device, pixels, scaler.used)
+            checkpoints.check(resume, checkpoint_every, training)
         self._adopt(scaler, data.good_bands)
         with tf.device(self.device):
             if not self.compiled:
@@ -500,7 +532,6 @@ class LREN(keras.Model):
                 self.optimizer.build(self.trainable_variables)
             self._fault.assign(0)
 
-            standardised = standardise(pixels, scaler)
             own: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
             if s.training == "separate":
                 own.append(SecondPart(self._second_part, s.epochs))
@@ -509,14 +540,23 @@ class LREN(keras.Model):
                 title = f"LREN ({self.preset}), {size}, {self.device}"
                 own.append(EpochProgress(title, s.total_epochs))
                 verbose = 0
-            history = super().fit(
-                fixed_batches(standardised, s.batch_size, s.batch_seed),
-                epochs=s.total_epochs,
-                initial_epoch=initial_epoch,
-                verbose=verbose,
-                callbacks=[*own, *(callbacks or [])],
-                shuffle=False,
-            )
+            batches = fixed_batches(standardised, s.batch_size, s.batch_seed)
+            keras_fit = super().fit
+
+            def run(start: int, keepers: list[keras.callbacks.Callback]) -> Any:
+                return keras_fit(
+                    batches,
+                    epochs=s.total_epochs,
+                    initial_epoch=start,
+                    verbose=verbose,
+                    callbacks=[*own, *(callbacks or []), *keepers],
+                    shuffle=False,
+                )
+
+            if resume is None:
+                history = run(initial_epoch, [])
+            else:
+                history = checkpoints.train(run, self, resume, checkpoint_every, training)
             for member in self._members():
                 member._keep(standardised, data)
         return history
@@ -586,7 +626,7 @@ class LREN(keras.Model):
         self._atom_pixel.assign(padded(chosen.pixels.astype(np.int32), -1))
         self._atom_count.assign(count)
         if s.scoring == "energy":
-            features = self._features(z, data)
+            features = self._features(z, data.grid, data.valid)
             background = background_mixture(
                 features,
                 beta,
@@ -602,11 +642,11 @@ class LREN(keras.Model):
             self._spread.assign(spread)
             self._image.assign(len(data.grid) == 2)
 
-    def _features(self, z: np.ndarray, data: Samples) -> tf.Tensor:
+    def _features(
+        self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None
+    ) -> tf.Tensor:
         """What the background is a mixture of, float64 ``[n, d]``."""
-        return with_neighbourhood(
-            tf.cast(z, tf.float64), data.grid, self.settings.neighbourhood, data.valid
-        )
+        return with_neighbourhood(tf.cast(z, tf.float64), grid, self.settings.neighbourhood, valid)
 
     def _embed_all(self, standardised: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Latent samples and assignments of all pixels, a chunk at a time."""
@@ -686,9 +726,40 @@ class LREN(keras.Model):
                 "fit with neighbourhood=0."
             )
         z, _ = self._embed_all(standardised)
-        features = self._features(z, data)
+        return self._scaled_energy(tf.convert_to_tensor(z), data.grid, data.valid).numpy()
+
+    def _scaled_energy(
+        self, z: tf.Tensor, grid: tuple[Any, ...], valid: np.ndarray | None = None
+    ) -> tf.Tensor:
+        """As `_background_score`, of latent samples and in a graph too."""
+        features = self._features(z, grid, valid)
         energy = background_energy(features, self._background())
-        return ((energy - self._level) / self._spread).numpy()
+        return (energy - self._level) / self._spread
+
+    def energy_scores(self, latent: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
+        """Scores with ``scoring="energy"`` as a tensor, for a graph that is kept.
+
+        Args:
+            latent: ``[N, members·l]`` as ``call`` returns it.
+            grid: (H, W), numbers or scalar tensors, of an image; (N,) of a table.
+
+        Returns:
+            ``[N]`` float64.
+        """
+        parts = tf.split(latent, len(self._members()), axis=1)
+        return tf.add_n(
+            [
+                member._scaled_energy(z, grid)
+                for member, z in zip(self._members(), parts, strict=True)
+            ]
+        ) / len(parts)
+
+    def scores_images(self) -> bool:
+        """Whether a score needs the pixel's neighbours, and so an image instead of a table."""
+        s = self.settings
+        if s.scoring == "residual" or not s.neighbourhood:
+            return False
+        return bool(self._image.numpy())
 
     def _background(self) -> Mixture:
         """Mixture of this member's background, as tensors."""

@@ -128,14 +128,15 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._start = time.perf_counter()
+        self._last = None
         print(f"{self._what}: {self._epochs} epochs", flush=True)
         if sys.stdout.isatty():
             self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", interval=0.2)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        self._last = epoch + 1, list(logs.items())
         if self._bar is not None:
-            logs = logs or {}
-            self._last = epoch + 1, list(logs.items())
             self._bar.stateful_metrics.update(logs)
             self._bar.update(*self._last, finalize=False)
 
@@ -144,6 +145,8 @@ class EpochProgress(keras.callbacks.Callback):
             # Updates closer than the interval are skipped; the last one has to be seen.
             if self._last is not None:
                 self._bar.update(*self._last, finalize=True)
+            return
+        if self._last is None:  # nothing was left to train
             return
         loss = (logs or {}).get("loss")
         seconds = time.perf_counter() - self._start

@@ -45,6 +45,19 @@ def test_the_neighbourhood_is_scipys_gaussian_mean(grid, sigma):
     np.testing.assert_allclose(constant, 1.0, rtol=1e-12)
 
 
+@pytest.mark.parametrize("grid", [(12, 9), (7, 2), (1, 5), (1, 1)])
+@pytest.mark.parametrize("sigma", [0.7, 2.0])
+def test_the_neighbourhood_in_a_graph_of_images_of_any_size(grid, sigma):
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 2], tf.float64)])
+    def features(image):
+        shape = tf.shape(image)
+        return with_neighbourhood(tf.reshape(image, [-1, 2]), (shape[0], shape[1]), sigma)
+
+    image = RNG.normal(size=(*grid, 2))
+    expected = with_neighbourhood(tf.constant(image.reshape(-1, 2)), grid, sigma)
+    np.testing.assert_allclose(features(image), expected, rtol=1e-12, atol=1e-14)
+
+
 def test_a_table_has_no_neighbourhood():
     z = tf.constant(RNG.normal(size=(6, 2)))
     np.testing.assert_array_equal(with_neighbourhood(z, (6,), 0.0), z)

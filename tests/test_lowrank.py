@@ -13,6 +13,7 @@ from lren_tf.errors import InputError
 from lren_tf.lowrank import (
     LOSSES,
     ORDERS,
+    residual_in_graph,
     residual_loss,
     residual_shrinkage,
     row_norms,
@@ -514,3 +515,22 @@ class TestRefusals:
     def test_a_dictionary_of_zeros(self):
         with pytest.raises(InputError, match="D holds only zeros"):
             solve_low_rank(problem()[0], np.zeros((4, 5)), 0.05)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("width", [5, 40])  # of 4 atoms: with the second the problem is compacted
+def test_the_residual_in_a_graph_is_that_of_the_solver(width, loss, order):
+    rng = np.random.default_rng(3)
+    X, D = rng.normal(size=(60, width)), rng.normal(size=(4, width))
+    settings = {"mu": 1e-3, "rho": 1.2, "mu_max": 1e10, "tolerance": 1e-8, "max_iterations": 500}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, width], tf.float64)])
+    def residual(samples):
+        return residual_in_graph(samples, D, 0.02, loss=loss, order=order, **settings)
+
+    expected = solve_low_rank(X, D, 0.02, loss=loss, order=order, **settings).A
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(residual(X), expected, rtol=0, atol=1e-9)
+    fewer = solve_low_rank(X[:7], D, 0.02, loss=loss, order=order, **settings).A
+    np.testing.assert_allclose(residual(X[:7]), fewer, rtol=0, atol=1e-9)

@@ -1,5 +1,5 @@
-"""The command line: ``lren-tf detect``, ``compare``, ``evaluate``, ``threshold``, ``info``,
-``datasets``.
+"""The command line: ``lren-tf detect``, ``compare``, ``evaluate``, ``threshold``, ``export``,
+``info``, ``datasets``.
 
 Exit codes: 0 done, 2 the user's input, 1 anything else, 130 interrupted. TensorFlow is
 imported only by what needs it, and only when everything that can be refused without it has
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except InputError as error:
         return _fail(str(error), 2)
-    except KeyboardInterrupt:
-        return _fail("interrupted.", 130)
+    except KeyboardInterrupt as interruption:
+        return _fail(str(interruption) or "interrupted.", 130)
     except TrainingDiverged as error:
         return _fail(str(error), 1)
     except Exception as error:

@@ -11,6 +11,7 @@ from lren_tf.cli.compare import compare
 from lren_tf.cli.detect import detect
 from lren_tf.cli.evaluate import evaluate
 from lren_tf.cli.info import info
+from lren_tf.cli.models import export
 from lren_tf.cli.scenes import SIMULATED, list_datasets
 from lren_tf.cli.settings import DEFAULT_PRESET, LREN
 from lren_tf.cli.thresholds import add_cut_options, threshold
@@ -67,6 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_scene(made)
     _add_reading(made)
     made.add_argument("--picture", metavar="FILE.png", help="also write a pseudo-colour picture")
+    made = command("export", export, "Write a trained model as a SavedModel for serving.")
+    made.add_argument("model", metavar="MODEL.keras", help="what detect --save-model wrote")
+    made.add_argument("folder", metavar="DIR", help="folder to write; a SavedModel is replaced")
 
     command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
     return parser
@@ -104,6 +108,30 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
     )
+    made.add_argument(
+        "--apply", metavar="MODEL",
+        help=f"{LREN}: score with this trained model, a .keras file or an exported SavedModel, "
+        "and train nothing",
+    )  # fmt: skip
+    _add_long_runs(made)
+
+
+def _add_long_runs(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--resume", metavar="DIR",
+        help=f"{LREN}: keep the state of the training here, and go on from it if it is there",
+    )  # fmt: skip
+    made.add_argument(
+        "--checkpoint-every", metavar="N",
+        help="with --resume: epochs between two writings of the state (default: 50)",
+    )  # fmt: skip
+    made.add_argument(
+        "--log", metavar="FILE.csv", help=f"{LREN}: write the losses of every epoch as CSV"
+    )
+    made.add_argument(
+        "--tensorboard", metavar="DIR",
+        help=f"{LREN}: write the losses of every epoch for TensorBoard",
+    )  # fmt: skip
 
 
 def _add_compare(made: argparse.ArgumentParser) -> None:

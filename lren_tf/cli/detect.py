@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lren_tf import detectors
+from lren_tf import checks, detectors, presets
+from lren_tf.cli.longruns import LongRun
+from lren_tf.cli.models import Applied, refuse_training_options
 from lren_tf.cli.scenes import (
     check_scene,
     described,
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
 
 def detect(arguments: argparse.Namespace) -> None:
     """Score one scene with one detector; write score, picture and report."""
-    if arguments.detector == LREN:
+    if arguments.detector == LREN and arguments.apply is not None:
+        _detect_with_a_trained_model(arguments)
+    elif arguments.detector == LREN:
         _detect_with_lren(arguments)
     else:
         _detect_with_another(arguments)
@@ -49,9 +53,11 @@ def detect(arguments: argparse.Namespace) -> None:
 def _detect_with_lren(arguments: argparse.Namespace) -> None:
     preset, settings = lren_settings(arguments)
     cut = asked_cut(arguments)
+    long_run = LongRun(arguments)
     targets = _targets(arguments, cut)
     seconds: dict[str, float] = {}
-    with collected_notices() as notices:
+    epochs = presets.resolve(preset, **settings).total_epochs
+    with collected_notices() as notices, long_run.interruptible(epochs):
         with timed(seconds, "read"):
             scene = read_scene(arguments)
         with timed(seconds, "start"):
@@ -61,14 +67,21 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         from lren_tf.training import EpochProgress
 
         title = f"LREN ({model.preset})"
-        # Printed when training begins: until then the scene may be refused, and a refusal
-        # prints nothing here.
-        opening = keras.callbacks.LambdaCallback(
-            on_train_begin=lambda logs: say(described(scene, seconds["read"]))
-        )
-        progress = EpochProgress(f"{title}, {model.device}", model.settings.total_epochs)
+        long_run.begin()
+
+        def open_training(logs: Any) -> None:
+            # Printed when training begins: until then the scene may be refused, and a refusal
+            # prints nothing here.
+            say(described(scene, seconds["read"]))
+            if long_run.opening is not None:
+                say(long_run.opening)
+
+        watching = [keras.callbacks.LambdaCallback(on_train_begin=open_training)]
+        if not long_run.finished:
+            watching.append(EpochProgress(f"{title}, {model.device}", epochs))
+        watching += long_run.callbacks()
         with timed(seconds, "train"):
-            history = model.fit(scene, verbose=0, callbacks=[opening, progress])
+            history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
         # What `model.score` does, with the solution kept for the report.
         with timed(seconds, "score"):
             result = model.decompose(scene) if model.settings.scoring == "residual" else None
@@ -80,7 +93,37 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         _finish(
             scene, title, score, targets, seconds, notices, cut,
-            lambda: {"detector": LREN, **run_record(model, scene, history, result)}, model.save,
+            lambda: {
+                "detector": LREN,
+                **run_record(model, scene, history, result),
+                **long_run.record(),
+            },
+            model.save,
+        )  # fmt: skip
+
+
+def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
+    refuse_training_options(arguments)
+    lam = None
+    if arguments.lam is not None:
+        lam = checks.positive("lam", presets.parse("lam", arguments.lam))
+    cut = asked_cut(arguments)
+    targets = _targets(arguments, cut)
+    check_scene(arguments)
+    seconds: dict[str, float] = {}
+    with collected_notices() as notices:
+        # Before the scene: reading one can take a download.
+        with timed(seconds, "start"):
+            trained = Applied(arguments.apply, arguments.device, lam)
+        with timed(seconds, "read"):
+            scene = read_scene(arguments)
+        with timed(seconds, "score"):
+            score, record = trained.score(scene)
+        say(described(scene, seconds["read"]))
+        say(f"{trained.title} of {trained.path}: {seconds['score']:.1f} s")
+        _finish(
+            scene, trained.title, score, targets, seconds, notices, cut,
+            lambda: {"detector": LREN, **record},
         )  # fmt: skip
 
 

@@ -20,7 +20,10 @@ LREN = "lren"
 DEFAULT_PRESET = "robust"
 """What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
 
-_ONLY_LREN = ("preset", "lam", "epochs", "save_model")
+_ONLY_LREN = (
+    "preset", "lam", "epochs", "save_model", "apply", "resume", "checkpoint_every", "tensorboard",
+    "log",
+)
 
 
 def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
@@ -81,19 +84,32 @@ def detectors_from(names: list[str], seed: str | None) -> list[Detector]:
 
 def lren_model(preset: str, settings: dict[str, Any], device: str | None) -> Any:
     """A new LREN."""
+    with started():
+        from lren_tf.model import LREN
+
+        model = LREN(preset, device=device, **settings)
+    make_repeatable(model.device)
+    return model
+
+
+@contextmanager
+def started() -> Iterator[None]:
+    """For a body that makes or loads an LREN: TensorFlow imported, and quiet."""
     with quiet_start():
         import tensorflow as tf
-
-        from lren_tf.model import LREN
 
         _import_drawing()
         tf.get_logger().setLevel("ERROR")
         with _device_worded():
-            model = LREN(preset, device=device, **settings)
-    if "GPU" in model.device:
-        # On a CPU two runs agree to the bit as they are.
+            yield
+
+
+def make_repeatable(device: str) -> None:
+    """Make two runs agree to the bit; on a CPU they do as they are."""
+    if "GPU" in device:
+        import tensorflow as tf
+
         tf.config.experimental.enable_op_determinism()
-    return model
 
 
 def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,6 +66,47 @@ def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
         raise
     for folder in {target.parent for _, target in moves}:
         _flush_folder(folder)
+
+
+@contextmanager
+def atomic_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new folder beside `target`; put it in the place of `target` if the body succeeds.
+
+    Its files are flushed to the disk before. A folder that was there is renamed, then removed;
+    between its renaming and that of the new one lie no other steps, but no system call that
+    every system has does both at once. If the body raises, the new folder is removed, the
+    target keeps what it held, and the exception goes on. Missing folders above are created; a
+    target that is a symbolic link is written through.
+
+    Raises:
+        InputError: the target is a file, or the folder around it cannot be made or written.
+    """
+    place = Path(os.path.realpath(as_path(target)))
+    if os.path.lexists(place) and not os.path.isdir(place):
+        raise InputError(f"{target} is a file; expected a folder to write, choose another.")
+    around = ensure_writable_folder(place.parent)
+    temporary, earlier = (around / f".{secrets.token_hex(8)}" for _ in range(2))
+    temporary.mkdir()
+    try:
+        yield temporary
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                with open(os.path.join(folder, name), "rb+") as stream:
+                    os.fsync(stream.fileno())
+            _flush_folder(Path(folder))
+        if os.path.isdir(place):
+            os.rename(place, earlier)
+        try:
+            os.rename(temporary, place)
+        except BaseException:
+            if os.path.isdir(earlier):
+                os.rename(earlier, place)
+            raise
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+    _flush_folder(around)
 
 
 def ensure_writable_target(path: str | os.PathLike[str]) -> Path:

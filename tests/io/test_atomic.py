@@ -7,6 +7,7 @@ import pytest
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import (
     as_path,
+    atomic_folder,
     atomic_path,
     atomic_paths,
     ensure_writable_folder,
@@ -203,3 +204,75 @@ class TestEnsureWritableTarget:
         monkeypatch.setattr("lren_tf.io.atomic.tempfile.NamedTemporaryFile", refuse)
         with pytest.raises(InputError, match=r"cannot be written \(Permission denied\)"):
             ensure_writable_target(tmp_path / "new" / "a.npy")
+
+
+class TestAtomicFolder:
+    def fill(self, folder, text="new"):
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").write_text(text)
+
+    def content(self, folder):
+        return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+    @pytest.mark.parametrize("before", ["nothing", "empty", "full"])
+    def test_appears_whole_and_replaces_what_was_there(self, tmp_path, before):
+        target = tmp_path / "around" / "target"
+        if before != "nothing":
+            target.mkdir(parents=True)
+        if before == "full":
+            (target / "old").write_text("old")
+        with atomic_folder(target) as temporary:
+            assert temporary.parent == target.parent
+            self.fill(temporary)
+            assert not (target / "deep").exists()
+        assert self.content(target) == {os.path.join("deep", "file"): "new"}
+        assert os.listdir(target.parent) == ["target"]
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+    def test_failure_leaves_the_old_folder_and_nothing_else(self, tmp_path, error):
+        target = tmp_path / "target"
+        target.mkdir()
+        (target / "old").write_text("old")
+
+        def write_and_fail():
+            with atomic_folder(target) as temporary:
+                self.fill(temporary)
+                raise error
+
+        with pytest.raises(error):
+            write_and_fail()
+        assert self.content(target) == {"old": "old"}
+        assert os.listdir(tmp_path) == ["target"]
+
+    def test_a_failed_renaming_puts_the_old_folder_back(self, tmp_path, monkeypatch):
+        target = tmp_path / "target"
+        target.mkdir()
+        (target / "old").write_text("old")
+        rename, calls = os.rename, []
+
+        def second_fails(source, destination):
+            calls.append(source)
+            if len(calls) == 2:
+                raise OSError("device gone")
+            rename(source, destination)
+
+        monkeypatch.setattr(os, "rename", second_fails)
+        with pytest.raises(OSError, match="device gone"), atomic_folder(target) as temporary:
+            self.fill(temporary)
+        assert self.content(target) == {"old": "old"}
+        assert os.listdir(tmp_path) == ["target"]
+
+    def test_a_file_is_refused(self, tmp_path):
+        (tmp_path / "file").write_text("x")
+        refused = pytest.raises(InputError, match="file is a file; expected a folder")
+        with refused, atomic_folder(tmp_path / "file"):
+            pass
+        assert os.listdir(tmp_path) == ["file"]
+
+    def test_a_link_is_written_through(self, tmp_path):
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        with atomic_folder(tmp_path / "link") as temporary:
+            self.fill(temporary)
+        assert (tmp_path / "link").is_symlink()
+        assert self.content(tmp_path / "real") == {os.path.join("deep", "file"): "new"}
