@@ -76,6 +76,7 @@ def loss_gradients(
     density_variables: Sequence[tf.Tensor],
     *,
     tanh_latent: bool,
+    count: tf.Tensor | None = None,
 ) -> Gradients:
     """Gradients of mean ‖h − ĥ‖² + density(z).
 
@@ -85,15 +86,14 @@ def loss_gradients(
         density: maps latent samples ``[n, l]`` to a scalar loss and anything else.
         density_variables: what the density depends on besides the latent samples.
         tanh_latent: whether the latent layer ends in a tanh.
+        count: what the sum over the rows is divided by for a mean, scalar in the precision of x:
+            of a part of a batch the pixels of the whole; None for n.
     """
     one, two, three, four = layers
     bands = four.kernel.shape[1]
     width = x.shape[1]
-    n = tf.cast(tf.shape(x)[0], x.dtype)
-    K1 = tf.concat(
-        [one.kernel, one.bias[None], tf.zeros([width - bands - 1, one.kernel.shape[1]], x.dtype)],
-        axis=0,
-    )
+    n = tf.cast(tf.shape(x)[0], x.dtype) if count is None else count
+    K1 = _first_matrix(one, width)
     K3 = tf.concat([three.kernel, three.bias[None]], axis=0)
     # The output layer is negated, which turns x − x̂ into a product, a bias and a sum, and
     # its bias ends in −1, so that the column of ones leaves no residual.
@@ -103,10 +103,9 @@ def loss_gradients(
     parts = _slices(x)
     hidden, latent = [], []
     for part in parts:
-        h = tf.tanh(tf.matmul(part, K1))
-        z = tf.nn.bias_add(tf.matmul(h, two.kernel), two.bias)
+        h, z = _encoded(part, K1, two, tanh_latent)
         hidden.append(h)
-        latent.append(tf.tanh(z) if tanh_latent else z)
+        latent.append(z)
 
     z_all = tf.concat(latent, axis=0)
     # Cut from the whole again, the decoder waits for all slices of the encoder, and so its
@@ -153,6 +152,38 @@ def loss_gradients(
         ],
         estimator=estimator,
     )
+
+
+def latent_samples(
+    x: tf.Tensor, layers: Sequence[Affine], *, tanh_latent: bool
+) -> tf.Tensor:
+    """Latent samples ``[n, l]`` of aligned rows, as :func:`loss_gradients` gets them.
+
+    Args:
+        x: aligned rows ``[n, P]``.
+        layers: hidden and latent layer of the encoder first.
+        tanh_latent: as above.
+    """
+    K1 = _first_matrix(layers[0], x.shape[1])
+    return tf.concat(
+        [_encoded(part, K1, layers[1], tanh_latent)[1] for part in _slices(x)], axis=0
+    )
+
+
+def _first_matrix(one: Affine, width: int) -> tf.Tensor:
+    """Weights and bias of the first layer for aligned rows, ``[P, hidden]``."""
+    bands, units = one.kernel.shape
+    padding = tf.zeros([width - bands - 1, units], one.kernel.dtype)
+    return tf.concat([one.kernel, one.bias[None], padding], axis=0)
+
+
+def _encoded(
+    part: tf.Tensor, K1: tf.Tensor, two: Affine, tanh_latent: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Activations of the hidden layer and latent samples of a slice."""
+    h = tf.tanh(tf.matmul(part, K1))
+    z = tf.nn.bias_add(tf.matmul(h, two.kernel), two.bias)
+    return h, tf.tanh(z) if tanh_latent else z
 
 
 def _slices(x: tf.Tensor, count: int | None = None) -> list[tf.Tensor]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lren_tf.errors import InputError
 from lren_tf.pixels import varies
+from lren_tf.rows import PixelRows
 from lren_tf.scene import Scene
 
 WATER_WINDOWS = ((1340.0, 1460.0), (1790.0, 1960.0), (2450.0, np.inf))
@@ -46,7 +47,7 @@ def unused_bands(scene: Scene, *, drop_water: bool = False) -> dict[str, np.ndar
             )
         water = water_bands(scene.wavelengths) & ~bad
     valid = None if scene.valid is None else scene.valid.reshape(-1)
-    constant = ~varies(scene.pixels, valid) & ~bad & ~water
+    constant = ~varies(PixelRows(scene.cube), valid) & ~bad & ~water
     return {"bad": bad, "water": water, "constant": constant}
 
 

@@ -42,6 +42,17 @@ class Mixture(NamedTuple):
     """Which components are not empty, bool ``[k]``."""
 
 
+class Moments(NamedTuple):
+    """Sums over pixels that are all that a mixture takes of them; those of parts add up."""
+
+    mass: tf.Tensor
+    """Σβ ``[k]``."""
+    first: tf.Tensor
+    """Σβ(z−c) ``[k, l]``."""
+    second: tf.Tensor
+    """Σβ(z−c)(z−c)ᵀ ``[k, l, l]``."""
+
+
 class MixtureLoss(NamedTuple):
     """The mixture's share of the training loss, scalars in the mixture's precision."""
 
@@ -62,11 +73,43 @@ def mixture_statistics(z: tf.Tensor, beta: tf.Tensor, *, empty_mass: float) -> M
     return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass, z.dtype)
 
 
+def mixture_moments(z: tf.Tensor, beta: tf.Tensor, centre: tf.Tensor) -> Moments:
+    """The sums behind eqs. (9)-(11), about a centre, in the precision of the centre.
+
+    Args:
+        z: latent samples ``[N, l]``.
+        beta: assignments ``[N, k]``.
+        centre: c ``[l]``. It changes no statistic; near the mean it costs them no digits.
+    """
+    return Moments(*_moments(tf.transpose(z), tf.transpose(beta), centre))
+
+
+def mixture_of(
+    moments: Moments, centre: tf.Tensor, count: tf.Tensor, *, empty_mass: float
+) -> Mixture:
+    """The mixture of `count` pixels with these moments about a centre."""
+    mass, first, second = moments
+    dtype = mass.dtype
+    alive = mass >= tf.constant(empty_mass, dtype)
+    # A division by a mass of zero would send NaN back through tf.where.
+    safe_mass = tf.where(alive, mass, tf.ones_like(mass))
+    mean = first / safe_mass[:, None]
+    Gamma = second / safe_mass[:, None, None] - mean[:, :, None] * mean[:, None, :]
+    return Mixture(
+        phi=tf.where(alive, safe_mass / tf.cast(count, dtype), tf.zeros_like(mass)),
+        mu=tf.where(alive[:, None], mean + centre, tf.zeros_like(mean)),
+        Gamma=tf.where(
+            alive[:, None, None], Gamma, tf.eye(first.shape[1], dtype=dtype)
+        ),
+        alive=alive,
+    )
+
+
 def mixture_energy(z: tf.Tensor, mixture: Mixture, *, covariance_floor: float) -> tf.Tensor:
     """Energy of every sample, −ln Σₖ φₖ N(z; μₖ, Γₖ + εI), eq. (8), ``[N]``.
 
     Args:
-        z: latent samples ``[N, l]``, in the precision of the mixture.
+        z: latent samples ``[N, l]``; the energies are in the precision of the mixture.
         mixture: statistics of the mixture.
         covariance_floor: ε.
     """
@@ -96,12 +139,18 @@ def mixture_loss(
     energy = tf.reduce_mean(_energy(zt, mixture, covariance_floor))
     penalty = tf.zeros([], dtype)
     if with_penalty:
-        variances = tf.maximum(
-            tf.linalg.diag_part(mixture.Gamma), tf.constant(covariance_floor, dtype)
-        )
-        terms = tf.where(mixture.alive[:, None], 1.0 / variances, tf.zeros([], dtype))
-        penalty = tf.reduce_sum(terms)
+        penalty = covariance_penalty(mixture, covariance_floor)
     return MixtureLoss(energy, penalty), mixture
+
+
+def covariance_penalty(mixture: Mixture, covariance_floor: float) -> tf.Tensor:
+    """Σₖ Σ_d 1/max(Γₖ,dd, ε) over the components that are not empty (release), scalar."""
+    dtype = mixture.Gamma.dtype
+    variances = tf.maximum(
+        tf.linalg.diag_part(mixture.Gamma), tf.constant(covariance_floor, dtype)
+    )
+    terms = tf.where(mixture.alive[:, None], 1.0 / variances, tf.zeros([], dtype))
+    return tf.reduce_sum(terms)
 
 
 def first_bad_component(mixture: Mixture, covariance_floor: float) -> tf.Tensor:
@@ -124,23 +173,11 @@ def first_bad_component(mixture: Mixture, covariance_floor: float) -> tf.Tensor:
 
 def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float, dtype: tf.DType) -> Mixture:
     """Statistics in ``dtype`` from ``zt [l, N]`` and ``bt [k, N]``."""
-    l = zt.shape[0]
     # Γ is a difference of two moments. Taking them about the scene's mean, which cannot
     # change Γ and so needs no gradient, keeps the digits that the difference would lose.
     centre = tf.stop_gradient(tf.reduce_mean(tf.cast(zt, dtype), axis=1))
-    mass, first, second = _moments(zt, bt, centre)
-    alive = mass >= tf.constant(empty_mass, dtype)
-    # A division by a mass of zero would send NaN back through tf.where.
-    safe_mass = tf.where(alive, mass, tf.ones_like(mass))
-    mean = first / safe_mass[:, None]
-    Gamma = second / safe_mass[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    total = tf.cast(tf.shape(zt)[1], dtype)
-    return Mixture(
-        phi=tf.where(alive, safe_mass / total, tf.zeros_like(mass)),
-        mu=tf.where(alive[:, None], mean + centre, tf.zeros_like(mean)),
-        Gamma=tf.where(alive[:, None, None], Gamma, tf.eye(l, dtype=dtype)),
-        alive=alive,
-    )
+    moments = Moments(*_moments(zt, bt, centre))
+    return mixture_of(moments, centre, tf.shape(zt)[1], empty_mass=empty_mass)
 
 
 @tf.custom_gradient

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from lren_tf.background import (
     level_and_spread,
     with_neighbourhood,
 )
-from lren_tf.backprop import Affine, loss_gradients
+from lren_tf.bounded import CHUNK, BoundedStep
 from lren_tf.device import resolve_device
 from lren_tf.dictionary import (
     Dictionary,
@@ -29,37 +29,40 @@ from lren_tf.dictionary import (
     kmeans_assignments,
 )
 from lren_tf.errors import InputError
-from lren_tf.estimator import assignments
+from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
-from lren_tf.mixture import Mixture, first_bad_component, mixture_loss, mixture_statistics
+from lren_tf.memory import fits, size_in_bytes, training_bytes
+from lren_tf.mixture import Mixture, mixture_statistics
+from lren_tf.rows import PixelRows
 from lren_tf.samples import Samples, samples_of
 from lren_tf.scaling import Scaler, fit_scaler, standardise
 from lren_tf.serving import export_saved_model
+from lren_tf.steps import (
+    LAYERS,
+    Losses,
+    Network,
+    Terms,
+    density_losses,
+    joint_losses,
+    mapping_losses,
+    network_of,
+    step_together,
+)
 from lren_tf.training import (
     EpochProgress,
     SecondPart,
     StopOnFault,
     fixed_batches,
     make_optimizer,
+    read_batches,
 )
+from lren_tf.workers import workers_of
 
-_LAYERS = tuple(RELEASE_OPERATION_SEEDS)
 _CHUNK = 65536
 """Pixels passed through the network at a time outside training."""
 _SCALER = ("_low", "_span", "_mean", "_std", "_used")
 """Weights that hold the fields of a :class:`Scaler`."""
-_Terms = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
-"""Loss, reconstruction, energy and covariance penalty of a step."""
-
-
-class _Losses(NamedTuple):
-    """What one member contributes to a step."""
-
-    terms: _Terms
-    gradients: list[tf.Tensor]
-    variables: list[keras.Variable]
-    mixture: Mixture | None
 
 
 def seed_of_member(seed: int, number: int) -> int:
@@ -93,6 +96,13 @@ class LREN(keras.Model):
             (one setting for every scene).
         seed: seed of the initial weights; None for the preset's, 123.
         device: where to run; None for the first GPU, else the CPU.
+        memory_limit: bytes, or text such as ``"2GiB"``, that training may take beside the
+            scene; None for half of what is free when it begins. A training that would take more
+            reads the pixels again in every epoch, and works on a chunk of a batch at a time
+            (:mod:`lren_tf.bounded`): the same steps, to rounding.
+        strategy: a ``tf.distribute`` strategy (``MirroredStrategy`` or
+            ``MultiWorkerMirroredStrategy``) over whose replicas the pixels are spread; None for
+            one device. No ``strategy.scope()`` is needed.
         name: name of the Keras model.
         **settings: single settings to replace, see :class:`lren_tf.presets.Settings`.
 
@@ -106,6 +116,8 @@ class LREN(keras.Model):
         seed: int | None = None,
         device: str | None = None,
         *,
+        memory_limit: int | str | None = None,
+        strategy: tf.distribute.Strategy | None = None,
         name: str = "lren",
         **settings: Any,
     ) -> None:
@@ -117,6 +129,11 @@ class LREN(keras.Model):
         super().__init__(name=name, autocast=False)
         self.preset = preset
         self.settings = resolved
+        self.memory_limit = (
+            None if memory_limit is None else size_in_bytes("memory_limit", memory_limit)
+        )
+        self.workers = workers_of(strategy)
+        self._bounded: BoundedStep | None = None
         self.device = resolve_device(device)
         self._bands: int | None = None
         self._fault = tf.Variable(0, dtype=tf.int32, trainable=False, name="fault")
@@ -151,7 +168,7 @@ class LREN(keras.Model):
             self._create(config["bands"], config["used"])
 
     def get_config(self) -> dict[str, Any]:
-        """Preset and all settings; the device is left to the machine that loads."""
+        """Preset and all settings; device, memory and workers are the loading machine's."""
         return {"preset": self.preset, "name": self.name, **self.settings.as_dict()}
 
     @classmethod
@@ -176,7 +193,7 @@ class LREN(keras.Model):
         )
         with tf.device(self.device):
             for layer, initialiser, (fan_in, units, activation) in zip(
-                _LAYERS, self._initialisers(), plan, strict=True
+                LAYERS, self._initialisers(), plan, strict=True
             ):
                 dense = keras.layers.Dense(
                     units, activation=activation, kernel_initializer=initialiser, name=layer
@@ -214,8 +231,8 @@ class LREN(keras.Model):
     def _initialisers(self) -> list[keras.initializers.Initializer]:
         s = self.settings
         if s.initial_weights == "tf1_glorot_uniform":
-            return [TF1GlorotUniform(s.seed, RELEASE_OPERATION_SEEDS[name]) for name in _LAYERS]
-        seeds = np.random.SeedSequence(s.seed).generate_state(len(_LAYERS)) >> 1
+            return [TF1GlorotUniform(s.seed, RELEASE_OPERATION_SEEDS[name]) for name in LAYERS]
+        seeds = np.random.SeedSequence(s.seed).generate_state(len(LAYERS)) >> 1
         return [keras.initializers.GlorotUniform(seed=int(seed)) for seed in seeds]
 
     # --- the network -----------------------------------------------------------------
@@ -318,141 +335,49 @@ class LREN(keras.Model):
         and reports the fault, on which ``fit`` ends.
         """
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if self._bounded is not None:
+            # The rows of the batch are read by the step; what comes in is its number.
+            with tf.device(self.device):
+                fault, terms, n = self._bounded.step(int(x), self._kind())
+                return self._noted(fault, terms, tf.constant(n, tf.float32))
         with tf.device(self.device):
             if self.settings.training == "joint":
-                fault, terms = self._step(x, LREN._joint_losses)
+                fault, terms = self._step(x, joint_losses)
             else:
                 fault, terms = tf.cond(
                     self._second_part,
-                    lambda: self._step(x, LREN._density_losses),
-                    lambda: self._step(x, LREN._mapping_losses),
+                    lambda: self._step(x, density_losses),
+                    lambda: self._step(x, mapping_losses),
                 )
-            # Several steps may run before anybody looks: the fault of one is not forgotten.
-            self._fault.assign(tf.maximum(self._fault, fault))
-            n = tf.cast(tf.shape(x)[0], tf.float32)
-            for tracker, value in zip(self._trackers.values(), terms, strict=True):
-                tracker.update_state(value, sample_weight=n)
-            return {name: tracker.result() for name, tracker in self._trackers.items()}
+            return self._noted(fault, terms, tf.cast(tf.shape(x)[0], tf.float32))
+
+    def _noted(self, fault: tf.Tensor, terms: Terms, n: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Note what came of a step on n pixels."""
+        # Several steps may run before anybody looks: the fault of one is not forgotten.
+        self._fault.assign(tf.maximum(self._fault, fault))
+        for tracker, value in zip(self._trackers.values(), terms, strict=True):
+            tracker.update_state(value, sample_weight=n)
+        return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def _kind(self) -> str:
+        """What the next step of a training that reads its rows is about."""
+        if self.settings.training == "joint":
+            return "joint"
+        return "density" if bool(self._second_part.numpy()) else "mapping"
+
+    def make_train_function(self, force: bool = False) -> Callable[[Any], Any]:
+        """What Keras calls for a step. One that reads its rows is no single graph."""
+        if self._bounded is None:
+            return super().make_train_function(force)
+        self.train_function = lambda iterator: self.train_step(next(iterator))
+        return self.train_function
 
     def _step(
-        self, x: tf.Tensor, losses: Callable[[LREN, tf.Tensor], _Losses]
-    ) -> tuple[tf.Tensor, _Terms]:
-        """Losses of every member, one step of the optimiser for all, means of the terms."""
-        found = [losses(member, x) for member in self._members()]
-        gradients = [gradient for each in found for gradient in each.gradients]
-        variables = [variable for each in found for variable in each.variables]
-        terms = found[0].terms
-        if len(found) > 1:
-            columns = zip(*(each.terms for each in found), strict=True)
-            terms = tuple(tf.add_n(list(column)) / len(found) for column in columns)
-        fault = self._descend(terms[0], gradients, variables, [each.mixture for each in found])
-        return fault, terms
-
-    def _joint_losses(self, x: tf.Tensor) -> _Losses:
-        """All networks on eq. (2)."""
-        result = loss_gradients(
-            x,
-            self._autoencoder(),
-            self._density,
-            self._estimator(),
-            tanh_latent=self.settings.latent_activation == "tanh",
-        )
-        density_loss, energy, penalty, mixture = result.density
-        reconstruction = result.reconstruction
-        return _Losses(
-            (reconstruction + density_loss, reconstruction, energy, penalty),
-            [*result.autoencoder, *result.estimator],
-            self._own_variables(),
-            mixture,
-        )
-
-    def _mapping_losses(self, x: tf.Tensor) -> _Losses:
-        """The autoencoder on eq. (5) alone; the density terms are not computed, and 0."""
-        zero = tf.zeros([])
-        result = loss_gradients(
-            x,
-            self._autoencoder(),
-            lambda z: (zero, None),
-            [],
-            tanh_latent=self.settings.latent_activation == "tanh",
-        )
-        loss = result.reconstruction
-        variables = self._own_variables()[: len(result.autoencoder)]
-        return _Losses((loss, loss, zero, zero), result.autoencoder, variables, None)
-
-    def _density_losses(self, x: tf.Tensor) -> _Losses:
-        """The estimator on its terms of the loss, over the samples of the frozen encoder."""
-        pixels = x[:, : self.decoder_output.units]
-        z = self.encoder_latent(self.encoder_hidden(pixels))
-        squares = tf.square(pixels - self._decode(z))
-        reconstruction = tf.reduce_mean(tf.reduce_sum(squares, axis=1))
-        estimator = self._estimator()
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(estimator)
-            density_loss, (_, energy, penalty, mixture) = self._density(z)
-        gradients = tape.gradient(density_loss, estimator)
-        return _Losses(
-            (reconstruction + density_loss, reconstruction, energy, penalty),
-            gradients,
-            self._own_variables()[-len(gradients) :],
-            mixture,
-        )
-
-    def _own_variables(self) -> list[keras.Variable]:
-        """Trainable variables of this member, in the order of the gradients."""
-        return [weight for name in _LAYERS for weight in getattr(self, name).weights]
-
-    def _autoencoder(self) -> list[Affine]:
-        return [Affine(*(w.value for w in getattr(self, name).weights)) for name in _LAYERS[:4]]
-
-    def _estimator(self) -> list[tf.Variable]:
-        layers = (self.estimator_hidden, self.estimator_output)
-        return [weight.value for layer in layers for weight in layer.weights]
-
-    def _density(
-        self, z: tf.Tensor
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, tf.Tensor, Mixture]]:
-        """The estimator's terms of the loss, weighted, and each of them with the mixture."""
-        s, estimator = self.settings, self._estimator()
-        beta = assignments(z, tuple(estimator[:2]), tuple(estimator[2:]))
-        terms, mixture = mixture_loss(
-            z,
-            beta,
-            dtype=tf.as_dtype(s.mixture_dtype),
-            empty_mass=s.empty_mass,
-            covariance_floor=s.covariance_floor,
-            with_penalty=s.covariance_penalty > 0,
-        )
-        energy = tf.cast(terms.energy, tf.float32)
-        penalty = tf.cast(terms.penalty, tf.float32)
-        loss = s.energy_weight * energy + s.covariance_penalty * penalty
-        return loss, (loss, energy, penalty, mixture)
-
-    def _descend(
-        self,
-        loss: tf.Tensor,
-        gradients: list[tf.Tensor],
-        variables: list[keras.Variable],
-        mixtures: list[Mixture | None],
-    ) -> tf.Tensor:
-        """Move the variables unless something is not finite; 0, or what is at fault."""
-        finite = tf.reduce_all(
-            tf.stack([tf.reduce_all(tf.math.is_finite(t)) for t in (loss, *gradients)])
-        )
-
-        def step() -> tf.Tensor:
-            self.optimizer.apply(gradients, variables)
-            return tf.constant(0)
-
-        def blamed() -> tf.Tensor:
-            floor = self.settings.covariance_floor
-            bad = [-1 if m is None else first_bad_component(m, floor) for m in mixtures]
-            # Components are counted on over the members.
-            k = self.settings.components
-            places = [tf.where(b < 0, -1, i * k + b) for i, b in enumerate(bad)]
-            return 2 + tf.reduce_max(tf.stack(places))
-
-        return tf.cond(finite, step, blamed)
+        self, x: tf.Tensor, losses: Callable[[Network, tf.Tensor], Losses]
+    ) -> tuple[tf.Tensor, Terms]:
+        """One step of all members on a batch."""
+        found = [losses(network_of(member), x) for member in self._members()]
+        return step_together(self.optimizer, self.settings, found)
 
     def fit(
         self,
@@ -518,7 +443,6 @@ class LREN(keras.Model):
                 "expected at least one pixel per component: lower components."
             )
         scaler = fit_scaler(pixels, s.scaling, good_bands=data.good_bands)
-        standardised = standardise(pixels, scaler)
         if resume is not None:
             optimizer = self.optimizer if self.compiled else make_optimizer(s)
             training = checkpoints.identity(s, optimizer, self.device, pixels, scaler.used)
@@ -532,15 +456,15 @@ class LREN(keras.Model):
                 self.optimizer.build(self.trainable_variables)
             self._fault.assign(0)
 
+            batches, standardised = self._fed(pixels, scaler, s)
             own: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
             if s.training == "separate":
                 own.append(SecondPart(self._second_part, s.epochs))
             if verbose == "auto":
-                size = f"{len(pixels)} pixels × {standardised.shape[1]} bands"
+                size = f"{len(pixels)} pixels × {np.count_nonzero(scaler.used)} bands"
                 title = f"LREN ({self.preset}), {size}, {self.device}"
                 own.append(EpochProgress(title, s.total_epochs))
                 verbose = 0
-            batches = fixed_batches(standardised, s.batch_size, s.batch_seed)
             keras_fit = super().fit
 
             def run(start: int, keepers: list[keras.callbacks.Callback]) -> Any:
@@ -553,13 +477,43 @@ class LREN(keras.Model):
                     shuffle=False,
                 )
 
-            if resume is None:
-                history = run(initial_epoch, [])
-            else:
-                history = checkpoints.train(run, self, resume, checkpoint_every, training)
+            try:
+                if resume is None:
+                    history = run(initial_epoch, [])
+                else:
+                    history = checkpoints.train(run, self, resume, checkpoint_every, training)
+            finally:
+                self._bounded = None
             for member in self._members():
                 member._keep(standardised, data)
         return history
+
+    def _fed(
+        self, pixels: PixelRows, scaler: Scaler, s: presets.Settings
+    ) -> tuple[tf.data.Dataset, np.ndarray | StandardisedRows]:
+        """Batches of an epoch, and the standardised pixels for what comes after the training.
+
+        Where memory or workers ask for it, the batches are numbers, and `_bounded` reads rows.
+        """
+        self.train_function = None  # of a training that was fed otherwise
+        n, bands = len(pixels), int(np.count_nonzero(scaler.used))
+        alone = self.workers.replicas == 1
+        if alone and fits(training_bytes(n, bands, s), self.memory_limit):
+            standardised = standardise(pixels, scaler)
+            return fixed_batches(standardised, s.batch_size, s.batch_seed), standardised
+        rows, standing = AlignedRows(pixels, scaler), StandardisedRows(pixels, scaler)
+        plan = batch_rows(n, s.batch_size, s.batch_seed)
+        if alone and len(plan[0]) <= CHUNK:
+            return read_batches(rows, plan), standing
+        self._bounded = BoundedStep(
+            lambda: [network_of(member) for member in self._members()],
+            self.optimizer,
+            rows,
+            plan,
+            self.workers,
+            CHUNK,
+        )
+        return tf.data.Dataset.range(len(plan)), standing
 
     def _adopt(self, scaler: Scaler, good_bands: np.ndarray | None) -> None:
         """Create the weights for these bands, or check that they fit, and set the scaler."""
@@ -586,7 +540,7 @@ class LREN(keras.Model):
             for name, value in zip(_SCALER, scaler, strict=True):
                 getattr(member, name).assign(value)
 
-    def _keep(self, standardised: np.ndarray, data: Samples) -> None:
+    def _keep(self, standardised: np.ndarray | StandardisedRows, data: Samples) -> None:
         """Mixture, dictionary and background of the network over all pixels that hold data."""
         s = self.settings
         z, beta = self._embed_all(standardised)
@@ -608,7 +562,7 @@ class LREN(keras.Model):
             alive = mixture.alive.numpy()[chosen.components]
             chosen = Dictionary(*(part[alive] for part in chosen))
         if s.low_rank_space == "original":
-            chosen = as_spectra(chosen, standardised, weights)
+            chosen = as_spectra(chosen, standardised[:], weights)
         chosen = chosen._replace(pixels=data.on_grid(chosen.pixels))
         count = len(chosen.atoms)
 
@@ -648,7 +602,9 @@ class LREN(keras.Model):
         """What the background is a mixture of, float64 ``[n, d]``."""
         return with_neighbourhood(tf.cast(z, tf.float64), grid, self.settings.neighbourhood, valid)
 
-    def _embed_all(self, standardised: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _embed_all(
+        self, standardised: np.ndarray | StandardisedRows
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Latent samples and assignments of all pixels, a chunk at a time."""
         parts = [
             self._embed(tf.convert_to_tensor(standardised[start : start + _CHUNK]))
@@ -709,12 +665,12 @@ class LREN(keras.Model):
     def _energies(self, data: Samples) -> np.ndarray:
         """Energies of every member on the scale of its scene, float64 ``[members, n]``."""
         with tf.device(self.device):
-            standardised = standardise(data.pixels, self._scaler())
+            standardised = StandardisedRows(data.pixels, self._scaler())
             return np.stack(
                 [member._background_score(standardised, data) for member in self._members()]
             )
 
-    def _background_score(self, standardised: np.ndarray, data: Samples) -> np.ndarray:
+    def _background_score(self, standardised: StandardisedRows, data: Samples) -> np.ndarray:
         """Energy under this member's background on the scale of its scene, float64 ``[n]``."""
         s = self.settings
         image = bool(self._image.numpy())
@@ -824,9 +780,11 @@ class LREN(keras.Model):
     ) -> LowRankResult:
         s = self.settings
         with tf.device(self.device):
-            samples = standardise(data.pixels, self._scaler())
+            standardised = StandardisedRows(data.pixels, self._scaler())
             if s.low_rank_space == "latent":
-                samples, _ = self._embed_all(samples)
+                samples, _ = self._embed_all(standardised)
+            else:
+                samples = standardised[:]
             result = solve_low_rank(
                 samples,
                 self._atoms.numpy() if atoms is None else atoms,
@@ -879,9 +837,9 @@ class LREN(keras.Model):
         data = self._samples(x, key)
         other._create(self._bands, self._used_list)
         with tf.device(self.device):
-            standardised = standardise(data.pixels, scaler)
+            standardised = StandardisedRows(data.pixels, scaler)
             for to, source in zip(other._members(), self._members(), strict=True):
-                for layer in _LAYERS:
+                for layer in LAYERS:
                     getattr(to, layer).set_weights(getattr(source, layer).get_weights())
                 for name in _SCALER:
                     getattr(to, name).assign(getattr(source, name))

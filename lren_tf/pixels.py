@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.rows import PixelRows
 
 # Elements looked at in one go: a few MiB of temporaries.
 _CHUNK_ELEMENTS = 1 << 20
 
 
 def check_finite_pixels(
-    pixels: np.ndarray,
+    pixels: np.ndarray | PixelRows,
     grid_width: int | None = None,
     what: str = "cube",
     *,
@@ -70,7 +71,7 @@ def check_finite_pixels(
 
 
 def varying_bands(
-    pixels: np.ndarray,
+    pixels: np.ndarray | PixelRows,
     what: str = "cube",
     *,
     valid: np.ndarray | None = None,
@@ -93,7 +94,7 @@ def varying_bands(
             least one sample and one band.
     """
     pixels = _pixel_table(pixels, what)
-    if pixels.size == 0:
+    if 0 in pixels.shape:
         raise InputError(
             f"{what}: the pixels have shape {pixels.shape}; expected at least one sample and "
             "one band, check how they were selected."
@@ -112,15 +113,14 @@ def varying_bands(
     return varying
 
 
-def varies(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+def varies(pixels: np.ndarray | PixelRows, valid: np.ndarray | None = None) -> np.ndarray:
     """Which bands of pixels [N, L] are not constant over the valid ones [N]; bool [L]."""
-    if valid is None:
-        return pixels.max(axis=0) != pixels.min(axis=0)
-    # Without a copy of all valid pixels.
-    reference = pixels[int(np.argmax(valid))]
+    reference = pixels[0 if valid is None else int(np.argmax(valid))]
     varying = np.zeros(pixels.shape[1], bool)
     for start, chunk in row_chunks(pixels):
-        varying |= (chunk[valid[start : start + len(chunk)]] != reference).any(axis=0)
+        # Without a copy of all valid pixels.
+        looked_at = chunk if valid is None else chunk[valid[start : start + len(chunk)]]
+        varying |= (looked_at != reference).any(axis=0)
     return varying
 
 
@@ -149,7 +149,7 @@ def real_array(values: object, what: str) -> np.ndarray:
     return array
 
 
-def row_chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def row_chunks(array: np.ndarray | PixelRows) -> Iterator[tuple[int, np.ndarray]]:
     """Consecutive slices of the first axis with about `_CHUNK_ELEMENTS` elements each."""
     per_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
     rows = max(1, _CHUNK_ELEMENTS // per_row)
@@ -157,7 +157,9 @@ def row_chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield start, array[start : start + rows]
 
 
-def _pixel_table(pixels: object, what: str) -> np.ndarray:
+def _pixel_table(pixels: object, what: str) -> np.ndarray | PixelRows:
+    if isinstance(pixels, PixelRows):
+        return pixels
     array = real_array(pixels, what)
     if array.ndim != 2:
         raise InputError(

@@ -116,7 +116,7 @@ def scene_record(scene: Scene) -> dict[str, Any]:
         "name": scene.name,
         "source": scene.source,
         "shape": list(scene.shape),
-        "dtype": str(scene.cube.dtype),
+        "dtype": str(scene.rows.dtype),
         "sha256": data_sha256(scene.cube),
         "simulated": scene.simulated,
         "anomalous": None if scene.truth is None else int(np.count_nonzero(scene.truth)),

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
 from lren_tf.pixels import check_finite_pixels
+from lren_tf.rows import PixelRows
 from lren_tf.scene import Scene
 
 
 class Samples(NamedTuple):
     """Pixels that hold data, and where they belong."""
 
-    pixels: np.ndarray
+    pixels: PixelRows
     """``[n, L]``, not yet checked to be finite."""
     grid: tuple[int, ...]
     """Shape of their scores: ``(H, W)`` of a cube, ``(N,)`` of a table."""
@@ -73,11 +74,11 @@ def samples_of(x: Any, key: str | None = None) -> Samples:
     else:
         array: npt.NDArray[Any] = np.asarray(x)
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            return Samples(array, array.shape[:1], "cube", None, None)
+            return Samples(PixelRows(array), array.shape[:1], "cube", None, None)
         if array.ndim != 3:
             raise InputError(
                 f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "
                 "samples × bands or rows × columns × bands."
             )
         scene = Scene(array)
-    return Samples(scene.valid_pixels, scene.shape[:2], scene.name, scene.valid, scene.good_bands)
+    return Samples(scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands)

@@ -6,12 +6,14 @@ loses its digits in float32.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from lren_tf.errors import InputError
 from lren_tf.pixels import varying_bands
+from lren_tf.rows import PixelRows, as_rows
 
 _CHUNK = 65536
 """Pixels standardised at a time, so that float64 temporaries stay small."""
@@ -34,7 +36,7 @@ class Scaler(NamedTuple):
 
 
 def fit_scaler(
-    pixels: np.ndarray,
+    pixels: np.ndarray | PixelRows,
     scaling: str,
     what: str = "cube",
     *,
@@ -43,7 +45,7 @@ def fit_scaler(
     """Learn the standardisation of a scene.
 
     Args:
-        pixels: ``[N, L]``, any real dtype, finite in its good bands.
+        pixels: ``[N, L]``, any real dtype, finite in its good bands; read in chunks.
         scaling: ``"zscore"`` or ``"minmax_zscore"`` (see ``Settings.scaling``).
         what: how messages call the data.
         good_bands: bool ``[L]``, False on bands whose values must not matter; None for none.
@@ -52,23 +54,22 @@ def fit_scaler(
         InputError: all bands are constant, or their variances are beyond float64.
     """
     if good_bands is not None:
-        # Selecting columns leaves them in an order in memory that rounds sums otherwise.
-        chosen = np.ascontiguousarray(pixels[:, good_bands])
+        chosen = as_rows(pixels).of_bands(good_bands)
         return _among_all(fit_scaler(chosen, scaling, what), good_bands)
     used = varying_bands(pixels, what)
     low, span = np.float64(0.0), np.float64(1.0)
     n = len(pixels)
     with np.errstate(over="ignore", invalid="ignore"):
         if scaling == "minmax_zscore":
-            low = np.float64(pixels.min())
-            span = np.float64(pixels.max()) - low
+            low, high = extremes(pixels)
+            span = high - low
         mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _chunks(pixels)) / n
         # Two passes: the one-pass formula cancels for bands far from zero.
         squares = (np.square(_unit(chunk, low, span) - mean) for chunk in _chunks(pixels))
         variance = sum(square.sum(axis=0) for square in squares) / n
     if not (np.isfinite(span) and np.isfinite(variance).all()):
         raise InputError(
-            f"{what}: the values, up to {np.abs([pixels.min(), pixels.max()]).max():.3g}, are too "
+            f"{what}: the values, up to {np.abs(extremes(pixels)).max():.3g}, are too "
             "large to take their variance in float64; expected smaller ones, look for fill values."
         )
     std = np.where(used, np.sqrt(variance), 1.0)
@@ -91,7 +92,7 @@ def _among_all(scaler: Scaler, good_bands: np.ndarray) -> Scaler:
     return Scaler(scaler.low, scaler.span, mean, std, used)
 
 
-def standardise(pixels: np.ndarray, scaler: Scaler) -> np.ndarray:
+def standardise(pixels: np.ndarray | PixelRows, scaler: Scaler) -> np.ndarray:
     """Standardised pixels of the bands that are used, float32 ``[N, U]``."""
     out = np.empty((len(pixels), int(scaler.used.sum())), np.float32)
     mean, std = scaler.mean[scaler.used], scaler.std[scaler.used]
@@ -103,10 +104,16 @@ def standardise(pixels: np.ndarray, scaler: Scaler) -> np.ndarray:
     return out
 
 
+def extremes(pixels: np.ndarray | PixelRows) -> tuple[np.float64, np.float64]:
+    """Smallest and largest value of pixels ``[N, L]``."""
+    found = [(chunk.min(), chunk.max()) for chunk in _chunks(pixels)]
+    return np.float64(min(low for low, _ in found)), np.float64(max(high for _, high in found))
+
+
 def _unit(chunk: np.ndarray, low: np.float64, span: np.float64) -> np.ndarray:
     return (chunk.astype(np.float64) - low) / span
 
 
-def _chunks(pixels: np.ndarray):
+def _chunks(pixels: np.ndarray | PixelRows) -> Iterator[np.ndarray]:
     for start in range(0, len(pixels), _CHUNK):
         yield pixels[start : start + _CHUNK]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference
 from lren_tf.pixels import check_finite_pixels, real_array, row_chunks, varying_bands
+from lren_tf.rows import PixelRows, is_mapped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,8 +23,9 @@ class Scene:
     """One hyperspectral image and what is known about it.
 
     Attributes:
-        cube: [H, W, B] real numbers, dtype as stored (integers or floats), C order and
-            native byte order; an array in another layout is copied once, here.
+        cube: [H, W, B] real numbers, dtype as stored (integers or floats). An array in memory
+            is brought to C order and native byte order, by one copy where it has another; one
+            that is mapped from a file stays there as it is.
         truth: [H, W] bool, True on anomalous pixels, or None. Any real array is accepted
             and turned into bool by `!= 0`.
         name: what messages, tables and figures call the scene.
@@ -67,8 +70,7 @@ class Scene:
                 "with every axis at least 1, reshape it first."
             )
         # TensorFlow refuses foreign byte order, and `pixels` is a view only in C order.
-        native = cube.dtype.newbyteorder("=")
-        object.__setattr__(self, "cube", np.ascontiguousarray(cube, dtype=native))
+        object.__setattr__(self, "cube", cube if is_mapped(cube) else _native(cube))
         grid = cube.shape[:2]
         if self.truth is not None:
             truth = self._checked_layer(self.truth, "truth", "background", "anomalies")
@@ -155,7 +157,7 @@ class Scene:
         truth = (
             "no truth" if self.truth is None else f"{np.count_nonzero(self.truth)} anomalous pixels"
         )
-        size = f"{self.height} × {self.width} × {self.bands} {self.cube.dtype}"
+        size = f"{self.height} × {self.width} × {self.bands} {self.rows.dtype}"
         valid = "" if self.valid is None else f", {self.valid_count} valid pixels"
         simulated = ", simulated" if self.simulated else ""
         return f"Scene({self.name!r}, {size}, {truth}{valid}{simulated})"
@@ -180,10 +182,19 @@ class Scene:
         """(H, W, B)."""
         return self.cube.shape  # type: ignore[return-value]
 
-    @property
+    @cached_property
     def pixels(self) -> np.ndarray:
-        """View [N, B] of the cube, row after row; no copy."""
-        return self.cube.reshape(-1, self.bands)
+        """The cube as [N, B], row after row, in C order and native byte order.
+
+        A view, except of a cube that lies otherwise in its file: of that a copy in memory, made
+        when it is first asked for. `rows` needs none.
+        """
+        return _native(self.cube).reshape(-1, self.bands)
+
+    @property
+    def rows(self) -> PixelRows:
+        """The pixels [n, B] that hold data, row after row, read when they are asked for."""
+        return PixelRows(self.cube, self.valid)
 
     @property
     def valid_count(self) -> int:
@@ -193,7 +204,7 @@ class Scene:
     @property
     def valid_pixels(self) -> np.ndarray:
         """The pixels [n, B] that hold data, row after row; `pixels` itself where all do."""
-        return self.pixels if self.valid is None else self.pixels[self.valid.reshape(-1)]
+        return self.pixels if self.valid is None else self.rows[:]
 
     def spread(self, scores: np.ndarray) -> np.ndarray:
         """Values [n] of `valid_pixels` as a map [H, W] float32, NaN where there is no data.
@@ -221,8 +232,9 @@ class Scene:
         """
         valid = None if self.valid is None else self.valid.reshape(-1)
         chosen = {"valid": valid, "bands": self.good_bands}
-        check_finite_pixels(self.pixels, grid_width=self.width, what=self.name, **chosen)
-        varying_bands(self.pixels, what=self.name, **chosen)
+        pixels = PixelRows(self.cube)
+        check_finite_pixels(pixels, grid_width=self.width, what=self.name, **chosen)
+        varying_bands(pixels, what=self.name, **chosen)
 
     @property
     def truth_vector(self) -> np.ndarray | None:
@@ -230,7 +242,11 @@ class Scene:
         return None if self.truth is None else self.truth.reshape(-1)
 
 
-def data_sha256(array: np.ndarray) -> str:
+def _native(cube: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(cube, dtype=cube.dtype.newbyteorder("="))
+
+
+def data_sha256(array: np.ndarray | PixelRows) -> str:
     """SHA-256 of an array's dtype, shape and values, as 64 hexadecimal digits.
 
     The layout in memory and the byte order do not matter: the values are hashed in C order
@@ -242,7 +258,8 @@ def data_sha256(array: np.ndarray) -> str:
     Raises:
         InputError: the dtype is none of these, so the values have no bytes of their own.
     """
-    array = np.asarray(array)
+    if not isinstance(array, PixelRows):
+        array = np.asarray(array)
     if array.dtype.kind not in "biufc":
         raise InputError(
             f"cannot hash an array of dtype {array.dtype}; expected numbers, convert it first."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from lren_tf.backprop import align
 from lren_tf.errors import TrainingDiverged
+from lren_tf.feed import AlignedRows, batch_rows
 from lren_tf.presets import Settings
 
 
@@ -40,20 +42,35 @@ def fixed_batches(
     Args:
         x: standardised pixels ``[N, U]``.
         batch_size: pixels per batch; None for all.
-        batch_seed: seed of the permutation, drawn as the release draws it.
+        batch_seed: seed of the permutation, see :func:`lren_tf.feed.batch_rows`.
     """
     n = len(x)
-    size = n if batch_size is None else min(batch_size, n)
+    plan = batch_rows(n, batch_size, batch_seed)
+    size = len(plan[0])
     if size < n:
-        order = np.arange(n)
-        np.random.RandomState(batch_seed).shuffle(order)
-        x = x[order]
+        x = x[np.concatenate(plan)]
     # Slices of one tensor: neither a copy per epoch nor a constant inside the graph.
     with tf.device("/CPU:0"):
         pixels = tf.convert_to_tensor(align(x))
     if size == n:  # one element, so that the graph knows how long a batch is
         return tf.data.Dataset.from_tensors(pixels)
     return tf.data.Dataset.range(0, n, size).map(lambda start: pixels[start : start + size])
+
+
+def read_batches(rows: AlignedRows, plan: Sequence[np.ndarray]) -> tf.data.Dataset:
+    """The same batches, read from their file again in every epoch.
+
+    Args:
+        rows: of all pixels.
+        plan: rows of every batch.
+    """
+
+    def batches() -> Iterator[np.ndarray]:
+        yield from rows.chunks(plan)
+
+    kind = tf.TensorSpec((None, rows.width), tf.float32)
+    batched = tf.data.Dataset.from_generator(batches, output_signature=kind)
+    return batched.apply(tf.data.experimental.assert_cardinality(len(plan)))
 
 
 class StopOnFault(keras.callbacks.Callback):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lren_tf.pixels import row_chunks
+from lren_tf.rows import PixelRows
 
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
@@ -57,7 +58,7 @@ def find_valid(
     if not ranges and cube.dtype.kind != "f":
         return _found(inside, good, 0, nothing, (height, width))
 
-    pixels = cube.reshape(-1, bands)
+    pixels = PixelRows(cube)
     some, every = np.empty(len(pixels), bool), np.empty(len(pixels), bool)
     holders, missing_in = 0, np.zeros(bands, np.int64)
     for start, chunk in row_chunks(pixels):

@@ -15,6 +15,7 @@ from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference
 from lren_tf.io.atomic import atomic_path, ensure_writable_target
 from lren_tf.picture import picture_bands, pseudo_colour
+from lren_tf.scaling import extremes
 from lren_tf.scene import Scene
 
 _REASONS = {
@@ -51,7 +52,7 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
     yield "scene", scene.name
     yield "format", scene.source_format or ("simulated" if scene.simulated else "unknown")
     yield "size", f"{scene.height} rows × {scene.width} columns × {scene.bands} bands"
-    yield "values", f"{scene.cube.dtype}, {_range_text(scene)}"
+    yield "values", f"{scene.rows.dtype}, {_range_text(scene)}"
     count = scene.height * scene.width
     yield "valid pixels", f"{scene.valid_count} of {count} ({scene.valid_count / count:.1%})"
     unused = unused_bands(scene)
@@ -73,9 +74,9 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
 
 
 def _range_text(scene: Scene) -> str:
-    good = slice(None) if scene.good_bands is None else scene.good_bands
-    values = scene.valid_pixels[:, good]
-    return f"{values.min():.6g} to {values.max():.6g}"
+    rows = scene.rows if scene.good_bands is None else scene.rows.of_bands(scene.good_bands)
+    low, high = extremes(rows)
+    return f"{low:.6g} to {high:.6g}"
 
 
 def _wavelengths_text(scene: Scene) -> str:

@@ -84,7 +84,7 @@ def described(scene: Scene, seconds: float) -> str:
     valid = "" if scene.valid is None else f", {scene.valid_count} valid"
     good = "" if scene.good_bands is None else f" ({np.count_nonzero(scene.good_bands)} good)"
     size = f"{scene.height} × {scene.width} pixels ({truth}{valid}), {scene.bands} bands{good}"
-    return f"{scene.name}: {size} of {scene.cube.dtype}, read in {seconds:.1f} s"
+    return f"{scene.name}: {size} of {scene.rows.dtype}, read in {seconds:.1f} s"
 
 
 def judging_truth(scene: Scene) -> np.ndarray | None:

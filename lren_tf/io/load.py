@@ -109,7 +109,9 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
             ambiguous, empty, not real numbers, or not 2-D.
     """
     file, form, variables = opened(path)
-    return np.ascontiguousarray(form.read(file, chosen_map(file, variables, key).name))
+    values = form.read(file, chosen_map(file, variables, key).name)
+    # A copy: a map is small, and its file may be written again.
+    return np.array(values, values.dtype.newbyteorder("="), order="C")
 
 
 def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:

@@ -41,7 +41,7 @@ def read_npy(path: str | os.PathLike[str], name: str = "") -> np.ndarray:
     file = existing_file(path)
     _require_readable(file, npy_variables(file)[0])
     with reading(file, "NumPy .npy file"):
-        return np.load(file, allow_pickle=False)
+        return np.load(file, mmap_mode="r", allow_pickle=False)
 
 
 def npz_variables(path: str | os.PathLike[str]) -> list[Variable]:

@@ -28,7 +28,7 @@ class TestValues:
         path = write_envi(tmp_path / "a.img", values, interleave, byte_order=byte_order)
         scene = load_scene(path)
         np.testing.assert_array_equal(scene.cube, values)
-        assert scene.cube.dtype == dtype
+        assert scene.pixels.dtype == dtype
         assert (scene.name, scene.source_format) == ("a", "ENVI")
         assert scene.truth is None and scene.valid is None and scene.georeference is None
 

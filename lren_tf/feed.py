@@ -1,0 +1,107 @@
+"""How pixels reach the training step: which rows make a batch, and rows read from a file.
+
+A training that fits into memory holds all its pixels, standardised, as one tensor
+(:func:`lren_tf.training.fixed_batches`). One that does not reads them again in every epoch,
+through :class:`AlignedRows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from lren_tf.backprop import aligned_width
+from lren_tf.rows import PixelRows
+from lren_tf.scaling import Scaler, standardise
+
+_BLOCK = 1024
+"""Rows standardised at a time: in float32 they stay in the cache between the operations."""
+_EXACT_IN_FLOAT32 = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "f2", "f4")}
+
+
+def batch_rows(n: int, batch_size: int | None, batch_seed: int) -> list[np.ndarray]:
+    """Rows of every batch, the same in every epoch: one permutation, cut in order.
+
+    With one batch for all pixels the order does not matter and is left alone.
+
+    Args:
+        n: number of pixels.
+        batch_size: pixels per batch; None for all.
+        batch_seed: seed of the permutation, drawn as the release draws it.
+    """
+    size = n if batch_size is None else min(batch_size, n)
+    order = np.arange(n)
+    if size < n:
+        np.random.RandomState(batch_seed).shuffle(order)
+    return [order[start : start + size] for start in range(0, n, size)]
+
+
+class StandardisedRows:
+    """Standardised pixels ``[n, U]`` float32, made when they are asked for."""
+
+    def __init__(self, pixels: PixelRows, scaler: Scaler) -> None:
+        self._pixels, self._scaler = pixels, scaler
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return standardise(self._pixels[rows], self._scaler)
+
+
+class AlignedRows:
+    """Standardised pixels as aligned rows (:mod:`lren_tf.backprop`), read when asked for.
+
+    In one step, (x − m)·(1/s), with m in two parts of float32 where that holds the values of
+    the file exactly: what :func:`standardise` gives, to rounding, at a fraction of the work.
+    Since every epoch reads every pixel, the work counts.
+
+    Args:
+        pixels: ``[n, L]``.
+        scaler: learned from them, or from the scene that the training is about.
+    """
+
+    def __init__(self, pixels: PixelRows, scaler: Scaler) -> None:
+        self._pixels = pixels if scaler.used.all() else pixels.of_bands(scaler.used)
+        mean = (scaler.low + scaler.span * scaler.mean)[scaler.used]
+        scale = 1.0 / (scaler.span * scaler.std)[scaler.used]
+        self._bands = len(mean)
+        if pixels.dtype in _EXACT_IN_FLOAT32:
+            leading = mean.astype(np.float32)
+            self._offsets = [leading, (mean - leading).astype(np.float32)]
+            self._scale = scale.astype(np.float32)
+        else:
+            self._offsets, self._scale = [mean], scale
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    @property
+    def width(self) -> int:
+        """Columns of a row."""
+        return aligned_width(self._bands)
+
+    def read(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Aligned rows ``[m, width]`` float32 of a slice or of indices."""
+        found = self._pixels[rows]
+        out = np.zeros((len(found), self.width), np.float32)
+        out[:, self._bands] = 1.0
+        for start in range(0, len(found), _BLOCK):
+            block = found[start : start + _BLOCK]
+            into = out[start : start + _BLOCK, : self._bands]
+            centred = block - self._offsets[0]
+            for more in self._offsets[1:]:
+                centred -= more
+            np.multiply(centred, self._scale, out=into, casting="same_kind")
+        return out
+
+    def chunks(self, parts: Sequence[np.ndarray | slice]) -> Iterator[np.ndarray]:
+        """The rows of each part, the next one read while one is worked on."""
+        with ThreadPoolExecutor(1) as reader:
+            coming = [reader.submit(self.read, part) for part in parts[:1]]
+            for number in range(len(parts)):
+                rows = coming.pop().result()
+                coming += [reader.submit(self.read, part) for part in parts[number + 1 :][:1]]
+                yield rows
