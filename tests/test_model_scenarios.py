@@ -227,10 +227,15 @@ class TestFiles:
     def test_an_exported_model_serves_what_the_model_gives(self, tmp_path):
         model = kept("release", **EVERY)
         model.export(tmp_path / "served")
-        served = keras.layers.TFSMLayer(tmp_path / "served", call_endpoint="serve")
         pixels = SCENE.pixels.astype(np.float32)
-        for name, value in served(pixels).items():
-            np.testing.assert_allclose(value, model(pixels)[name], rtol=1e-5, atol=1e-6)
+        expected = model(pixels)
+        endpoints = {
+            "encode": "latent", "reconstruct": "reconstruction", "responsibilities": "assignments"
+        }  # fmt: skip
+        for endpoint, name in endpoints.items():
+            served = keras.layers.TFSMLayer(tmp_path / "served", call_endpoint=endpoint)(pixels)
+            (value,) = served.values()
+            np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6)
 
 
 class TestWithSettings:
