@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# How a study is run: again from nothing, or not at all, only its tables and figures.
+HOW = $(if $(FORCE),--force,$(if $(TABLES),--tables))
 
 # Scenes beside the checkout are used where they exist; the library knows no such path.
 ifeq ($(origin LREN_TF_DATA),undefined)
@@ -18,7 +20,8 @@ endif
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  FORCE=1 runs finished experiments again; PYTHON=python3.12 picks the interpreter."
+	@echo "  FORCE=1 runs finished experiments again; TABLES=1 renders the results of a study that"
+	@echo "  are there and runs nothing; PYTHON=python3.12 picks the interpreter."
 
 $(STAMP): setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -30,28 +33,28 @@ reproduce: $(STAMP) ## every method on the four scenes: tables, figures, report
 	$(RUN) -m experiments.reproduce $(if $(FORCE),--force)
 
 robust: $(STAMP) ## one setting for every scene, ten seeds, and what it was asked to reach
-	$(RUN) -m experiments.robust $(if $(FORCE),--force)
+	$(RUN) -m experiments.robust $(HOW)
 
 robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
-	$(RUN) -m experiments.robust_study $(if $(FORCE),--force)
+	$(RUN) -m experiments.robust_study $(HOW)
 
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
-	$(RUN) -m experiments.sensitivity $(if $(FORCE),--force)
+	$(RUN) -m experiments.sensitivity $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
-	$(RUN) -m experiments.table1_ablation $(if $(FORCE),--force)
+	$(RUN) -m experiments.table1_ablation $(HOW)
 
 lambda: $(STAMP) ## Figure 3: both areas over λ, ten seeds
-	$(RUN) -m experiments.figure3_lambda $(if $(FORCE),--force)
+	$(RUN) -m experiments.figure3_lambda $(HOW)
 
 seeds: $(STAMP) ## both presets with ten seeds on every scene
-	$(RUN) -m experiments.seeds $(if $(FORCE),--force)
+	$(RUN) -m experiments.seeds $(HOW)
 
 failures: $(STAMP) ## why the same program detects with one seed and fails with another
-	$(RUN) -m experiments.failure_analysis $(if $(FORCE),--force)
+	$(RUN) -m experiments.failure_analysis $(HOW)
 
 odds: $(STAMP) ## LREN on two tables of the ODDS library, five seeds
-	$(RUN) -m experiments.odds $(if $(FORCE),--force)
+	$(RUN) -m experiments.odds $(HOW)
 
 report: $(STAMP) ## every table, figure and run on one page, experiments/report.html
 	$(RUN) -m experiments.report

@@ -9,7 +9,6 @@ to choose.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Sequence
@@ -30,13 +29,12 @@ from experiments.runs import (
     REAL,
     Run,
     Workspace,
-    available_scenes,
-    execute_missing,
     is_finished,
     keep_failure,
     keep_score,
     load_result,
 )
+from experiments.study import carry_out
 from lren_tf import Scene, detectors, metrics, plots
 from lren_tf.console import quiet_start
 from lren_tf.report import scene_record
@@ -402,23 +400,17 @@ def fill_readme() -> None:
     render.fill_readme("failures", summary(REAL, tuple(published.SCENES)))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask what was not asked before and render; nothing can be said without the real scenes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.failure_analysis", description=__doc__
-    )
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    scenes = available_scenes()
-    if not scenes:
-        print("The study needs the real scenes, and none can be had here.")
-        return 2
-    execute_missing(planned(scenes), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     for path in render_all(REAL, tuple(published.SCENES)):
         print(f"wrote {path}")
     fill_readme()
     print(f"\n{summary(REAL, tuple(published.SCENES))}\n")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask what was not asked before and render; nothing can be said without the real scenes."""
+    return carry_out("failure_analysis", __doc__, arguments, planned, rendered)
 
 
 if __name__ == "__main__":

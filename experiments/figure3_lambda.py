@@ -6,7 +6,6 @@ every λ. Both areas need the truth, so no λ can be chosen this way on a scene 
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from experiments import published, render, trainings
-from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from experiments.runs import REAL, Workspace, load_result
+from experiments.study import carry_out
 from lren_tf import plots
 
 MEASURES = {
@@ -99,21 +99,15 @@ def render_all(space: Workspace, scenes: Sequence[str]) -> list[Path]:
     return draw(space, scenes)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing and render; nothing can be said without the real scenes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.figure3_lambda", description=__doc__
-    )
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    scenes = available_scenes()
-    if not scenes:
-        print("The study of λ needs the real scenes, and none can be had here.")
-        return 2
-    execute_missing(trainings.planned(scenes), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     for path in render_all(REAL, tuple(published.SCENES)):
         print(f"wrote {path}")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; nothing can be said without the real scenes."""
+    return carry_out("figure3_lambda", __doc__, arguments, trainings.planned, rendered)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ the folder that LREN_TF_DATA names.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ import scipy.io
 
 from experiments import render, trainings
 from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, execute_missing
+from experiments.runs import REAL, Workspace
+from experiments.study import carry_out
 from lren_tf import InputError, Scene, datasets
 
 STUDY = "odds"
@@ -100,19 +100,17 @@ def table(space: Workspace) -> str:
     return render.spread_table(planned(), space)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing and render."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.odds", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    tables = available()
-    if not tables:
-        print("The ODDS study needs its tables, and none is here.")
-        return 2
-    execute_missing(planned(tables), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     render.write_table("odds", table(REAL), REAL)
     print(f"\n{table(REAL)}\n")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render."""
+    return carry_out(
+        "odds", __doc__, arguments, planned, rendered, available=available, needs="its tables"
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

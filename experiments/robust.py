@@ -6,7 +6,6 @@ table of its own, line by line.
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 from collections.abc import Sequence
@@ -18,7 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from experiments import proposed, published, render
 from experiments.detector_runs import DetectorRun
 from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from experiments.runs import REAL, Workspace, load_result
+from experiments.study import carry_out
 
 STUDY = "robust"
 TITLE = "LREN, robust"
@@ -162,20 +162,16 @@ def fill_readme() -> None:
     render.fill_readme("robust_lines", lines_table(REAL))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing and render; nothing can be said without the real scenes."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.robust", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    scenes = available_scenes()
-    if not scenes:
-        print("The preset is judged on the real scenes, and none can be had here.")
-        return 2
-    execute_missing(planned(scenes), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
     fill_readme()
     print(f"\n{lines_table(REAL)}\n")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; nothing can be said without the real scenes."""
+    return carry_out("robust", __doc__, arguments, planned, rendered)
 
 
 if __name__ == "__main__":

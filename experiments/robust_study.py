@@ -8,7 +8,6 @@ this, and how, is told in ``robust_study.md`` beside this file.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +20,8 @@ import numpy as np
 
 from experiments import published, render, varied_scenes
 from experiments.lren_runs import LrenRun
-from experiments.runs import (
-    REAL,
-    Workspace,
-    available_scenes,
-    execute_missing,
-    load_result,
-    load_scene,
-)
+from experiments.runs import REAL, Workspace, load_result, load_scene
+from experiments.study import carry_out
 from lren_tf import LREN, Scene, detectors, metrics
 
 STUDY = "robust_study"
@@ -145,15 +138,15 @@ def _title(scene: str) -> str:
     return render.scene_title(scene)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing and render; without the real scenes, on the simulated ones alone."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.robust_study", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    execute_missing(planned(available_scenes()), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     render.write_table("robust_study", table(REAL), REAL)
     print(f"\n{table(REAL)}\n")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; without the real scenes, on the simulated ones alone."""
+    return carry_out("robust_study", __doc__, arguments, planned, rendered, needs=None)
 
 
 if __name__ == "__main__":

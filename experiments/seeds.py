@@ -6,7 +6,6 @@ Runs are those of :mod:`experiments.trainings`; the preset ``robust`` stands bes
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 
 from experiments import published, render, robust, trainings
 from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from experiments.runs import REAL, Workspace, load_result
+from experiments.study import carry_out
 from lren_tf import plots
 
 _AREAS = {"auc_pd_pf": ("AUC(Pd,Pf)", "pd_pf"), "auc_pf_tau": ("AUC(Pf,τ)", "pf_tau")}
@@ -72,22 +72,18 @@ def fill_readme() -> None:
     render.fill_readme("seeds", table(REAL))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing and render; nothing can be said without the real scenes."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.seeds", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    scenes = available_scenes()
-    if not scenes:
-        print("The study of seeds needs the real scenes, and none can be had here.")
-        return 2
-    execute_missing(planned(scenes), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     render.write_table("seeds", table(REAL), REAL)
     for path in draw(REAL, tuple(published.SCENES)):
         print(f"wrote {path}")
     fill_readme()
     print(f"\n{table(REAL)}\n")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; nothing can be said without the real scenes."""
+    return carry_out("seeds", __doc__, arguments, planned, rendered)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ defaults stay as they are.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,8 @@ import numpy as np
 
 from experiments import published, render, tables23_comparison
 from experiments.detector_runs import DetectorRun, seeds_of
-from experiments.runs import REAL, Workspace, available_scenes, execute_missing, load_result
+from experiments.runs import REAL, Workspace, load_result
+from experiments.study import carry_out
 from lren_tf import detectors, plots
 
 STUDY = "sensitivity"
@@ -178,20 +178,16 @@ def fill_readme() -> None:
     render.fill_readme("reach", reach_table(REAL))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing and render; nothing can be said without the real scenes."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.sensitivity", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    scenes = available_scenes()
-    if not scenes:
-        print("The sensitivity study needs the real scenes, and none can be had here.")
-        return 2
-    execute_missing(planned(scenes), REAL, force=options.force)
+def rendered() -> None:
+    """Write and print what the results that are there say."""
     fill_readme()
     for path in render_all(REAL):
         print(f"wrote {path}")
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing and render; nothing can be said without the real scenes."""
+    return carry_out("sensitivity", __doc__, arguments, planned, rendered)
 
 
 if __name__ == "__main__":

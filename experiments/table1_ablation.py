@@ -7,7 +7,6 @@ here, once for both.
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from experiments import published, render, trainings
 from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Run, Workspace, available_scenes, execute_missing, load_result
+from experiments.runs import REAL, Run, Workspace, load_result
 from experiments.scenarios import OTHERS, READINGS, SILENT, TABLE1, measure
+from experiments.study import carry_out
 from lren_tf import Scene
 
 if TYPE_CHECKING:
@@ -177,20 +177,14 @@ def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
     return main
 
 
+def rendered() -> None:
+    """Write and print what the results that are there say."""
+    print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.table1_ablation", description=__doc__
-    )
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
-    options = parser.parse_args(arguments)
-    scenes = available_scenes()
-    if not scenes:
-        print("The ablation needs the real scenes, and none can be had here.")
-        return 2
-    execute_missing(planned(scenes), REAL, force=options.force)
-    print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
-    return 0
+    return carry_out("table1_ablation", __doc__, arguments, planned, rendered)
 
 
 if __name__ == "__main__":

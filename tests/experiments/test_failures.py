@@ -470,7 +470,7 @@ def test_the_readmes_block_is_filled(space, monkeypatch):
 
 
 def test_without_real_scenes_nothing_is_asked(monkeypatch, capsys):
-    monkeypatch.setattr(failure_analysis, "available_scenes", list)
+    monkeypatch.setattr(study, "available_scenes", list)
     assert failure_analysis.main([]) == 2
     assert "needs the real scenes" in capsys.readouterr().out
 
@@ -479,8 +479,9 @@ def test_the_command_asks_renders_and_fills_the_readme(space, monkeypatch, capsy
     fill(space)
     asked, filled = [], []
     monkeypatch.setattr(failure_analysis, "REAL", space)
-    monkeypatch.setattr(failure_analysis, "available_scenes", lambda: ["pavia"])
-    monkeypatch.setattr(failure_analysis, "execute_missing", lambda *a, **k: asked.append((a, k)))
+    monkeypatch.setattr(study, "REAL", space)
+    monkeypatch.setattr(study, "available_scenes", lambda: ["pavia"])
+    monkeypatch.setattr(study, "execute_missing", lambda *a, **k: asked.append((a, k)))
     monkeypatch.setattr(render, "fill_readme", lambda name, body: filled.append(name))
     assert failure_analysis.main([]) == 0
     assert asked == [((failure_analysis.planned(["pavia"]), space), {"force": False})]

@@ -307,9 +307,9 @@ def test_the_picture_of_lren_shows_its_first_seed(space, monkeypatch):
 
 
 def test_without_real_scenes_nothing_is_run(monkeypatch, capsys):
-    monkeypatch.setattr(robust, "available_scenes", list)
+    monkeypatch.setattr(study, "available_scenes", list)
     assert robust.main([]) == 2
-    assert "judged on the real scenes, and none can be had here" in capsys.readouterr().out
+    assert "needs the real scenes, and none can be had here" in capsys.readouterr().out
 
 
 def test_the_command_runs_what_is_missing_renders_and_fills_the_readme(
@@ -317,8 +317,9 @@ def test_the_command_runs_what_is_missing_renders_and_fills_the_readme(
 ):
     calls = []
     monkeypatch.setattr(robust, "REAL", space)
-    monkeypatch.setattr(robust, "available_scenes", lambda: ["pavia"])
-    monkeypatch.setattr(robust, "execute_missing", lambda *a, **k: calls.append((a, k)))
+    monkeypatch.setattr(study, "REAL", space)
+    monkeypatch.setattr(study, "available_scenes", lambda: ["pavia"])
+    monkeypatch.setattr(study, "execute_missing", lambda *a, **k: calls.append((a, k)))
     monkeypatch.setattr(render, "fill_readme", lambda name, body: calls.append(name))
     assert robust.main(["--force"]) == 0
     (planned, where), options = calls[0]

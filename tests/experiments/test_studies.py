@@ -20,6 +20,7 @@ from experiments import (
     runs,
     scenarios,
     seeds,
+    study,
     table1_ablation,
     trainings,
 )
@@ -326,9 +327,22 @@ def test_captions_of_the_studies_are_those_of_the_files_they_write(finished, tab
     assert written | {"tables/seeds.md", "tables/odds.md"} == about
 
 
+def test_tables_alone_run_nothing(monkeypatch, capsys):
+    def refused(*arguments, **options):
+        raise AssertionError("a run was asked for")
+
+    for name in ("available_scenes", "execute_missing"):
+        monkeypatch.setattr(study, name, refused)
+    made = []
+    assert study.carry_out("seeds", "", ["--tables"], refused, lambda: made.append(1)) == 0
+    assert made == [1]
+    with pytest.raises(SystemExit):
+        study.carry_out("seeds", "", ["--tables", "--force"], refused, refused)
+
+
 @pytest.mark.parametrize("module", [seeds, figure3_lambda, table1_ablation])
 def test_without_real_scenes_nothing_is_run(module, monkeypatch, capsys):
-    monkeypatch.setattr(module, "available_scenes", list)
+    monkeypatch.setattr(study, "available_scenes", list)
     assert module.main([]) == 2
     assert "needs the real scenes" in capsys.readouterr().out
 
