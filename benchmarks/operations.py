@@ -38,9 +38,9 @@ def again_per_pixel(bands: int, settings: Settings) -> int:
     return 2 * s.members * forward
 
 
-def bytes_per_pixel(bands: int, settings: Settings) -> int:
-    """Bytes of the standardised pixel that a step in bounded memory reads twice an epoch."""
-    return 2 * 4 * aligned_width(bands)
+def bytes_per_pixel(bands: int) -> int:
+    """Bytes of a standardised pixel, which a step in bounded memory reads twice."""
+    return 4 * aligned_width(bands)
 
 
 def bytes_exchanged(bands: int, settings: Settings) -> int:
