@@ -88,10 +88,15 @@ def _found(
 
 
 def _missing(chunk: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
-    missing = ~np.isfinite(chunk) if chunk.dtype.kind == "f" else np.zeros(chunk.shape, bool)
+    marked = _in_ranges(chunk, ranges)
+    return marked | ~np.isfinite(chunk) if chunk.dtype.kind == "f" else marked
+
+
+def _in_ranges(values: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+    found = np.zeros(values.shape, bool)
     for low, high in ranges:
-        missing |= (chunk >= low) & (chunk <= high)
-    return missing
+        found |= (values >= low) & (values <= high)
+    return found
 
 
 def _limits(value: float, dtype: np.dtype) -> tuple[float, float] | None:
