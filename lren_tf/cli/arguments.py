@@ -19,7 +19,6 @@ from lren_tf.cli.thresholds import add_cut_options, threshold
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
-
 _SCORE = "score map: a NumPy, MATLAB, ENVI, GeoTIFF or HDF5 file; higher = more anomalous"
 
 

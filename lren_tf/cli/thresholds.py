@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class Cut:
             min_size=self.min_size,
             transform=None if place is None else place.transform,
         )
+        found = _placed(found, place)
         realised = None if truth is None else _realised(score, truth, threshold.threshold)
         crs = None if place is None else place.crs
         return Outcome(threshold, found, self.min_size, realised, crs)
@@ -198,6 +199,18 @@ def _cut(rate: str, size: str | None) -> Cut:
     if not isinstance(smallest, int) or smallest < 1:
         raise InputError(f"--min-size is {size!r}; expected a whole number of 1 pixel or more.")
     return Cut(checked_rate(parse(rate, float), "--false-alarm-rate"), smallest)
+
+
+def _placed(found: Detections, place: Georeference | None) -> Detections:
+    """Detections in sensor geometry with the positions of their centroids' pixels, if any."""
+    if place is None or place.transform is not None or place.positions is None:
+        return found
+    listed = []
+    for one in found.listed:
+        x, y = place.coordinates(one.row, one.column)  # type: ignore[misc]
+        known = np.isfinite([x, y]).all()
+        listed.append(replace(one, x=x, y=y) if known else one)
+    return found._replace(listed=listed)
 
 
 def _realised(score: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, float] | None:

@@ -40,8 +40,9 @@ def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
     """Yield a temporary path for each target; move all of them if the body succeeds.
 
     As `atomic_path`, for files that belong together: none is moved before all are on the
-    disk, and then they are moved in the order given. What can still part them is a move that
-    fails, or an interruption within those few calls.
+    disk, and then they are moved in the order given. If a move fails or is interrupted, those
+    before it are undone, on file systems with hard links. What can still part the files is a
+    process that is killed within those few calls.
 
     Raises:
         InputError: as `atomic_path`.
@@ -62,8 +63,7 @@ def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
         for temporary, _ in moves:
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
-        for temporary, target in moves:
-            os.replace(temporary, target)
+        _move_all(moves)
     except BaseException as error:
         for temporary, _ in moves:
             with suppress(OSError):
@@ -181,6 +181,32 @@ def as_path(path: str | os.PathLike[str]) -> Path:
             f"{path!r} is not a usable path ({error}); expected the path of a file or folder."
         ) from error
     return result
+
+
+def _move_all(moves: list[tuple[Path, Path]]) -> None:
+    """Move every file onto its target, or none."""
+    begun: list[tuple[Path, Path, bool]] = []
+    try:
+        for temporary, target in moves[:-1]:
+            earlier = target.with_name(f".{secrets.token_hex(8)}")
+            # Entered before anything is done, so that an interruption finds it whenever it comes.
+            begun.append((target, earlier, os.path.lexists(target)))
+            with suppress(OSError):  # there is none, or the file system has no links
+                os.link(target, earlier)
+            os.replace(temporary, target)
+        os.replace(*moves[-1])
+    except BaseException:
+        for target, earlier, existed in begun:
+            with suppress(OSError):
+                if not existed:
+                    target.unlink()
+                elif os.path.lexists(earlier):
+                    os.replace(earlier, target)
+        raise
+    finally:
+        for _, earlier, _ in begun:
+            with suppress(OSError):
+                earlier.unlink()
 
 
 def _full(error: BaseException) -> str | None:

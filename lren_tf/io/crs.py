@@ -22,7 +22,9 @@ def wkt_of_epsg(code: int) -> str | None:
 def understood_crs(text: str | None) -> CRS | None:
     """The system that a text names, WKT of any dialect or `EPSG:` and a code.
 
-    None where the text is None, or rasterio does not understand it, which a `UserWarning` says.
+    One that GDAL knows for certain under an EPSG code is that of the code: WKT in ENVI's dialect
+    says neither the code nor the order of the axes. None where the text is None, or rasterio does
+    not understand it, which a `UserWarning` says.
 
     Raises:
         ImportError: rasterio is not installed.
@@ -35,7 +37,9 @@ def understood_crs(text: str | None) -> CRS | None:
     # Without an environment GDAL writes to stderr what the exception says.
     with rasterio.Env():
         try:
-            return CRS.from_user_input(text)
+            found = CRS.from_user_input(text)
+            code = found.to_epsg(confidence_threshold=100)
+            return found if code is None else CRS.from_epsg(code)
         except Exception as error:  # as above
             reason = " ".join(str(error).split()).rstrip(".")[:160]
     warnings.warn(
