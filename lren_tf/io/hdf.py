@@ -84,7 +84,8 @@ def hdf_details(path: Path, name: str) -> Details:
     with reading(file, _WHAT), h5py.File(file, "r") as hdf:
         if name == prisma.NAME and prisma.is_prisma(hdf):
             return prisma.details(hdf)
-        found = emit.details(hdf, name) if emit.is_emit(hdf) else Details()
+        of_emit = emit.is_emit(hdf) and hdf[name].ndim == 3  # a layer has no bands
+        found = emit.details(hdf, name) if of_emit else Details()
         return _with_fill_values(hdf[name], found)
 
 
