@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.backprop import latent_samples, loss_gradients
-from lren_tf.feed import AlignedRows
+from lren_tf.feed import AlignedRows, row_chunks
 from lren_tf.mixture import (
     Mixture,
     Moments,
@@ -86,7 +86,7 @@ class BoundedStep:
         self._workers = workers
         self._sizes = [len(batch) for batch in batches]
         # Of every batch, for every replica of this process, the rows of its chunks.
-        self._chunks = [_chunks(workers.shares(batch), chunk) for batch in batches]
+        self._chunks = [row_chunks(workers.shares(batch), chunk) for batch in batches]
         self._kinds = {
             "joint": self._joint,
             "mapping": self._mapping,
@@ -316,21 +316,6 @@ class BoundedStep:
         readers = [self._rows.chunks(parts) for parts in self._chunks[number]]
         for chunks in zip(*readers, strict=True):
             yield self._workers.run(function, chunks, *common)
-
-
-def _chunks(shares: Sequence[np.ndarray], chunk: int) -> list[list[np.ndarray | slice]]:
-    """The rows of every share in chunks, as many of each; consecutive rows as slices."""
-    count = max(1, *(-(-len(share) // chunk) for share in shares))
-    return [
-        [_as_slice(share[start : start + chunk]) for start in range(0, count * chunk, chunk)]
-        for share in shares
-    ]
-
-
-def _as_slice(rows: np.ndarray) -> np.ndarray | slice:
-    # A file is read faster by slices than by indices.
-    consecutive = len(rows) and bool((np.diff(rows) == 1).all())
-    return slice(int(rows[0]), int(rows[-1]) + 1) if consecutive else rows
 
 
 def _count(n: int) -> tf.Tensor:
