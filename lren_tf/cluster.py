@@ -1,7 +1,9 @@
 """The processes of a ``MultiWorkerMirroredStrategy``, as ``TF_CONFIG`` names them.
 
 TensorFlow reads the variable itself, and answers what it cannot use with a traceback, or by
-waiting. Here it is looked at before TensorFlow is imported.
+waiting. Here it is looked at before TensorFlow is imported. And while TensorFlow waits for the
+other processes, for an hour, neither Ctrl-C nor a time limit reaches it: so they first wait for
+one another here.
 """
 
 from __future__ import annotations
@@ -9,15 +11,19 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
-from lren_tf.errors import InputError
+from lren_tf.errors import InputError, WorkerLost
 
 _EXAMPLE = (
     'TF_CONFIG=\'{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": '
     '"worker", "index": 0}}\''
 )
 _JOBS = ("chief", "worker")
+_GO = b"go"
+_RETRY_S = 0.2
 
 
 class Cluster(NamedTuple):
@@ -52,6 +58,66 @@ class Cluster(NamedTuple):
                     f"{self.addresses[self.process]}, but port {self.port} cannot be used "
                     f"({error.strerror}); expected a free one, choose another on all workers."
                 ) from error
+
+
+    def wait_for_all(self, seconds: float) -> None:
+        """Return when every process has called this; the chief's port is used and left.
+
+        The others report to the chief, and go on when it says so.
+
+        Args:
+            seconds: how long at most, up to a second.
+
+        Raises:
+            WorkerLost: some did not come in time.
+        """
+        deadline = time.monotonic() + seconds
+        if len(self.addresses) == 1:
+            return
+        if self.process == 0:
+            self._gather(deadline, seconds)
+        else:
+            self._report(deadline, seconds)
+
+    def _gather(self, deadline: float, seconds: float) -> None:
+        missing = set(range(1, len(self.addresses)))
+        with ExitStack() as held:
+            server = held.enter_context(socket.create_server(("", self.port), backlog=128))
+            reported: dict[int, socket.socket] = {}
+            while missing:
+                server.settimeout(max(0.01, deadline - time.monotonic()))
+                try:
+                    connection = held.enter_context(server.accept()[0])
+                except TimeoutError:
+                    who = ", ".join(f"{n} ({self.addresses[n]})" for n in sorted(missing))
+                    raise self._lost(f"saw nothing of worker {who}", seconds) from None
+                # Whoever else knocks here has a second to say so.
+                connection.settimeout(1)
+                with suppress(OSError):
+                    number = int.from_bytes(connection.recv(4), "big")
+                    if 0 < number < len(self.addresses):
+                        reported[number] = connection  # one that was started again: the latest
+                        missing.discard(number)
+            for connection in reported.values():
+                with suppress(OSError):
+                    connection.sendall(_GO)
+
+    def _report(self, deadline: float, seconds: float) -> None:
+        host, port = self.addresses[0].rsplit(":", 1)
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection((host.strip("[]"), port), 1) as chief:
+                chief.sendall(self.process.to_bytes(4, "big"))
+                chief.settimeout(max(0.01, deadline - time.monotonic()))
+                if chief.recv(len(_GO)) == _GO:
+                    return
+            time.sleep(_RETRY_S)
+        raise self._lost(f"was not called by worker 0 ({self.addresses[0]})", seconds)
+
+    def _lost(self, what: str, seconds: float) -> WorkerLost:
+        return WorkerLost(
+            f"worker {self.process} of {len(self.addresses)} {what} within {seconds:.0f} s; "
+            "expected every worker to be started, see what the others said, and start all again."
+        )
 
 
 def cluster_of(text: str | None) -> Cluster:

@@ -473,8 +473,7 @@ class LREN(keras.Model):
                 checkpoints.check(resume, checkpoint_every, training)
         if workers.processes > 1:
             asked = {"resume": resume is not None, "initial_epoch": initial_epoch, **s.as_dict()}
-            training["setting"] = {**asked, **training["setting"]}
-            checkpoints.check_alike(training, workers)
+            checkpoints.check_alike({**training, "setting": asked}, workers)
         self._adopt(scaler, data.good_bands)
         with tf.device(self.device):
             if not self.compiled:

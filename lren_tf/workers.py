@@ -91,7 +91,23 @@ class Workers:
         Raises:
             WorkerLost: another process has ended, or hangs.
         """
-        return self._together([tf.concat(of_replica, axis=0) for of_replica in parts])
+        rows = [tf.concat(of_replica, axis=0) for of_replica in parts]
+        if self.replicas == 1:
+            return rows[0]
+        # As a sum, each share among zeros: TensorFlow's own gathering ends the process where a
+        # share is empty.
+        first = self.process * len(rows)
+        counts = np.zeros([len(rows), self.replicas], np.int64)
+        for number, each in enumerate(rows):
+            counts[number, first + number] = each.shape[0]
+        ends = np.cumsum(self.total([[tf.constant(each)] for each in counts]).numpy())
+        if not ends[-1]:
+            return rows[0]
+        framed = []
+        for number, each in enumerate(rows, start=first):
+            margins = [ends[number] - each.shape[0], ends[-1] - ends[number]]
+            framed.append([tf.pad(each, [margins] + [[0, 0]] * (len(each.shape) - 1))])
+        return self.total(framed)
 
     def exchanged(self, data: bytes) -> list[bytes]:
         """What every process passes here, in the order of the processes.
@@ -134,9 +150,6 @@ class Workers:
     def _everywhere(self, sums: list[Any]) -> Any:
         return _sum(sums)
 
-    def _together(self, rows: list[tf.Tensor]) -> tf.Tensor:
-        return rows[0]
-
 
 class StrategyWorkers(Workers):
     """The replicas of a ``tf.distribute`` strategy.
@@ -161,7 +174,9 @@ class StrategyWorkers(Workers):
         self._local = len(devices)
         self.processes = self.replicas // self._local
         if self.processes > 1:
-            self.process = _number(strategy.cluster_resolver)
+            resolver = strategy.cluster_resolver
+            self._chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
+            self.process = self._number(resolver.task_type, int(resolver.task_id))
         place = tf.DeviceSpec.from_string(devices[0])
         self.device = f"/{place.device_type}:{place.device_index}"
         """The first device of this process, in the form ``tf.device`` takes."""
@@ -177,7 +192,7 @@ class StrategyWorkers(Workers):
     def exchanged(self, data: bytes) -> list[bytes]:
         if self.processes == 1:
             return [data]
-        # Collectives know no bytes: words of four, and how many bytes they are.
+        # As words of four, and how many bytes they are.
         words = np.frombuffer(data + bytes(-len(data) % 4), np.int32)
         lengths = self._from_processes(np.array([len(data)], np.int32))
         everything = self._from_processes(words).tobytes()
@@ -193,17 +208,21 @@ class StrategyWorkers(Workers):
         return self.gathered([[tf.constant(each)] for each in (values, *nothing)]).numpy()
 
     def _everywhere(self, sums: list[Any]) -> Any:
-        # One message for all tensors. float64 holds what float32 does, so that the sum of
-        # one replica's share with nothing is that share.
+        # One message for all tensors. float64 holds what float32 and int32 do, so that the sum
+        # of one replica's share with nothing is that share.
         flat = [tf.nest.flatten(each) for each in sums]
         packed = [
             tf.concat([tf.cast(tf.reshape(t, [-1]), tf.float64) for t in tensors], axis=0)
             for tensors in flat
         ]
-        with self._reaching_all():
+        try:
             added = self._strategy.reduce(
                 tf.distribute.ReduceOp.SUM, self._by_replica(packed), axis=None
             )
+        except tf.errors.OpError as error:
+            if self.processes == 1:
+                raise
+            raise WorkerLost(self._loss(error)) from error
         parts = tf.split(added, [int(tf.size(t)) for t in flat[0]])
         like = [
             tf.cast(tf.reshape(part, tf.shape(t)), t.dtype)
@@ -211,32 +230,28 @@ class StrategyWorkers(Workers):
         ]
         return tf.nest.pack_sequence_as(sums[0], like)
 
-    def _together(self, rows: list[tf.Tensor]) -> tf.Tensor:
-        with self._reaching_all():
-            return self._strategy.gather(self._by_replica(rows), axis=0)
-
-    @contextmanager
-    def _reaching_all(self) -> Iterator[None]:
-        """Say what it means that an exchange fails.
+    def _loss(self, error: tf.errors.OpError) -> str:
+        """What it means that an exchange fails.
 
         TensorFlow's coordination service makes it fail: at once where the connection to another
         process breaks, after ten seconds without heartbeats where it does not.
         """
-        try:
-            yield
-        except tf.errors.OpError as error:
-            if self.processes == 1:
-                raise
-            named = {int(number) for number in re.findall(r"/task:(\d+)", error.message)}
-            others = sorted(named - {self.process}) or (
-                [1 - self.process] if self.processes == 2 else []
-            )
-            lost = f"worker {others[0]}" if len(others) == 1 else "another worker"
-            raise WorkerLost(
-                f"worker {self.process} of {self.processes} lost {lost} "
-                f"({type(error).__name__}); expected every worker to be there to the end: see "
-                "what the others said, and start all of them again."
-            ) from error
+        named = {
+            self._number(job, int(task))
+            for job, task in re.findall(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)", error.message)
+        }
+        others = set(range(self.processes)) - {self.process}
+        lost = named & others or others
+        who = f"worker {min(lost)}" if len(lost) == 1 else "another worker"
+        return (
+            f"worker {self.process} of {self.processes} lost {who} ({type(error).__name__}); "
+            "expected every worker to be there to the end: see what the others said, and start all "
+            "of them again."
+        )
+
+    def _number(self, job: str, task: int) -> int:
+        """Number of a process: the job "chief", where there is one, comes before the workers."""
+        return task + (self._chiefs if job == "worker" else 0)
 
     def _of_replicas(self, value: Any) -> list[Any]:
         """What `run` found, taken apart by replica of this process."""
@@ -270,12 +285,6 @@ def workers_of(strategy: tf.distribute.Strategy | None) -> Workers:
         InputError: as :class:`StrategyWorkers`.
     """
     return Workers() if strategy is None else StrategyWorkers(strategy)
-
-
-def _number(resolver: Any) -> int:
-    """Number of this process: the job "chief", where there is one, comes before the workers."""
-    before = len(resolver.cluster_spec().as_dict().get("chief", []))
-    return int(resolver.task_id) + (before if resolver.task_type == "worker" else 0)
 
 
 def _as_tensors(values: Any) -> Any:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import os
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lren_tf.checks import size_in_bytes
 from lren_tf.cluster import Cluster, cluster_of
-from lren_tf.errors import InputError, WorkerLost
+from lren_tf.errors import InputError
 
 OPTIONS = ("strategy", "memory_limit")
 """Options of this module, as attributes of the arguments."""
@@ -22,7 +21,7 @@ STRATEGIES = ("mirrored", "multiworker")
 """All GPUs of this machine; the processes that ``TF_CONFIG`` names."""
 
 WAIT_S = 300
-"""Seconds that workers wait for one another to start; TensorFlow itself would wait an hour."""
+"""Seconds that workers wait for one another to start; TensorFlow alone would wait an hour."""
 
 
 class Distribution:
@@ -99,24 +98,11 @@ def _joined(cluster: Cluster) -> Any:
     """The strategy of all workers, once all are there."""
     import tensorflow as tf
 
-    made: list[Any] = []
-    failed: list[BaseException] = []
-
-    def join() -> None:
-        try:
-            made.append(tf.distribute.MultiWorkerMirroredStrategy())
-        except BaseException as error:
-            failed.append(error)
-
-    # In a thread of its own, since TensorFlow waits where no signal reaches it.
-    waiting = threading.Thread(target=join, daemon=True)
-    waiting.start()
-    waiting.join(WAIT_S)
-    if made:
-        return made[0]
-    others = ", ".join(a for i, a in enumerate(cluster.addresses) if i != cluster.process)
-    why = f" ({type(failed[0]).__name__})" if failed else f" within {WAIT_S} s"
-    raise WorkerLost(
-        f"worker {cluster.process} of {len(cluster.addresses)} found no connection to all others, "
-        f"{others},{why}; expected all to be started, see what they said, and start all again."
-    ) from (failed[0] if failed else None)
+    cluster.wait_for_all(WAIT_S)
+    # For one that dies between this line and the next: TensorFlow would wait for it, and no
+    # line of Python would be run meanwhile.
+    faulthandler.dump_traceback_later(WAIT_S, exit=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
