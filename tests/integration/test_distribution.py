@@ -7,14 +7,18 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.integration.distributed import CASES, trained
+from lren_tf import LREN, checkpoints
+from tests.integration.distributed import CASES, SCENE, SMALL, trained
 
 ROOT = Path(__file__).parents[2]
+REPORTED_WITHIN_S = 60
+LONG = {**SMALL, "epochs": 40, "batch_size": 70}
 
 
 def free_ports(count: int) -> list[int]:
@@ -98,10 +102,50 @@ def test_two_processes(workers, tmp_path):
 
 
 def test_two_devices_of_one_process(workers, tmp_path):
-    command = ["tests.integration.distributed", "mirrored", str(tmp_path), "robust"]
+    command = ["tests.integration.distributed", "mirrored", str(tmp_path), "paper"]
     ended([workers.alone(command, tmp_path)])
     found = dict(np.load(tmp_path / "0.npz"))
     assert (found["replicas"], found["processes"]) == (2, 1)
-    agrees_with_one_process(found, ["robust"])
+    agrees_with_one_process(found, ["paper"])
     np.testing.assert_array_equal(found["gathered"], np.arange(14.0).reshape(7, 2))
     assert found["exchanged"].tolist() == [b"xxx"]
+
+
+def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
+    folders = [tmp_path / "chief", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+        np.save(folder / "scene.npy", SCENE.cube)
+    settings = [word for name, value in LONG.items() for word in ("--set", f"{name}={value}")]
+    command = ["lren_tf", "detect", "scene.npy", "--strategy", "multiworker", "--preset", "release",
+               *settings, "--resume", "run", "--checkpoint-every", "1", "--out", "out"]  # fmt: skip
+    chief, other = workers([command, command], folders)
+    state, limit = folders[0] / "run" / checkpoints.FILE, time.monotonic() + 200
+    while not state.exists():
+        assert chief.poll() is None, chief.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+    other.kill()
+    killed = time.monotonic()
+    _, err = chief.communicate(timeout=REPORTED_WITHIN_S)
+    assert time.monotonic() - killed < REPORTED_WITHIN_S
+    assert chief.returncode == 1
+    assert err.startswith("lren-tf: worker 0 of 2 lost worker 1 (")
+    assert err.endswith("and start all of them again.\n")
+    assert err.count("\n") == 1
+    before = checkpoints.kept(folders[0] / "run")
+    assert 0 < before.epoch < LONG["epochs"]
+    assert not before.finished
+    assert not (folders[0] / "out").exists()
+
+    (out, err), silent = ended(workers([command, command], folders))
+    assert (err, silent) == ("", ("", ""))
+    assert f"resume: goes on after epoch {before.epoch}, from run" in out
+    assert os.listdir(folders[1]) == ["scene.npy"]  # the chief alone writes
+    report = json.loads((folders[0] / "out" / "scene_report.json").read_text())
+    assert report["distribution"] == {"strategy": "multiworker", "replicas": 2, "processes": 2}
+    model = LREN("release", **LONG)
+    model.fit(SCENE.cube, verbose=0)
+    expected = model.score(SCENE.cube)
+    score = np.load(folders[0] / "out" / "scene_score.npy")
+    assert np.abs(score - expected).max() < 1e-4 * expected.max()
