@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.backprop import latent_samples, loss_gradients
-from lren_tf.feed import AlignedRows, Chunks
+from lren_tf.feed import AlignedRows, Chunks, row_chunks
 from lren_tf.mixture import (
     Mixture,
     Moments,
@@ -89,7 +89,7 @@ class BoundedStep:
         self._sizes = [len(batch) for batch in batches]
         # Of every batch, for every replica of this process, its chunks.
         self._chunks = [
-            [Chunks(rows, parts, keep) for parts in _chunks(workers.shares(batch), chunk)]
+            [Chunks(rows, parts, keep) for parts in row_chunks(workers.shares(batch), chunk)]
             for batch in batches
         ]
         self._kinds = {
@@ -335,21 +335,6 @@ class BoundedStep:
     ) -> Iterator[list[Any]]:
         for inputs in zip(*chunks, strict=True):
             yield self._workers.run(function, inputs, *common)
-
-
-def _chunks(shares: Sequence[np.ndarray], chunk: int) -> list[list[np.ndarray | slice]]:
-    """The rows of every share in chunks, as many of each; consecutive rows as slices."""
-    count = max(1, *(-(-len(share) // chunk) for share in shares))
-    return [
-        [_as_slice(share[start : start + chunk]) for start in range(0, count * chunk, chunk)]
-        for share in shares
-    ]
-
-
-def _as_slice(rows: np.ndarray) -> np.ndarray | slice:
-    # A file is read faster by slices than by indices.
-    consecutive = len(rows) and bool((np.diff(rows) == 1).all())
-    return slice(int(rows[0]), int(rows[-1]) + 1) if consecutive else rows
 
 
 def _count(n: int) -> tf.Tensor:

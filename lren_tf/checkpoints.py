@@ -7,6 +7,9 @@ whole state is one file that is replaced at once and names what it belongs to.
 
 A training draws no random numbers once the weights exist (the batches are one permutation, of a
 seed among the settings), so weights, state of the optimiser and epoch are all there is to keep.
+
+Of several processes that train together the chief alone has the folder. It reads the file and
+sends it to the others, so that all go on from the same state and no disk has to be shared.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,11 +30,12 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.checks import whole
-from lren_tf.errors import InputError
+from lren_tf.errors import InputError, WorkerLost
 from lren_tf.io.atomic import as_path, atomic_path, ensure_writable_folder, ensure_writable_target
 from lren_tf.presets import AFTER_TRAINING, Settings
 from lren_tf.report import versions
 from lren_tf.scene import data_sha256
+from lren_tf.workers import Workers
 
 if TYPE_CHECKING:
     from lren_tf.model import LREN
@@ -109,7 +113,8 @@ def kept(folder: str | os.PathLike[str]) -> Kept | None:
     Raises:
         InputError: the state cannot be read.
     """
-    state = _read(as_path(folder))
+    place = as_path(folder)
+    state = _parsed(_written(place), place)
     return None if state is None else state.kept
 
 
@@ -133,18 +138,45 @@ def check(folder: str | os.PathLike[str], every: Any, belongs_to: dict[str, Any]
         _check_same(place, found.belongs_to, belongs_to)
 
 
+def check_alike(belongs_to: dict[str, Any], workers: Workers) -> None:
+    """Refuse processes that were not started alike: their sums would be of different things.
+
+    They may have different devices.
+
+    Args:
+        belongs_to: `identity` of the training in this process.
+        workers: who trains together.
+
+    Raises:
+        InputError: a process has another training than the chief; every process raises it.
+        WorkerLost: another process has ended, or hangs.
+    """
+    alike = {name: value for name, value in belongs_to.items() if name != "device"}
+    chief, *others = map(json.loads, workers.exchanged(json.dumps(alike).encode()))
+    for number, other in enumerate(others, start=1):
+        found = _first_difference(chief, other)
+        if found is not None:
+            what, of_chief, of_other = found
+            raise InputError(
+                f"worker {number} has another {what} than worker 0 ({of_other}; worker 0 has "
+                f"{of_chief}); expected the same of all: start each with the same command on the "
+                "same scene."
+            )
+
+
 def train(
     fit: Callable[[int, list[keras.callbacks.Callback]], keras.callbacks.History],
     model: LREN,
     folder: str | os.PathLike[str],
     every: int,
     belongs_to: dict[str, Any],
+    workers: Workers,
 ) -> keras.callbacks.History:
     """Begin or go on with a training whose state is kept in a folder.
 
     The state is written every `every` epochs, at the end, and when the training is interrupted
-    from the keyboard; then it is that of the last whole epoch. A killed process leaves the last
-    state written. A training that is finished is not run again.
+    from the keyboard or by the loss of another process; then it is that of the last whole epoch.
+    A killed process leaves the last state written. A training that is finished is not run again.
 
     Args:
         fit: trains from an epoch on, with these callbacks after all others: what has been done
@@ -153,21 +185,31 @@ def train(
         folder: as `check`.
         every: epochs between two writings.
         belongs_to: `identity` of the training.
+        workers: who trains together; only the chief's folder is looked at and written.
 
     Returns:
         The history of all epochs, those before the interruption included.
 
     Raises:
         InputError: as `check`; or another process keeps its state in the folder.
+        WorkerLost: another process that trains along has ended, or hangs.
     """
-    place = ensure_writable_folder(folder)
-    with _alone_in(place):
-        _remove_temporary(place)
-        state = _read(place)
+    place = as_path(folder)
+    with ExitStack() as held:
+        with workers.agreed():
+            written = b""
+            if workers.chief:
+                held.enter_context(_alone_in(ensure_writable_folder(place)))
+                _remove_temporary(place)
+                written = _written(place)
+                found = _parsed(written, place)
+                if found is not None:
+                    _check_same(place, found.kept.belongs_to, belongs_to)
+                    _check_shapes(model, found, place)
+        state = _parsed(workers.exchanged(written)[0], place)
         if state is not None:
-            _check_same(place, state.kept.belongs_to, belongs_to)
-            _restore(model, state, place)
-        keeper = _Keeper(place, every, belongs_to, state)
+            _restore(model, state)
+        keeper = _Keeper(place if workers.chief else None, every, belongs_to, state)
         start = 0 if state is None else state.kept.epoch
         if state is not None and state.kept.finished:
             # Callbacks still see a training begin and end, without an epoch between.
@@ -178,7 +220,7 @@ def train(
                 # Once more than the callback did: others may have set weights at the end.
                 keeper.take(finished=True)
                 keeper.write()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, WorkerLost):
             keeper.write()
             raise
     history.epoch = list(range(keeper.epoch))
@@ -193,10 +235,15 @@ class _Keeper(keras.callbacks.Callback):
     write what some of its batches have moved. Taking it is one call of a function whose tensors
     share the variables' memory until a step moves them; a copy of each variable would take five
     times as long, which is felt where epochs are short.
+
+    Args:
+        place: folder to write to; None for a process that writes nothing.
+        every, belongs_to: as `train`.
+        state: what the training goes on from.
     """
 
     def __init__(
-        self, place: Path, every: int, belongs_to: dict[str, Any], state: _State | None
+        self, place: Path | None, every: int, belongs_to: dict[str, Any], state: _State | None
     ) -> None:
         super().__init__()
         self._place = place
@@ -229,7 +276,7 @@ class _Keeper(keras.callbacks.Callback):
 
     def write(self) -> None:
         """Replace the state in the folder by the last one taken, if there is one."""
-        if self._taken is None:
+        if self._taken is None or self._place is None:
             return
         told, weights, optimizer = self._taken
         arrays = {
@@ -244,12 +291,25 @@ def _variables(model: LREN) -> tuple[list[keras.Variable], list[keras.Variable]]
     return model.trainable_variables, model.optimizer.variables
 
 
-def _read(place: Path) -> _State | None:
+def _written(place: Path) -> bytes:
+    """The file of a state as it is; nothing where there is none."""
     path = place / FILE
     if not os.path.lexists(path):
+        return b""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not content:
+        raise _unreadable(path, EOFError())
+    return content
+
+
+def _parsed(content: bytes, place: Path) -> _State | None:
+    if not content:
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             record = json.loads(str(file["record"]))
             names = set(file.files)
             weights, optimizer = (
@@ -259,44 +319,56 @@ def _read(place: Path) -> _State | None:
         return _State(Kept(**record), weights, optimizer)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError,
             zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path} is not a state of a training that can be read ({type(error).__name__}); "
-            "expected one that this version wrote: choose another folder, or remove the file."
-        ) from error
+        raise _unreadable(place / FILE, error) from error
 
 
-def _restore(model: LREN, state: _State, place: Path) -> None:
-    values = (state.weights, state.optimizer)
-    for variables, arrays in zip(_variables(model), values, strict=True):
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} is not a state of a training that can be read ({type(error).__name__}); "
+        "expected one that this version wrote: choose another folder, or remove the file."
+    )
+
+
+def _check_shapes(model: LREN, state: _State, place: Path) -> None:
+    for variables, arrays in zip(_variables(model), state[1:], strict=True):
         if [tuple(v.shape) for v in variables] != [array.shape for array in arrays]:
             raise InputError(
                 f"{place / FILE} holds arrays of other shapes than this model; expected the model "
                 "it was written by: choose another folder."
             )
+
+
+def _restore(model: LREN, state: _State) -> None:
+    for variables, arrays in zip(_variables(model), state[1:], strict=True):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
 
 def _check_same(place: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
     """Refuse a state of another training, naming the first thing that differs."""
-    remedy = "expected the training it was begun with: change that back, or choose another folder."
+    found = _first_difference(there, here)
+    if found is not None:
+        what, theirs, ours = found
+        raise InputError(
+            f"{place} holds a training with another {what} ({theirs}; here it is {ours}); expected "
+            "the training it was begun with: change that back, or choose another folder."
+        )
+
+
+def _first_difference(there: dict[str, Any], here: dict[str, Any]) -> tuple[str, str, str] | None:
+    """Between two of `identity`: what differs, and how it is there and here."""
     for part, values in here.items():
         theirs = there.get(part)
         if not isinstance(values, dict):
             if theirs != values:
-                raise InputError(
-                    f"{place} holds a training with another {part} ({theirs}; here it is "
-                    f"{values}); {remedy}"
-                )
+                return part, str(theirs), str(values)
             continue
         theirs = theirs if isinstance(theirs, dict) else {}
         for name in sorted({*values, *theirs}, key=lambda name: (name not in values, name)):
             if theirs.get(name) != values.get(name):
                 what = {"versions": f"version of {name}"}.get(part, f"{part} {name!r}")
-                raise InputError(
-                    f"{place} holds a training with another {what} ({theirs.get(name)!r}; here it "
-                    f"is {values.get(name)!r}); {remedy}"
-                )
+                return what, repr(theirs.get(name)), repr(values.get(name))
+    return None
 
 
 def _remove_temporary(place: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import types
 from contextlib import suppress
 from operator import index
@@ -11,6 +12,9 @@ from typing import Any, get_args
 import numpy as np
 
 from lren_tf.errors import InputError
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
+          "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}  # fmt: skip
 
 
 def parse(text: str, kind: Any) -> Any:
@@ -90,3 +94,22 @@ def not_negative(name: str, value: Any) -> float:
     if number < 0:
         raise InputError(f"setting {name!r} is {number}; expected 0 or a number above 0.")
     return number
+
+
+def size_in_bytes(name: str, given: int | str) -> int:
+    """Bytes of a size such as ``"2GiB"``, ``"500 MB"`` or a number of bytes.
+
+    Args:
+        name: what a refusal calls it.
+        given: 1 or more.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(given, str):
+        return whole(name, given, 1)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]I?|)B?", given.strip().upper())
+    size = 0 if found is None else int(float(found[1]) * _UNITS[found[2]])
+    if size < 1:
+        raise InputError(f"{name} is {given!r}; expected a size such as 2GiB, 500MB or 4000000000.")
+    return size

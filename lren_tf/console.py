@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lren_tf.errors import InputError
+from lren_tf.errors import InputError, WorkerLost
 
 # Of `load_scene` and `load_map`; the longer name first where one ends in another.
 _ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water"
@@ -32,13 +32,19 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 @contextmanager
-def collected_notices() -> Iterator[list[str]]:
-    """Warnings meant for users, said on stderr at once and collected for the report."""
+def collected_notices(said: bool = True) -> Iterator[list[str]]:
+    """Warnings meant for users, said on stderr at once and collected for the report.
+
+    Args:
+        said: False to collect them only, in a process beside the one that speaks.
+    """
     collected: list[str] = []
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
         if category is UserWarning:
             collected.append(str(message))
+            if not said:
+                return
             print(f"lren-tf: note: {message}", file=sys.stderr, flush=True)
 
     with warnings.catch_warnings():
@@ -84,7 +90,7 @@ def quiet_start() -> Iterator[None]:
             yield
         except BaseException as error:
             os.dup2(kept, 2)
-            if not isinstance(error, (InputError, KeyboardInterrupt)):
+            if not isinstance(error, (InputError, WorkerLost, KeyboardInterrupt)):
                 said.seek(0)
                 sys.stderr.write(said.read().decode(errors="replace"))
             raise

@@ -17,3 +17,11 @@ class TrainingDiverged(RuntimeError):
     The message names the epoch, the mixture component and the remedy; the model
     keeps the weights of the last finite step.
     """
+
+
+class WorkerLost(RuntimeError):
+    """Another process of a training on several of them has ended, or does not answer.
+
+    The message names it where it is known. What this process held is lost with it, except
+    for checkpoints.
+    """

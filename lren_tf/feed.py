@@ -39,6 +39,28 @@ def batch_rows(n: int, batch_size: int | None, batch_seed: int) -> list[np.ndarr
     return [order[start : start + size] for start in range(0, n, size)]
 
 
+def row_chunks(shares: Sequence[np.ndarray], chunk: int) -> list[list[np.ndarray | slice]]:
+    """The rows of every share in chunks, as many of each.
+
+    Args:
+        shares: rows that belong to one another, such as those of each replica.
+        chunk: rows of a chunk; the last ones of a share are shorter, or empty.
+
+    Returns:
+        For every share its chunks; consecutive rows as slices, which a file is read faster by.
+    """
+    count = max(1, *(-(-len(share) // chunk) for share in shares))
+    return [
+        [_as_slice(share[start : start + chunk]) for start in range(0, count * chunk, chunk)]
+        for share in shares
+    ]
+
+
+def _as_slice(rows: np.ndarray) -> np.ndarray | slice:
+    consecutive = len(rows) and bool((np.diff(rows) == 1).all())
+    return slice(int(rows[0]), int(rows[-1]) + 1) if consecutive else rows
+
+
 class StandardisedRows:
     """Standardised pixels ``[n, U]`` float32, made when they are asked for."""
 
@@ -48,7 +70,7 @@ class StandardisedRows:
     def __len__(self) -> int:
         return len(self._pixels)
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         return standardise(self._pixels[rows], self._scaler)
 
 

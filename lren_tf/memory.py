@@ -1,42 +1,18 @@
-"""How much memory there is, how much a training would take, and sizes as people write them."""
+"""How much memory there is, and how much a training would take."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from lren_tf.backprop import aligned_width
-from lren_tf.checks import whole
-from lren_tf.errors import InputError
 from lren_tf.presets import Settings
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
-          "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}  # fmt: skip
 _CGROUPS = (
     # file with the limit, file with what is used; version 2, then 1
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
-
-
-def size_in_bytes(name: str, given: int | str) -> int:
-    """Bytes of a size such as ``"2GiB"``, ``"500 MB"`` or a number of bytes.
-
-    Args:
-        name: what a refusal calls it.
-        given: 1 or more.
-
-    Raises:
-        InputError: it is none.
-    """
-    if not isinstance(given, str):
-        return whole(name, given, 1)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]I?|)B?", given.strip().upper())
-    size = 0 if found is None else int(float(found[1]) * _UNITS[found[2]])
-    if size < 1:
-        raise InputError(f"{name} is {given!r}; expected a size such as 2GiB, 500MB or 4000000000.")
-    return size
 
 
 def free_memory() -> int | None:

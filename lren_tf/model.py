@@ -20,6 +20,7 @@ from lren_tf.background import (
     with_neighbourhood,
 )
 from lren_tf.bounded import CHUNK, BoundedStep
+from lren_tf.checks import size_in_bytes
 from lren_tf.device import resolve_device
 from lren_tf.dictionary import (
     Dictionary,
@@ -29,10 +30,10 @@ from lren_tf.dictionary import (
     kmeans_assignments,
 )
 from lren_tf.errors import InputError
-from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows
+from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows, row_chunks
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
-from lren_tf.memory import fits, kept_bytes, size_in_bytes, training_bytes
+from lren_tf.memory import fits, kept_bytes, training_bytes
 from lren_tf.mixture import Mixture, mixture_statistics
 from lren_tf.rows import PixelRows
 from lren_tf.samples import Samples, samples_of
@@ -57,7 +58,7 @@ from lren_tf.training import (
     make_optimizer,
     read_batches,
 )
-from lren_tf.workers import workers_of
+from lren_tf.workers import StrategyWorkers, workers_of
 
 _CHUNK = 65536
 """Pixels passed through the network at a time outside training."""
@@ -95,7 +96,7 @@ class LREN(keras.Model):
         preset: ``"paper"`` (the text), ``"release"`` (what the authors ran) or ``"robust"``
             (one setting for every scene).
         seed: seed of the initial weights; None for the preset's, 123.
-        device: where to run; None for the first GPU, else the CPU.
+        device: where to run; None for the first GPU, else the CPU. A strategy has its own.
         memory_limit: bytes, or text such as ``"2GiB"``, that training may take beside the
             scene; None for half of what is free when it begins. A training that would take more
             works on a chunk of a batch at a time (:mod:`lren_tf.bounded`): the same steps, to
@@ -103,12 +104,15 @@ class LREN(keras.Model):
             epoch.
         strategy: a ``tf.distribute`` strategy (``MirroredStrategy`` or
             ``MultiWorkerMirroredStrategy``) over whose replicas the pixels are spread; None for
-            one device. No ``strategy.scope()`` is needed.
+            one device. No ``strategy.scope()`` is needed. With several processes each makes the
+            same calls on the same data (``docs/distributed.md``); ``workers.chief`` says which
+            of them writes.
         name: name of the Keras model.
         **settings: single settings to replace, see :class:`lren_tf.presets.Settings`.
 
     Raises:
-        InputError: unknown preset, setting or device, or a value that is not allowed.
+        InputError: unknown preset, setting or device, or a value that is not allowed; a device
+            beside a strategy.
     """
 
     def __init__(
@@ -133,16 +137,25 @@ class LREN(keras.Model):
         self.memory_limit = (
             None if memory_limit is None else size_in_bytes("memory_limit", memory_limit)
         )
+        self._strategy = strategy
         self.workers = workers_of(strategy)
         self._bounded: BoundedStep | None = None
-        self.device = resolve_device(device)
+        if isinstance(self.workers, StrategyWorkers):
+            if device is not None:
+                raise InputError(
+                    f"device is {device!r} beside a strategy; expected one of the two, since a "
+                    "strategy has devices of its own: leave device out."
+                )
+            self.device = self.workers.device
+        else:
+            self.device = resolve_device(device)
         self._bands: int | None = None
         self._fault = tf.Variable(0, dtype=tf.int32, trainable=False, name="fault")
         self._second_part = tf.Variable(False, trainable=False, name="second_part")
         # A further member is a model of its own in everything but the training.
         self.companions = [
             LREN(
-                preset, device=self.device, name=f"{name}_{number}",
+                preset, device=device, strategy=strategy, name=f"{name}_{number}",
                 **{**resolved.as_dict(), "seed": seed_of_member(resolved.seed, number),
                    "members": 1},
             )
@@ -235,6 +248,13 @@ class LREN(keras.Model):
             return [TF1GlorotUniform(s.seed, RELEASE_OPERATION_SEEDS[name]) for name in LAYERS]
         seeds = np.random.SeedSequence(s.seed).generate_state(len(LAYERS)) >> 1
         return [keras.initializers.GlorotUniform(seed=int(seed)) for seed in seeds]
+
+    @property
+    def where(self) -> str:
+        """The device, and how many replicas and processes there are where there are several."""
+        replicas, processes = self.workers.replicas, self.workers.processes
+        several = f" × {replicas} replicas" if replicas > 1 else ""
+        return self.device + several + (f" in {processes} processes" if processes > 1 else "")
 
     # --- the network -----------------------------------------------------------------
 
@@ -419,6 +439,7 @@ class LREN(keras.Model):
             InputError: the data cannot be used (NaN, constant, too few pixels, …), or the
                 folder holds the state of another training.
             TrainingDiverged: a loss or gradient became NaN or infinite.
+            WorkerLost: another process of the strategy has ended, or hangs.
         """
         s = self.settings
         if epochs is not None:
@@ -435,19 +456,25 @@ class LREN(keras.Model):
                 f"initial_epoch is {initial_epoch} beside resume; expected one of the two: the "
                 "folder knows its epoch."
             )
-        data = samples_of(x, key)
-        data.check_finite()
-        pixels = data.pixels
-        if len(pixels) < s.components:
-            raise InputError(
-                f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
-                "expected at least one pixel per component: lower components."
-            )
-        scaler = fit_scaler(pixels, s.scaling, good_bands=data.good_bands)
-        if resume is not None:
-            optimizer = self.optimizer if self.compiled else make_optimizer(s)
-            training = checkpoints.identity(s, optimizer, self.device, pixels, scaler.used)
-            checkpoints.check(resume, checkpoint_every, training)
+        workers = self.workers
+        with workers.agreed():
+            data = samples_of(x, key)
+            data.check_finite()
+            pixels = data.pixels
+            if len(pixels) < s.components:
+                raise InputError(
+                    f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
+                    "expected at least one pixel per component: lower components."
+                )
+            scaler = fit_scaler(pixels, s.scaling, good_bands=data.good_bands)
+            if resume is not None or workers.processes > 1:
+                optimizer = self.optimizer if self.compiled else make_optimizer(s)
+                training = checkpoints.identity(s, optimizer, self.device, pixels, scaler.used)
+            if resume is not None and workers.chief:
+                checkpoints.check(resume, checkpoint_every, training)
+        if workers.processes > 1:
+            asked = {"resume": resume is not None, "initial_epoch": initial_epoch, **s.as_dict()}
+            checkpoints.check_alike({**training, "setting": asked}, workers)
         self._adopt(scaler, data.good_bands)
         with tf.device(self.device):
             if not self.compiled:
@@ -461,9 +488,11 @@ class LREN(keras.Model):
             own: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
             if s.training == "separate":
                 own.append(SecondPart(self._second_part, s.epochs))
+            if not workers.chief:
+                verbose = 0
             if verbose == "auto":
                 size = f"{len(pixels)} pixels × {np.count_nonzero(scaler.used)} bands"
-                title = f"LREN ({self.preset}), {size}, {self.device}"
+                title = f"LREN ({self.preset}), {size}, {self.where}"
                 own.append(EpochProgress(title, s.total_epochs))
                 verbose = 0
             keras_fit = super().fit
@@ -482,7 +511,9 @@ class LREN(keras.Model):
                 if resume is None:
                     history = run(initial_epoch, [])
                 else:
-                    history = checkpoints.train(run, self, resume, checkpoint_every, training)
+                    history = checkpoints.train(
+                        run, self, resume, checkpoint_every, training, workers
+                    )
             finally:
                 self._bounded = None
             for member in self._members():
@@ -608,13 +639,23 @@ class LREN(keras.Model):
     def _embed_all(
         self, standardised: np.ndarray | StandardisedRows
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Latent samples and assignments of all pixels, a chunk at a time."""
-        parts = [
-            self._embed(tf.convert_to_tensor(standardised[start : start + _CHUNK]))
-            for start in range(0, len(standardised), _CHUNK)
-        ]
-        z, beta = zip(*parts, strict=True)
-        return np.concatenate(z), np.concatenate(beta)
+        """Latent samples and assignments of all pixels, a chunk at a time.
+
+        Every replica passes its share through the network; every process gets all of them.
+        """
+        workers = self.workers
+        chunks = row_chunks(workers.shares(np.arange(len(standardised))), _CHUNK)
+        embed = self._embed if workers.replicas == 1 else tf.function(self._embed)
+        found: list[list[Any]] = [[] for _ in chunks]
+        for parts in zip(*chunks, strict=True):
+            passed = workers.run(embed, [standardised[rows] for rows in parts])
+            for of_replica, result in zip(found, passed, strict=True):
+                of_replica.append(result)
+        z, beta = (
+            workers.gathered([[result[i] for result in of_replica] for of_replica in found])
+            for i in range(2)
+        )
+        return z.numpy(), beta.numpy()
 
     # --- results ---------------------------------------------------------------------
 
@@ -831,7 +872,13 @@ class LREN(keras.Model):
         for name in presets.unused_settings(merged["scoring"]):
             if name not in settings:
                 merged[name] = getattr(presets.PRESETS[self.preset], name)
-        other = LREN(self.preset, device=self.device, name=self.name, **merged)
+        other = LREN(
+            self.preset,
+            device=None if self._strategy is not None else self.device,
+            strategy=self._strategy,
+            name=self.name,
+            **merged,
+        )
         if other.settings.total_epochs > self.settings.total_epochs:
             raise InputError(
                 f"the estimator of this model was not trained, which the dictionary "

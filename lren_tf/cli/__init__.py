@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lren_tf.cli.arguments import make_parser
-from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.errors import InputError, TrainingDiverged, WorkerLost
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), 2)
     except KeyboardInterrupt as interruption:
         return _fail(str(interruption) or "interrupted.", 130)
-    except TrainingDiverged as error:
+    except (TrainingDiverged, WorkerLost) as error:
         return _fail(str(error), 1)
     except Exception as error:
         if parsed.debug:

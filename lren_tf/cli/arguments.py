@@ -9,6 +9,7 @@ from typing import NoReturn
 from lren_tf import datasets, detectors, presets
 from lren_tf.cli.compare import compare
 from lren_tf.cli.detect import detect
+from lren_tf.cli.distribution import STRATEGIES
 from lren_tf.cli.evaluate import evaluate
 from lren_tf.cli.info import info
 from lren_tf.cli.models import export
@@ -119,6 +120,7 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
         "and train nothing",
     )  # fmt: skip
     _add_long_runs(made)
+    _add_distribution(made)
 
 
 def _add_long_runs(made: argparse.ArgumentParser) -> None:
@@ -136,6 +138,19 @@ def _add_long_runs(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--tensorboard", metavar="DIR",
         help=f"{LREN}: write the losses of every epoch for TensorBoard",
+    )  # fmt: skip
+
+
+def _add_distribution(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--strategy", metavar="NAME",
+        help=f"{LREN}: {', '.join(STRATEGIES)}: spread the pixels over all GPUs of this machine, "
+        "or over the processes that TF_CONFIG names (default: one device)",
+    )  # fmt: skip
+    made.add_argument(
+        "--memory-limit", metavar="SIZE",
+        help=f"{LREN}: what training may take beside the scene, such as 2GiB; above it pixels "
+        "are read again in every epoch (default: half of what is free)",
     )  # fmt: skip
 
 

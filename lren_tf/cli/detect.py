@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lren_tf import checks, detectors, presets
+from lren_tf.cli.distribution import Distribution
 from lren_tf.cli.longruns import LongRun
 from lren_tf.cli.models import Applied, refuse_training_options
 from lren_tf.cli.outputs import MAPS, MapOutput, asked_format, refuse_to_replace
@@ -53,22 +54,30 @@ def detect(arguments: argparse.Namespace) -> None:
 
 def _detect_with_lren(arguments: argparse.Namespace) -> None:
     preset, settings = lren_settings(arguments)
-    outputs = _Outputs(arguments)
-    long_run = LongRun(arguments)
+    distribution = Distribution(arguments)
+    long_run = LongRun(arguments, writes=distribution.chief)
+    outputs = _Outputs(arguments) if distribution.chief else None
     seconds: dict[str, float] = {}
     epochs = presets.resolve(preset, **settings).total_epochs
-    with collected_notices() as notices, long_run.interruptible(epochs):
+    with (
+        distribution.speaking(),
+        collected_notices(distribution.chief) as notices,
+        long_run.interruptible(epochs),
+    ):
         with timed(seconds, "read"):
             scene = read_scene(arguments)
-        outputs.follow(scene)
         with timed(seconds, "start"):
-            model = lren_model(preset, settings, arguments.device)
+            model = lren_model(preset, settings, arguments.device, distribution)
+        # What the chief refuses, the others hear of.
+        with model.workers.agreed():
+            if outputs is not None:
+                outputs.follow(scene)
+            long_run.begin()
         import keras
 
         from lren_tf.training import EpochProgress
 
         title = f"LREN ({model.preset})"
-        long_run.begin()
 
         def open_training(logs: Any) -> None:
             # Printed when training begins: until then the scene may be refused, and a refusal
@@ -78,8 +87,8 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
                 say(long_run.opening)
 
         watching = [keras.callbacks.LambdaCallback(on_train_begin=open_training)]
-        if not long_run.finished:
-            watching.append(EpochProgress(f"{title}, {model.device}", epochs))
+        if not long_run.finished and distribution.chief:
+            watching.append(EpochProgress(f"{title}, {model.where}", epochs))
         watching += long_run.callbacks()
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
@@ -92,15 +101,19 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
                 else model.score_of(result).reshape(scene.shape[:2])
             )
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
-        _finish(
-            scene, title, score, outputs, seconds, notices,
-            lambda: {
-                "detector": LREN,
-                **run_record(model, scene, history, result),
-                **long_run.record(),
-            },
-            model.save,
-        )  # fmt: skip
+        if outputs is not None:
+            _finish(
+                scene, title, score, outputs, seconds, notices,
+                lambda: {
+                    "detector": LREN,
+                    **run_record(model, scene, history, result),
+                    **distribution.record(model),
+                    **long_run.record(),
+                },
+                model.save,
+            )  # fmt: skip
+        # Who leaves earlier is taken for dead by those who still work.
+        model.workers.meet()
 
 
 def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:

@@ -21,25 +21,33 @@ class LongRun:
 
     Nothing is written and TensorFlow is not imported before it is asked for a callback.
 
+    Args:
+        arguments: of the command line.
+        writes: whether this process writes; another one of the same training needs no folder
+            and no file, and looks at none.
+
     Raises:
         InputError: an option that cannot be used.
     """
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.folder = _folder(arguments.resume)
+    def __init__(self, arguments: argparse.Namespace, *, writes: bool) -> None:
+        self._writes = writes
+        self.folder = self._place(arguments.resume)
         self._every = _every(arguments.checkpoint_every)
         if self._every is not None and self.folder is None:
             raise InputError(
                 "--checkpoint-every was given without --resume; expected the folder of the "
                 "checkpoints with it, add --resume DIR."
             )
-        self._tensorboard = _folder(arguments.tensorboard)
+        self._tensorboard = self._place(arguments.tensorboard)
         if self._tensorboard is not None and not _is_installed("tensorboard"):
             raise InputError(
                 "--tensorboard needs the package tensorboard, which is not installed; "
                 "run pip install 'lren-tf[tensorboard]', or leave the option out."
             )
-        self._log = None if arguments.log is None else ensure_writable_target(arguments.log)
+        self._log = None if arguments.log is None else as_path(arguments.log)
+        if self._log is not None and writes:
+            ensure_writable_target(self._log)
         self._found: Any = None
 
     def begin(self) -> None:
@@ -48,7 +56,7 @@ class LongRun:
         Raises:
             InputError: it cannot be read.
         """
-        if self.folder is not None:
+        if self.folder is not None and self._writes:
             from lren_tf import checkpoints
 
             self._found = checkpoints.kept(self.folder)
@@ -79,6 +87,8 @@ class LongRun:
         from lren_tf.checkpoints import EpochLog
 
         watching: list[Any] = []
+        if not self._writes:
+            return watching
         if self._log is not None:
             watching.append(EpochLog(self._log))
         if self._tensorboard is not None:
@@ -95,6 +105,15 @@ class LongRun:
         if self._found is None:
             return {}
         return {"resumed": {"folder": str(self.folder), "epochs_before": self.epochs_before}}
+
+    def _place(self, text: str | None) -> Path | None:
+        """A folder that can be written or made; it is not made yet."""
+        if text is None:
+            return None
+        folder = as_path(text)
+        if self._writes:
+            ensure_writable_target(folder / "file")
+        return folder
 
     @contextmanager
     def interruptible(self, epochs: int) -> Iterator[None]:
@@ -117,15 +136,6 @@ class LongRun:
             raise KeyboardInterrupt(
                 f"{said}, run the same command again to go on from {self.folder}."
             ) from interruption
-
-
-def _folder(text: str | None) -> Path | None:
-    """A folder that can be written or made; it is not made yet."""
-    if text is None:
-        return None
-    folder = as_path(text)
-    ensure_writable_target(folder / "file")
-    return folder
 
 
 def _every(text: str | None) -> int | None:

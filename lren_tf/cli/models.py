@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lren_tf.cli.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.longruns import OPTIONS as LONG_RUNS
 from lren_tf.cli.settings import make_repeatable, started
 from lren_tf.console import say
@@ -19,7 +20,7 @@ from lren_tf.report import background_record, loaded_versions, scene_record, sol
 from lren_tf.rows import PixelRows
 from lren_tf.scene import Scene
 
-_TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS)
+_TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""
 
 

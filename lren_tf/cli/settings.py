@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 from lren_tf import checks, detectors, presets
+from lren_tf.cli.distribution import OPTIONS as DISTRIBUTION
+from lren_tf.cli.distribution import Distribution
 from lren_tf.console import quiet_start
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError
@@ -22,7 +24,7 @@ DEFAULT_PRESET = "robust"
 
 _ONLY_LREN = (
     "preset", "lam", "epochs", "save_model", "apply", "resume", "checkpoint_every", "tensorboard",
-    "log",
+    "log", *DISTRIBUTION,
 )
 
 
@@ -82,12 +84,16 @@ def detectors_from(names: list[str], seed: str | None) -> list[Detector]:
         ]
 
 
-def lren_model(preset: str, settings: dict[str, Any], device: str | None) -> Any:
+def lren_model(
+    preset: str, settings: dict[str, Any], device: str | None, distribution: Distribution
+) -> Any:
     """A new LREN."""
     with started():
+        # First: a strategy of several processes has to exist before TensorFlow is used.
+        options = distribution.model_options()
         from lren_tf.model import LREN
 
-        model = LREN(preset, device=device, **settings)
+        model = LREN(preset, device=device, **options, **settings)
     make_repeatable(model.device)
     return model
 
