@@ -44,12 +44,19 @@ class LookupTable:
         object.__setattr__(self, "columns", columns)
         object.__setattr__(self, "transform", _checked_transform(self.transform))
 
-    def orthorectified(self, values: np.ndarray) -> np.ndarray:
-        """A map [H, W] of the scene as floats [R, C] on the map grid, NaN in empty cells."""
+    def orthorectified(self, values: np.ndarray, fill: float = np.nan) -> np.ndarray:
+        """A map [H, W] of the scene on the map grid, [R, C].
+
+        Args:
+            values: real numbers.
+            fill: what empty cells hold. Integers become floats for NaN, and keep their type
+                otherwise.
+        """
         values = np.asarray(values)
         inside = (self.rows >= 0) & (self.columns >= 0)
         inside &= (self.rows < values.shape[0]) & (self.columns < values.shape[1])
-        out = np.full(self.rows.shape, np.nan, np.result_type(values.dtype, np.float32))
+        dtype = np.result_type(values.dtype, np.float32) if math.isnan(fill) else values.dtype
+        out = np.full(self.rows.shape, fill, dtype)
         out[inside] = values[self.rows[inside], self.columns[inside]]
         return out
 

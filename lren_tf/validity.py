@@ -53,7 +53,7 @@ def find_valid(
     height, width, bands = cube.shape
     good = np.ones(bands, bool) if good_bands is None else good_bands.copy()
     inside = np.ones(height * width, bool) if mask is None else mask.reshape(-1)
-    ranges = [limits for value in no_data if (limits := _limits(value, cube.dtype)) is not None]
+    ranges = _ranges(no_data, cube.dtype)
     nothing = np.zeros(bands, bool)
     if not ranges and cube.dtype.kind != "f":
         return _found(inside, good, 0, nothing, (height, width))
@@ -79,6 +79,14 @@ def find_valid(
     return _found(inside & ~some, good, partial, empty, (height, width))
 
 
+def holds_no_data_value(values: np.ndarray, no_data: Iterable[float]) -> np.ndarray:
+    """Where an array of integers or floats holds one of the values that mark missing data.
+
+    Floats match within the digits that headers print; NaN and infinity are not looked for.
+    """
+    return _in_ranges(values, _ranges(no_data, values.dtype))
+
+
 def _found(
     valid: np.ndarray, good: np.ndarray, partial: int, empty: np.ndarray, grid: tuple[int, int]
 ) -> Validity:
@@ -88,10 +96,19 @@ def _found(
 
 
 def _missing(chunk: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
-    missing = ~np.isfinite(chunk) if chunk.dtype.kind == "f" else np.zeros(chunk.shape, bool)
+    marked = _in_ranges(chunk, ranges)
+    return marked | ~np.isfinite(chunk) if chunk.dtype.kind == "f" else marked
+
+
+def _in_ranges(values: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+    found = np.zeros(values.shape, bool)
     for low, high in ranges:
-        missing |= (chunk >= low) & (chunk <= high)
-    return missing
+        found |= (values >= low) & (values <= high)
+    return found
+
+
+def _ranges(no_data: Iterable[float], dtype: np.dtype) -> list[tuple[float, float]]:
+    return [limits for value in no_data if (limits := _limits(value, dtype)) is not None]
 
 
 def _limits(value: float, dtype: np.dtype) -> tuple[float, float] | None:

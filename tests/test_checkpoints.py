@@ -254,7 +254,7 @@ class TestWriting:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(np, "savez", fail)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(InputError, match="No space left"):
             new().fit(SCENE, verbose=0, resume=tmp_path, checkpoint_every=1)
         assert (tmp_path / "checkpoint.npz").read_bytes() == before
         assert sorted(os.listdir(tmp_path)) == ["checkpoint.npz", "lock"]

@@ -274,7 +274,7 @@ def test_an_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fail)
     for write in (write_csv, write_geojson):
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(InputError, match="No space"):
             write(tmp_path / "a", find_detections(SCORE, 1.0).listed)
     assert list(tmp_path.iterdir()) == []
 

@@ -12,11 +12,14 @@ from lren_tf.cli.detect import detect
 from lren_tf.cli.evaluate import evaluate
 from lren_tf.cli.info import info
 from lren_tf.cli.models import export
+from lren_tf.cli.outputs import add_format_option
 from lren_tf.cli.scenes import SIMULATED, list_datasets
 from lren_tf.cli.settings import DEFAULT_PRESET, LREN
 from lren_tf.cli.thresholds import add_cut_options, threshold
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
+
+_SCORE = "score map: a NumPy, MATLAB, ENVI, GeoTIFF or HDF5 file; higher = more anomalous"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
 
     made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
-    made.add_argument("score", metavar="SCORE", help="score map: .npy, .npz or .mat")
+    made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument(
         "truth", metavar="TRUTH", help="truth map, or a scene that holds one; non-zero = anomalous"
     )
@@ -59,9 +62,10 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
 
     made = command("threshold", threshold, "List what is above a threshold of a score map.")
-    made.add_argument("score", metavar="SCORE", help="score map: .npy, .npz or .mat")
+    made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     add_cut_options(made, required=True)
+    add_format_option(made, "the map")
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
 
     made = command("info", info, "Print what is understood of a scene.")
@@ -104,6 +108,7 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     made.add_argument("--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: GPU, else CPU)")
     _add_files(made)
+    add_format_option(made, "the scene")
     add_cut_options(made)
     made.add_argument(
         "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"

@@ -12,6 +12,7 @@ import numpy as np
 from lren_tf import checks, detectors, presets
 from lren_tf.cli.longruns import LongRun
 from lren_tf.cli.models import Applied, refuse_training_options
+from lren_tf.cli.outputs import MAPS, MapOutput, asked_format, refuse_to_replace
 from lren_tf.cli.scenes import (
     check_scene,
     described,
@@ -29,7 +30,7 @@ from lren_tf.cli.settings import (
     lren_settings,
     refuse_lren_options,
 )
-from lren_tf.cli.thresholds import Cut, asked_cut, cut_endings
+from lren_tf.cli.thresholds import asked_cut, cut_endings
 from lren_tf.console import collected_notices, say, timed
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import atomic_paths, ensure_writable_target
@@ -52,14 +53,14 @@ def detect(arguments: argparse.Namespace) -> None:
 
 def _detect_with_lren(arguments: argparse.Namespace) -> None:
     preset, settings = lren_settings(arguments)
-    cut = asked_cut(arguments)
+    outputs = _Outputs(arguments)
     long_run = LongRun(arguments)
-    targets = _targets(arguments, cut)
     seconds: dict[str, float] = {}
     epochs = presets.resolve(preset, **settings).total_epochs
     with collected_notices() as notices, long_run.interruptible(epochs):
         with timed(seconds, "read"):
             scene = read_scene(arguments)
+        outputs.follow(scene)
         with timed(seconds, "start"):
             model = lren_model(preset, settings, arguments.device)
         import keras
@@ -92,7 +93,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
             )
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         _finish(
-            scene, title, score, targets, seconds, notices, cut,
+            scene, title, score, outputs, seconds, notices,
             lambda: {
                 "detector": LREN,
                 **run_record(model, scene, history, result),
@@ -107,8 +108,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
     lam = None
     if arguments.lam is not None:
         lam = checks.positive("lam", presets.parse("lam", arguments.lam))
-    cut = asked_cut(arguments)
-    targets = _targets(arguments, cut)
+    outputs = _Outputs(arguments)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -117,12 +117,13 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
             trained = Applied(arguments.apply, arguments.device, lam)
         with timed(seconds, "read"):
             scene = read_scene(arguments)
+        outputs.follow(scene)
         with timed(seconds, "score"):
             score, record = trained.score(scene)
         say(described(scene, seconds["read"]))
         say(f"{trained.title} of {trained.path}: {seconds['score']:.1f} s")
         _finish(
-            scene, trained.title, score, targets, seconds, notices, cut,
+            scene, trained.title, score, outputs, seconds, notices,
             lambda: {"detector": LREN, **record},
         )  # fmt: skip
 
@@ -138,8 +139,7 @@ def _ending(result: LowRankResult | None) -> str:
 def _detect_with_another(arguments: argparse.Namespace) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
-    cut = asked_cut(arguments)
-    targets = _targets(arguments, cut)
+    outputs = _Outputs(arguments)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -148,12 +148,13 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             detector = detector_from(arguments)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
+        outputs.follow(scene)
         say(described(scene, seconds["read"]))
         with timed(seconds, "score"):
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
-            scene, detector.title, score, targets, seconds, notices, cut,
+            scene, detector.title, score, outputs, seconds, notices,
             lambda: {
                 **detector_record(detector),
                 "scene": scene_record(scene),
@@ -162,70 +163,87 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
-def _targets(arguments: argparse.Namespace, cut: Cut | None) -> dict[str, Path]:
-    """The files to write, in the order of writing, each proved to be writable."""
-    model = arguments.save_model
-    if model is not None and not model.endswith(".keras"):
-        raise InputError(
-            f"--save-model is {model!r}; expected a name that ends in .keras, "
-            "Keras' own format, add it."
-        )
-    return {
-        "score": output_path(arguments, "_score.npy"),
-        "picture": output_path(arguments, "_score.png"),
-        **{
-            what: output_path(arguments, ending)
-            for what, ending in (cut_endings() if cut is not None else {}).items()
-        },
-        **({} if model is None else {"model": ensure_writable_target(model)}),
-        # Last, so that whatever a report names is there when the report is.
-        "report": output_path(arguments, "_report.json"),
-    }
+class _Outputs:
+    """What is asked for, and the files that it takes, each proved to be writable.
+
+    Made before the scene is read, so that what can be refused then is; which files there are
+    besides hangs on the scene.
+
+    Attributes:
+        cut: the false-alarm rate asked for, or None.
+        maps: the formats of score and mask.
+        targets: the files, by what they are, in the order of writing.
+
+    Raises:
+        InputError: an option or a file that cannot be used.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._format = asked_format(arguments)
+        self.cut = asked_cut(arguments)
+        self._use(MapOutput(self._format))
+
+    def follow(self, scene: Scene) -> None:
+        """Take the format and the place of the scene's file."""
+        self._use(MapOutput(self._format, scene.source_format, scene.georeference))
+
+    def _use(self, maps: MapOutput) -> None:
+        arguments, model = self._arguments, self._arguments.save_model
+        if model is not None and not model.endswith(".keras"):
+            raise InputError(
+                f"--save-model is {model!r}; expected a name that ends in .keras, "
+                "Keras' own format, add it."
+            )
+        self.maps = maps
+        endings = {**maps.endings("score"), "picture": "_score.png"}
+        if self.cut is not None:
+            endings |= cut_endings(maps)
+        self.targets = {
+            **{what: output_path(arguments, ending) for what, ending in endings.items()},
+            **({} if model is None else {"model": ensure_writable_target(model)}),
+            # Last, so that whatever a report names is there when the report is.
+            "report": output_path(arguments, "_report.json"),
+        }
+        refuse_to_replace(self.targets, [arguments.scene, arguments.truth, arguments.mask])
 
 
 def _finish(
     scene: Scene,
     title: str,
     score: np.ndarray,
-    targets: dict[str, Path],
+    outputs: _Outputs,
     seconds: dict[str, float],
     notices: list[str],
-    cut: Cut | None,
     record: Callable[[], dict[str, Any]],
     save_model: Callable[[Path], None] | None = None,
 ) -> None:
     """Judge and draw a score map, write all files, say what came out.
 
     Args:
-        cut: the false-alarm rate asked for, if any.
         record: makes the part of the report that depends on the detector.
-        save_model: writes the file ``"model"`` of `targets`, where that is asked for.
+        save_model: writes the file ``"model"`` of the targets, where that is asked for.
     """
     from lren_tf import plots
 
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
-    maps, outcome = {title: score}, None
-    if cut is not None:
+    panels, outcome = {title: score}, None
+    if outputs.cut is not None:
         with timed(seconds, "threshold"):
-            place = scene.georeference
-            outcome = cut.applied(
-                score,
-                truth,
-                crs=None if place is None else place.crs,
-                transform=None if place is None else place.transform,
-            )
-        maps[outcome.label] = outcome.panel()
+            outcome = outputs.cut.applied(score, truth, place=scene.georeference)
+        panels[outcome.label] = outcome.panel()
     with timed(seconds, "draw"):
-        figure = plots.detection_panel(*pictures(scene), maps)
+        figure = plots.detection_panel(*pictures(scene), panels)
+    targets, maps = outputs.targets, outputs.maps
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(seconds, "write"):
-            np.save(paths["score"], score, allow_pickle=False)
+            maps.write(paths, "score", score)
             plots.save(figure, paths["picture"])
             if outcome is not None:
-                outcome.write(paths)
+                outcome.write(paths, maps)
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
@@ -233,6 +251,7 @@ def _finish(
             "seconds": seconds,
             "metrics": metrics,
             **({} if outcome is None else {"threshold": outcome.record()}),
+            "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
         }

@@ -8,14 +8,14 @@ import numpy as np
 
 from lren_tf.console import worded
 from lren_tf.errors import InputError
-from lren_tf.io import load_map, load_scene
+from lren_tf.io import load_map, load_placed_map, load_scene
 from lren_tf.report import json_text
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Print every metric of a score map as JSON."""
     with worded(key="--score-key"):
-        score = load_map(arguments.score, key=arguments.score_key)
+        score = load_placed_map(arguments.score, key=arguments.score_key).values
     with worded(key="--truth-key", truth_key="--truth-key"):
         truth = _truth(arguments.truth, arguments.truth_key)
     from lren_tf import metrics

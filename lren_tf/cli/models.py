@@ -14,8 +14,10 @@ from lren_tf.cli.settings import make_repeatable, started
 from lren_tf.console import say
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import as_path
+from lren_tf.pixels import check_finite_pixels
 from lren_tf.report import background_record, loaded_versions, scene_record, solver_record
-from lren_tf.scene import Scene, check_finite_pixels
+from lren_tf.rows import PixelRows
+from lren_tf.scene import Scene
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS)
 """Options that say how to train."""
@@ -136,12 +138,24 @@ class Applied:
                 f"the data has {scene.bands} bands; the model was fitted on {self.bands}: "
                 "pass a scene of the same sensor, or fit a new model."
             )
-        check_finite_pixels(scene.pixels, grid_width=scene.width, what=scene.name)
+        of_images = len(self._takes) == 3
+        if of_images and scene.valid is not None:
+            missing = scene.height * scene.width - scene.valid_count
+            raise InputError(
+                f"{scene.name} has {missing} pixel{'' if missing == 1 else 's'} without data, and "
+                f"the SavedModel {self.path} scores whole images; expected data in every pixel, "
+                "pass the .keras file of the model, which leaves such pixels out."
+            )
+        check_finite_pixels(
+            PixelRows(scene.cube),
+            grid_width=scene.width,
+            what=scene.name,
+            valid=None if scene.valid is None else scene.valid.reshape(-1),
+        )
         with tf.device(self._device):
-            data = scene.pixels if len(self._takes) == 2 else scene.cube
-            pixels = tf.constant(data.astype(np.float32))
-            (score,) = self._score(pixels=pixels).values()
-        return score.numpy().reshape(scene.shape[:2])
+            data = scene.cube if of_images else scene.valid_pixels
+            (score,) = self._score(pixels=tf.constant(data.astype(np.float32))).values()
+        return scene.spread(score.numpy().reshape(-1))
 
 
 def _existing(path: str) -> Path:

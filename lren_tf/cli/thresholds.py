@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lren_tf.checks import parse
+from lren_tf.cli.outputs import MapOutput, asked_format, refuse_to_replace
 from lren_tf.console import collected_notices, say, worded
 from lren_tf.detections import (
     DETECTED,
     NO_DATA,
     Detections,
-    Transform,
     find_detections,
     write_csv,
     write_geojson,
 )
 from lren_tf.errors import InputError
-from lren_tf.io import load_map
+from lren_tf.georeference import Georeference
+from lren_tf.io import load_placed_map
 from lren_tf.io.atomic import atomic_paths, ensure_writable_target
 from lren_tf.report import json_text
 from lren_tf.threshold import Threshold, checked_rate, threshold_at
 from lren_tf.version import __version__
 
 _ENDINGS = {
-    "mask": "_mask.npy",
     "detections": "_detections.csv",
     "geojson": "_detections.geojson",
 }
@@ -47,20 +48,24 @@ class Cut:
         score: np.ndarray,
         truth: np.ndarray | None = None,
         *,
-        crs: str | None = None,
-        transform: Transform | None = None,
+        place: Georeference | None = None,
     ) -> Outcome:
         """The threshold of a score map [H, W] and what is above it.
 
         Args:
             truth: [H, W] bool with both classes, to judge the threshold by, or None.
-            crs, transform: where the scene lies; see `write_geojson` and `find_detections`.
+            place: where the scene lies.
         """
         threshold = threshold_at(score, self.false_alarm_rate)
         found = find_detections(
-            score, threshold.threshold, min_size=self.min_size, transform=transform
+            score,
+            threshold.threshold,
+            min_size=self.min_size,
+            transform=None if place is None else place.transform,
         )
+        found = _placed(found, place)
         realised = None if truth is None else _realised(score, truth, threshold.threshold)
+        crs = None if place is None else place.crs
         return Outcome(threshold, found, self.min_size, realised, crs)
 
 
@@ -93,9 +98,9 @@ class Outcome:
             "realised": self.realised,
         }
 
-    def write(self, paths: dict[str, Path]) -> None:
-        """Write the files of `cut_targets`."""
-        np.save(paths["mask"], self.found.mask, allow_pickle=False)
+    def write(self, paths: Mapping[str, Path], maps: MapOutput) -> None:
+        """Write the files of `cut_endings`."""
+        maps.write(paths, "mask", self.found.mask)
         write_csv(paths["detections"], self.found.listed)
         write_geojson(paths["geojson"], self.found.listed, self.crs)
 
@@ -143,30 +148,29 @@ def asked_cut(arguments: argparse.Namespace) -> Cut | None:
     return _cut(rate, size)
 
 
-def cut_endings() -> dict[str, str]:
+def cut_endings(maps: MapOutput) -> dict[str, str]:
     """The files of an `Outcome`: what they are, and how their names end."""
-    return dict(_ENDINGS)
+    return {**maps.endings("mask"), **_ENDINGS}
 
 
 def threshold(arguments: argparse.Namespace) -> None:
     """Find a threshold for a score map; write mask, detections and report."""
     cut = _cut(arguments.false_alarm_rate, arguments.min_size)
-    stem = Path(arguments.score).stem.removesuffix(_SCORE_ENDING)
-    endings = {**_ENDINGS, "report": "_threshold.json"}
-    targets = {
-        what: ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
-        for what, ending in endings.items()
-    }
+    asked = asked_format(arguments)
+    _targets(arguments, MapOutput(asked))
     with collected_notices() as notices:
         with worded(key="--score-key"):
-            score = load_map(arguments.score, key=arguments.score_key)
-        outcome = cut.applied(score)
+            score, place, source_format = load_placed_map(arguments.score, arguments.score_key)
+        maps = MapOutput(asked, source_format, place)
+        targets = _targets(arguments, maps)
+        outcome = cut.applied(score, place=place)
         with atomic_paths(*targets.values()) as temporary:
             paths = dict(zip(targets, temporary, strict=True))
-            outcome.write(paths)
+            outcome.write(paths, maps)
             report = {
                 "score": arguments.score,
                 "threshold": outcome.record(),
+                "maps": maps.record(score.shape, ["mask"]),
                 "notices": notices,
                 "files": {what: str(target) for what, target in targets.items()},
                 "version": __version__,
@@ -177,6 +181,17 @@ def threshold(arguments: argparse.Namespace) -> None:
         say(f"{what}: {target}")
 
 
+def _targets(arguments: argparse.Namespace, maps: MapOutput) -> dict[str, Path]:
+    """The files that `threshold` writes, in the order of writing, each proved to be writable."""
+    stem = Path(arguments.score).stem.removesuffix(_SCORE_ENDING)
+    targets = {
+        what: ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
+        for what, ending in {**cut_endings(maps), "report": "_threshold.json"}.items()
+    }
+    refuse_to_replace(targets, [arguments.score])
+    return targets
+
+
 def _cut(rate: str, size: str | None) -> Cut:
     smallest = 1 if size is None else parse(size, int)
     if isinstance(smallest, float) and smallest.is_integer():  # as 1e1 is
@@ -184,6 +199,18 @@ def _cut(rate: str, size: str | None) -> Cut:
     if not isinstance(smallest, int) or smallest < 1:
         raise InputError(f"--min-size is {size!r}; expected a whole number of 1 pixel or more.")
     return Cut(checked_rate(parse(rate, float), "--false-alarm-rate"), smallest)
+
+
+def _placed(found: Detections, place: Georeference | None) -> Detections:
+    """Detections in sensor geometry with the positions of their centroids' pixels, if any."""
+    if place is None or place.transform is not None or place.positions is None:
+        return found
+    listed = []
+    for one in found.listed:
+        x, y = place.coordinates(one.row, one.column)  # type: ignore[misc]
+        known = np.isfinite([x, y]).all()
+        listed.append(replace(one, x=x, y=y) if known else one)
+    return found._replace(listed=listed)
 
 
 def _realised(score: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, float] | None:

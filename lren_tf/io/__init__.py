@@ -1,5 +1,6 @@
-"""Reading scenes and maps from files, one module per format."""
+"""Reading scenes and maps from files, and writing maps, one module per format."""
 
-from lren_tf.io.load import load_map, load_scene
+from lren_tf.io.load import PlacedMap, load_map, load_placed_map, load_scene
+from lren_tf.io.save import save_map
 
-__all__ = ["load_map", "load_scene"]
+__all__ = ["PlacedMap", "load_map", "load_placed_map", "load_scene", "save_map"]

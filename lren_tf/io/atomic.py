@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -11,6 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lren_tf.errors import InputError
+
+# The disk, the quota, and the largest file that the file system or the user's limit allows.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -24,7 +28,8 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     symbolic link is written through.
 
     Raises:
-        InputError: the target is a folder, or its folder cannot be made or written.
+        InputError: the target is a folder, its folder cannot be made or written, or the disk
+            is full.
     """
     with atomic_paths(target) as (temporary,):
         yield temporary
@@ -35,8 +40,9 @@ def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
     """Yield a temporary path for each target; move all of them if the body succeeds.
 
     As `atomic_path`, for files that belong together: none is moved before all are on the
-    disk, and then they are moved in the order given. What can still part them is a move that
-    fails, or an interruption within those few calls.
+    disk, and then they are moved in the order given. If a move fails or is interrupted, those
+    before it are undone, on file systems with hard links. What can still part the files is a
+    process that is killed within those few calls.
 
     Raises:
         InputError: as `atomic_path`.
@@ -57,12 +63,13 @@ def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
         for temporary, _ in moves:
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
-        for temporary, target in moves:
-            os.replace(temporary, target)
-    except BaseException:
+        _move_all(moves)
+    except BaseException as error:
         for temporary, _ in moves:
             with suppress(OSError):
                 temporary.unlink()
+        if moves and (reason := _full(error)) is not None:
+            raise _no_room(moves[-1][1].parent, reason) from error
         raise
     for folder in {target.parent for _, target in moves}:
         _flush_folder(folder)
@@ -79,7 +86,8 @@ def atomic_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
     target that is a symbolic link is written through.
 
     Raises:
-        InputError: the target is a file, or the folder around it cannot be made or written.
+        InputError: the target is a file, the folder around it cannot be made or written, or the
+            disk is full.
     """
     place = Path(os.path.realpath(as_path(target)))
     if os.path.lexists(place) and not os.path.isdir(place):
@@ -102,8 +110,10 @@ def atomic_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
             if os.path.isdir(earlier):
                 os.rename(earlier, place)
             raise
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if (reason := _full(error)) is not None:
+            raise _no_room(around, reason) from error
         raise
     shutil.rmtree(earlier, ignore_errors=True)
     _flush_folder(around)
@@ -171,6 +181,52 @@ def as_path(path: str | os.PathLike[str]) -> Path:
             f"{path!r} is not a usable path ({error}); expected the path of a file or folder."
         ) from error
     return result
+
+
+def _move_all(moves: list[tuple[Path, Path]]) -> None:
+    """Move every file onto its target, or none."""
+    begun: list[tuple[Path, Path, bool]] = []
+    try:
+        for temporary, target in moves[:-1]:
+            earlier = target.with_name(f".{secrets.token_hex(8)}")
+            # Entered before anything is done, so that an interruption finds it whenever it comes.
+            begun.append((target, earlier, os.path.lexists(target)))
+            with suppress(OSError):  # there is none, or the file system has no links
+                os.link(target, earlier)
+            os.replace(temporary, target)
+        os.replace(*moves[-1])
+    except BaseException:
+        for target, earlier, existed in begun:
+            with suppress(OSError):
+                if not existed:
+                    target.unlink()
+                elif os.path.lexists(earlier):
+                    os.replace(earlier, target)
+        raise
+    finally:
+        for _, earlier, _ in begun:
+            with suppress(OSError):
+                earlier.unlink()
+
+
+def _full(error: BaseException) -> str | None:
+    """Why nothing more can be written, if that is what an error says; None for any other.
+
+    Libraries pass on the system's message and not always its number.
+    """
+    if not isinstance(error, OSError):
+        return None
+    for code in _FULL:
+        if error.errno == code or os.strerror(code) in str(error):
+            return os.strerror(code)
+    return None
+
+
+def _no_room(folder: Path, reason: str) -> InputError:
+    return InputError(
+        f"{folder} cannot hold what is to be written ({reason}); expected room for every file, "
+        "free some or choose another folder."
+    )
 
 
 def _flush_folder(folder: Path) -> None:

@@ -3,7 +3,8 @@
 Either of the two files can be named. The values are mapped into memory, not read: a
 band-interleaved-by-pixel image in the machine's byte order is never copied; other layouts are
 copied once, when a `Scene` puts the bands of a pixel side by side. A `reflectance scale
-factor` is divided by, which makes a float32 copy (float64 for doubles).
+factor` is divided by, which makes a float32 copy (float64 for doubles). Maps are written with
+one band; `lren_tf.io.envi_place` has what both say about the place.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference, Transform
+from lren_tf.georeference import Georeference
 from lren_tf.io.details import Details, in_nanometres
+from lren_tf.io.envi_place import Header, entries_of, georeference_of, with_entries
+from lren_tf.io.layer import Layer
 from lren_tf.io.optional import needs
 from lren_tf.io.variable import Variable, damaged, existing_file, reading
 
@@ -35,13 +38,6 @@ _TYPES = {
 _LARGEST_HEADER_BYTES = 32 << 20
 # SPy takes a time that grows with their square: about a second for these.
 _MOST_HEADER_LINES = 100_000
-# What a writer of the same family puts back as it was.
-_PLACE = (
-    "map info", "coordinate system string", "projection info", "pixel size", "geo points",
-    "x start", "y start",
-)  # fmt: skip
-
-_Header = dict[str, "str | list[str]"]
 
 
 def header_of(file: Path) -> Path | None:
@@ -118,11 +114,56 @@ def envi_details(path: Path, name: str = "") -> Details:
         no_data=() if ignored is None else (ignored,),
         good_bands=None if bad is None else np.array(bad) != 0,
         wavelengths=None if listed is None else in_nanometres(listed, str(unit or "")),
-        georeference=_georeference(header_file, header),
+        georeference=georeference_of(header_file, header),
     )
 
 
-def _pair(path: Path) -> tuple[Path, Path, _Header]:
+def envi_place(place: Georeference | None) -> Georeference | None:
+    """A place as `write_envi` needs it, see `lren_tf.io.envi_place.with_entries`.
+
+    Raises:
+        InputError: a package is not installed; also without a place.
+    """
+    _envi()
+    return None if place is None else with_entries(place)
+
+
+def write_envi(data_file: Path, header_file: Path, layer: Layer) -> None:
+    """Write a map as an ENVI image with one band.
+
+    The header has the entries of the layer's place and its no-data value. Nothing else of a
+    scene's header is in it: wavelengths and bad bands are not those of a map.
+
+    Args:
+        data_file, header_file: where to; opened for writing as they are, so pass temporary paths.
+        layer: the map, its georeference from `envi_place`.
+
+    Raises:
+        InputError: SPy is not installed.
+    """
+    envi, values = _envi(), layer.values
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    entries: dict[str, object] = {
+        "description": f"{layer.name}, written by lren_tf",
+        "samples": values.shape[1],
+        "lines": values.shape[0],
+        "bands": 1,
+        "header offset": 0,
+        "file type": "ENVI Standard",
+        "data type": next(code for code, kind in _TYPES.items() if values.dtype == kind),
+        "interleave": "bsq",
+        "byte order": 0,
+        "band names": [layer.name],
+    }
+    if layer.no_data is not None:
+        entries["data ignore value"] = f"{layer.no_data:.17g}"
+    envi.write_envi_header(header_file, entries | entries_of(layer.georeference))
+    # Not `tofile`, whose error does not say that the disk is full.
+    with data_file.open("wb") as stream:
+        stream.write(little.data)
+
+
+def _pair(path: Path) -> tuple[Path, Path, Header]:
     """Header file, file of values, and the entries of the header."""
     file = existing_file(path)
     if file.suffix.lower() == ".hdr":
@@ -141,7 +182,7 @@ def _pair(path: Path) -> tuple[Path, Path, _Header]:
     return header_file, existing_file(data_file), header
 
 
-def _header(file: Path) -> _Header:
+def _header(file: Path) -> Header:
     if file.stat().st_size > _LARGEST_HEADER_BYTES:
         raise damaged(file, "ENVI header", f"{file.stat().st_size} bytes are no text header")
     with reading(file, "ENVI header"):
@@ -279,67 +320,7 @@ def _list(
     return numbers
 
 
-def _georeference(file: Path, header: _Header) -> Georeference | None:
-    entries = {entry: header[entry] for entry in _PLACE if entry in header}
-    if not entries.keys() - {"x start", "y start"}:  # which only say what was cut out of what
-        return None
-    system = entries.get("coordinate system string")
-    # A list, because braces enclose it and commas part it.
-    crs = ",".join(system) if isinstance(system, list) else system
-    info = entries.get("map info")
-    transform = None
-    if isinstance(info, list):
-        transform = _transform(info)
-        if transform is None:
-            warnings.warn(
-                f"{file.name}: 'map info' is not understood; the scene has no coordinates.",
-                stacklevel=2,
-            )
-        crs = crs or _crs_of(info)
-    return Georeference(crs or None, transform, entries)
-
-
-def _transform(info: list[str]) -> Transform | None:
-    """The affine numbers of `map info`: name, tie point, its coordinates, pixel size, ...
-
-    The tie point counts from 1, where 1 is the outer corner of the first pixel; a rotation is
-    in degrees, counter-clockwise.
-    """
-    if info[0].strip().lower() == "arbitrary":
-        return None
-    try:
-        column, row, x, y, wide, high = (float(value) for value in info[1:7])
-        turned = [part.split("=")[1] for part in info if part.lower().startswith("rotation")]
-        angle = math.radians(float(turned[0])) if turned else 0.0
-    except (ValueError, IndexError):
-        return None
-    a, d = wide * math.cos(angle), wide * math.sin(angle)
-    b, e = high * math.sin(angle), -high * math.cos(angle)
-    across, down = column - 1, row - 1
-    numbers = (a, b, x - a * across - b * down, d, e, y - d * across - e * down)
-    return numbers if all(map(math.isfinite, numbers)) and wide and high else None
-
-
-def _crs_of(info: list[str]) -> str | None:
-    """WKT of the two systems that `map info` names completely, if rasterio is installed."""
-    words = [word.strip().lower() for word in info]
-    code = None
-    if "wgs-84" in words or "wgs84" in words:
-        if words[0].startswith("geographic"):
-            code = 4326
-        elif words[0] == "utm" and len(words) > 8 and words[7].isdigit():
-            zone = int(words[7])
-            code = (32600 if words[8] == "north" else 32700) + zone if 0 < zone <= 60 else None
-    if code is None:
-        return None
-    try:
-        from rasterio.crs import CRS
-    except ImportError:
-        return None
-    return CRS.from_epsg(code).to_wkt()
-
-
-def _opened(header: _Header, data_file: Path) -> Any:
+def _opened(header: Header, data_file: Path) -> Any:
     """SPy's image of the pair."""
     envi = _envi()
     from spectral.io.bilfile import BilFile
@@ -354,6 +335,6 @@ def _opened(header: _Header, data_file: Path) -> Any:
 
 
 def _envi() -> ModuleType:
-    with needs("spectral", "an ENVI image"):
+    with needs("spectral", "reading or writing an ENVI image"):
         from spectral.io import envi
     return envi

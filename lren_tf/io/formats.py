@@ -1,18 +1,20 @@
-"""The formats there are, by the suffix of a file's name."""
+"""The formats there are: what is read, by the suffix of a file's name, and what is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.georeference import Georeference
 from lren_tf.io import envi, geotiff, hdf
 from lren_tf.io.details import Details, no_details
-from lren_tf.io.mat import mat_variables, read_mat
-from lren_tf.io.numpy import npy_variables, npz_variables, read_npy, read_npz
+from lren_tf.io.layer import Layer
+from lren_tf.io.mat import mat_variables, read_mat, write_mat
+from lren_tf.io.numpy import npy_variables, npz_variables, read_npy, read_npz, write_npy
 from lren_tf.io.variable import Variable, existing_file
 
 
@@ -42,6 +44,54 @@ FORMATS = {
     **dict.fromkeys(geotiff.SUFFIXES, _GEOTIFF),
     **dict.fromkeys(hdf.SUFFIXES, _HDF),
 }
+
+
+@dataclass(frozen=True)
+class MapFormat:
+    """How a format writes one map.
+
+    Attributes:
+        name: what it is asked for by.
+        title: as `Scene.source_format`.
+        suffixes: of the files that are written, in this order.
+        write: writes the files of a `Layer`; not atomic, so it is given temporary paths.
+        place: what of a place such a file can say, which is what `write` gets. A `UserWarning`
+            tells what is left out; refused is, even without a place, what writing would refuse
+            whatever the map is.
+        has_place: whether such a file says where its pixels lie.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    write: Callable[[Sequence[Path], Layer], object]
+    place: Callable[[Georeference | None], Georeference | None] = lambda place: place
+    has_place: bool = False
+
+
+MAP_FORMATS = {
+    form.name: form
+    for form in (
+        MapFormat(
+            "envi", "ENVI", (".img", ".hdr"),
+            lambda files, layer: envi.write_envi(files[0], files[1], layer),
+            envi.envi_place, has_place=True,
+        ),
+        MapFormat(
+            "geotiff", "GeoTIFF", (".tif",),
+            lambda files, layer: geotiff.write_geotiff(files[0], layer),
+            geotiff.geotiff_place, has_place=True,
+        ),
+        MapFormat(
+            "mat", "MATLAB", (".mat",),
+            lambda files, layer: write_mat(files[0], {layer.name: layer.values}),
+        ),
+        MapFormat(
+            "npy", "NumPy", (".npy",), lambda files, layer: write_npy(files[0], layer.values)
+        ),
+    )
+}  # fmt: skip
+"""What a map can be written as, by name."""
 
 
 def opened(path: object) -> tuple[Path, Format, list[Variable]]:

@@ -2,21 +2,25 @@
 
 Read block by block, so that beside the cube itself there is never more than one row of the
 file's blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
-(float64 for doubles).
+(float64 for doubles). Maps are written with one band, compressed without loss.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lren_tf.georeference import Georeference
+from lren_tf.io.crs import understood_crs
 from lren_tf.io.details import Details, in_nanometres, wavelength_in
+from lren_tf.io.layer import Layer
 from lren_tf.io.optional import needs
 from lren_tf.io.variable import (
     Variable,
@@ -110,10 +114,67 @@ def geotiff_details(path: Path, name: str = "") -> Details:
         )
 
 
+def geotiff_place(place: Georeference | None) -> Georeference | None:
+    """A place as `write_geotiff` needs it, without a coordinate system that is not understood.
+
+    Raises:
+        InputError: rasterio is not installed; also without a place.
+    """
+    with needs("rasterio", "writing a GeoTIFF"):
+        import rasterio  # noqa: F401
+    if place is None:
+        return None
+    system = understood_crs(place.crs)
+    return replace(place, crs=None if system is None else system.to_wkt(), envi=None)
+
+
+def write_geotiff(file: Path, layer: Layer) -> None:
+    """Write a map as a GeoTIFF with one band, compressed without loss.
+
+    It has the layer's coordinate system, transform and no-data value.
+
+    Args:
+        file: where to; opened for writing as it is, so pass a temporary path.
+        layer: the map, its georeference from `geotiff_place`.
+
+    Raises:
+        InputError: rasterio is not installed.
+    """
+    with needs("rasterio", "writing a GeoTIFF"):
+        import rasterio
+        from rasterio.transform import Affine
+
+    values, place = layer.values, layer.georeference
+    said: dict[str, object] = {}
+    if place is not None:
+        said["crs"] = place.crs
+        if place.transform is not None:
+            said["transform"] = Affine(*place.transform)
+    # GDAL reports neither a full disk nor a failed closing of a file reliably: it writes into
+    # memory, and what is on the disk is written by Python.
+    with rasterio.Env(), warnings.catch_warnings(), rasterio.MemoryFile() as memory:
+        warnings.simplefilter("ignore")  # a map without a place is no mistake here
+        with memory.open(
+            driver="GTiff",
+            height=values.shape[0],
+            width=values.shape[1],
+            count=1,
+            dtype=values.dtype,
+            nodata=layer.no_data,
+            compress="deflate",
+            predictor=3 if values.dtype.kind == "f" else 2,
+            bigtiff="if_safer",
+            **said,
+        ) as image:
+            image.write(values, 1)
+            image.set_band_description(1, layer.name)
+        file.write_bytes(memory.getbuffer())
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[DatasetReader]:
     file = existing_file(path)
-    with needs("rasterio", "a GeoTIFF"):
+    with needs("rasterio", "reading a GeoTIFF"):
         import rasterio
     # One driver: the others of GDAL would follow a path or an address inside the file.
     with reading(file, _WHAT), rasterio.Env(), rasterio.open(file, driver="GTiff") as image:

@@ -84,13 +84,15 @@ def hdf_details(path: Path, name: str) -> Details:
     with reading(file, _WHAT), h5py.File(file, "r") as hdf:
         if name == prisma.NAME and prisma.is_prisma(hdf):
             return prisma.details(hdf)
-        found = emit.details(hdf, name) if emit.is_emit(hdf) else Details()
-        return _with_fill_values(array_at(hdf, name), found)
+        node = array_at(hdf, name)
+        if node is None:
+            raise ValueError(f"'{name}' is not there")
+        of_emit = emit.is_emit(hdf) and node.ndim == 3  # a layer has no bands
+        found = emit.details(hdf, name) if of_emit else Details()
+        return _with_fill_values(node, found)
 
 
-def _with_fill_values(node: h5py.Dataset | None, found: Details) -> Details:
-    if node is None:
-        raise ValueError("the array is not there")
+def _with_fill_values(node: h5py.Dataset, found: Details) -> Details:
     said = [
         float(np.asarray(node.attrs[key]).flat[0])
         for key in _NO_DATA_ATTRIBUTES

@@ -6,18 +6,22 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf.bands import parse_bands, ranges_text, water_bands
 from lren_tf.errors import InputError
+from lren_tf.georeference import Georeference
 from lren_tf.io.choice import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
 from lren_tf.io.details import Details
-from lren_tf.io.formats import opened
+from lren_tf.io.formats import Format, opened
+from lren_tf.io.variable import Variable
 from lren_tf.pixels import real_array
 from lren_tf.scene import Scene
-from lren_tf.validity import find_valid
+from lren_tf.validity import find_valid, holds_no_data_value
 
 _Path = str | os.PathLike[str]
 
@@ -109,7 +113,45 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
             ambiguous, empty, not real numbers, or not 2-D.
     """
     file, form, variables = opened(path)
-    values = form.read(file, chosen_map(file, variables, key).name)
+    return _map_of(file, form, chosen_map(file, variables, key))
+
+
+class PlacedMap(NamedTuple):
+    """A map and what its file says about it."""
+
+    values: np.ndarray
+    """[H, W]; NaN where the file says that there is no data, whatever value stands there."""
+    georeference: Georeference | None
+    """Where its pixels lie, or None."""
+    source_format: str
+    """What it was read as, as `Scene.source_format`."""
+
+
+def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
+    """As `load_map`, with the place of the map, and NaN where its file says no data.
+
+    Integers become floats if a pixel holds no data, and stay as they are otherwise.
+
+    Raises:
+        InputError: as `load_map`.
+    """
+    file, form, variables = opened(path)
+    variable = chosen_map(file, variables, key)
+    details = form.details(file, variable.name)
+    values = _map_of(file, form, variable)
+    missing = np.zeros(values.shape, bool)
+    if values.dtype.kind != "b":
+        missing |= holds_no_data_value(values, details.no_data)
+    if details.valid is not None:
+        missing |= ~details.valid
+    if missing.any():
+        values = values.astype(np.result_type(values, np.float32))
+        values[missing] = np.nan
+    return PlacedMap(values, details.georeference, form.title)
+
+
+def _map_of(file: Path, form: Format, variable: Variable) -> np.ndarray:
+    values = form.read(file, variable.name)
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 

@@ -120,8 +120,11 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
             f"cannot write dtype {array.dtype} to {target.name}; expected numbers, convert the "
             "array first."
         )
+    array = np.asarray(array, order="C")
     with atomic_path(target) as temporary, temporary.open("wb") as stream:
-        npy_format.write_array(stream, array, allow_pickle=False)
+        # What `np.save` writes, without its `tofile`, whose error does not say why it failed.
+        npy_format.write_array_header_1_0(stream, npy_format.header_data_from_array_1_0(array))
+        stream.write(array.data)
     return target
 
 

@@ -9,8 +9,12 @@ from lren_tf.errors import InputError
 
 
 @contextmanager
-def needs(package: str, what: str) -> Iterator[None]:
+def needs(package: str, doing: str) -> Iterator[None]:
     """For a body that imports a package of the extra `geo`.
+
+    Args:
+        package: what is imported.
+        doing: what needs it, such as `reading a GeoTIFF`.
 
     Raises:
         InputError: the package is not installed; the message says what to install.
@@ -19,6 +23,5 @@ def needs(package: str, what: str) -> Iterator[None]:
         yield
     except ImportError:
         raise InputError(
-            f"reading {what} needs {package}, which is not installed; "
-            "run pip install 'lren-tf[geo]'."
+            f"{doing} needs {package}, which is not installed; run pip install 'lren-tf[geo]'."
         ) from None

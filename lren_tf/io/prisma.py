@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from lren_tf.georeference import Georeference
+from lren_tf.io.crs import wkt_of_epsg
 from lren_tf.io.details import Details
 from lren_tf.io.hdf_nodes import array_at, check_readable
 from lren_tf.io.variable import Variable
@@ -111,10 +112,11 @@ def _georeference(hdf: h5py.File) -> Georeference | None:
     rows, _, columns = _cube(hdf, "Vnir").shape
     wide, left = _step(left, right, columns)
     high, top = _step(top, bottom, rows)
-    code = hdf.attrs.get("Epsg_Code")
-    return Georeference(
-        None if code is None else _wkt(int(code)), (wide, 0.0, left, 0.0, high, top)
-    )
+    crs = None
+    if "Epsg_Code" in hdf.attrs:
+        code = int(hdf.attrs["Epsg_Code"])
+        crs = wkt_of_epsg(code) or f"EPSG:{code}"
+    return Georeference(crs, (wide, 0.0, left, 0.0, high, top))
 
 
 def _step(first: float, last: float, count: int) -> tuple[float, float]:
@@ -128,13 +130,3 @@ def _step(first: float, last: float, count: int) -> tuple[float, float]:
     if abs(abs(by_edges) - _PIXEL_METRES) < abs(abs(by_centres) - _PIXEL_METRES):
         return by_edges, first
     return by_centres, first - by_centres / 2
-
-
-def _wkt(code: int) -> str:
-    """WKT of an EPSG code; `EPSG:` and the code where rasterio is not installed."""
-    try:
-        from rasterio.crs import CRS
-
-        return CRS.from_epsg(code).to_wkt()
-    except Exception:  # not installed, or no such code
-        return f"EPSG:{code}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ import scipy.io
 from lren_tf import detectors
 from lren_tf.cli import main
 from tests.cli.common import SCENE, files
+
+_DATA = os.environ.get("LREN_TF_DATA")
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +26,14 @@ def _in_an_empty_folder(tmp_path, tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def real_scenes():
+    """The folder of real scenes that the tests were started with; skipped without one."""
+    if not _DATA:
+        pytest.skip("LREN_TF_DATA is not set")
+    return Path(_DATA)
+
+
+@pytest.fixture
 def scene_file():
     scipy.io.savemat("small.mat", {"data": SCENE.cube, "map": SCENE.truth.astype(np.uint8)})
     return "small.mat"
@@ -29,16 +41,21 @@ def scene_file():
 
 @pytest.fixture
 def refused(capsys):
-    """Run the command line and check a refusal: code 2, one sentence, no file, no stdout."""
+    """Run the command line and check a refusal: code 2, one sentence, no file, no stdout.
 
-    def run(*arguments: str) -> str:
+    `notes` is how many notes come before the sentence.
+    """
+
+    def run(*arguments: str, notes: int = 0) -> str:
         before = files()
         assert main(arguments) == 2
         assert files() == before
         out, err = capsys.readouterr()
         assert out == ""
+        *said, err = err.splitlines(keepends=True)
+        assert len(said) == notes
+        assert all(line.startswith("lren-tf: note: ") for line in said)
         assert err.startswith("lren-tf: ")
-        assert err.count("\n") == 1
         assert err.endswith((".\n", "?\n"))
         return err
 

@@ -18,8 +18,8 @@ class TestFiles:
     def test_rx(self, scene_file, capsys):
         assert main(["detect", scene_file, "--detector", "rx", "--out", "a/b"]) == 0
         assert sorted(files()) == [
-            "a", "a/b", "a/b/small_report.json", "a/b/small_score.npy", "a/b/small_score.png",
-            "small.mat",
+            "a", "a/b", "a/b/small_report.json", "a/b/small_score.mat", "a/b/small_score.npy",
+            "a/b/small_score.png", "small.mat",
         ]  # fmt: skip
         score = np.load("a/b/small_score.npy")
         assert score.dtype == np.float32
@@ -35,7 +35,8 @@ class TestFiles:
         assert {"lren_tf", "python", "numpy", "scipy", "scikit-learn"} <= set(told["versions"])
         assert list(told["seconds"]) == ["start", "read", "score", "evaluate", "draw", "write"]
         assert told["files"] == {
-            "score": "a/b/small_score.npy", "picture": "a/b/small_score.png",
+            "score": "a/b/small_score.npy", "score_mat": "a/b/small_score.mat",
+            "picture": "a/b/small_score.png",
             "report": "a/b/small_report.json",
         }  # fmt: skip
 

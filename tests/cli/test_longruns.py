@@ -163,5 +163,5 @@ class TestTensorBoard:
 def test_nothing_is_kept_unless_it_is_asked_for(scene_file):
     assert main(["detect", scene_file, *SMALL]) == 0
     assert sorted(files()) == [
-        "small.mat", "small_report.json", "small_score.npy", "small_score.png",
+        "small.mat", "small_report.json", "small_score.mat", "small_score.npy", "small_score.png",
     ]  # fmt: skip

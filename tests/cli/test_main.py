@@ -71,7 +71,7 @@ class TestProcess:
     def test_detect_says_nothing_on_stderr(self, scene_file):
         done = process("detect", scene_file, *SMALL)
         assert (done.returncode, done.stderr) == (0, "")
-        assert len(done.stdout.splitlines()) == 9
+        assert len(done.stdout.splitlines()) == 10
         assert Path("small_report.json").is_file()
 
     def test_refusal(self):

@@ -106,12 +106,53 @@ class TestApply:
         assert "the data has 5 bands; the model was fitted on 8: pass a scene of the" in message
 
     @pytest.mark.parametrize("model", ["model.keras", "saved"])
-    def test_values_that_are_not_finite(self, model, models, refused):
+    def test_pixels_without_data(self, model, models, capsys):
         cube = SCENE.cube.copy()
         cube[3, 4, 2] = np.nan
+        cube[7] = np.inf
         mat("gaps.mat", data=cube)
-        message = refused("detect", "gaps.mat", "--apply", model)
-        assert "1 value is NaN or infinite, the first at row 3, column 4" in message
+        assert main(["detect", "gaps.mat", "--apply", model, "--device", "/CPU:0"]) == 0
+        assert capsys.readouterr().err == (
+            "lren-tf: note: gaps: 1 pixel is left out because some of the bands hold no data there "
+            "(NaN, infinity or the no-data value).\n"
+        )
+        valid = np.isfinite(cube).all(axis=2)
+        score = np.load("gaps_score.npy")
+        np.testing.assert_array_equal(np.isnan(score), ~valid)
+        np.testing.assert_allclose(score[valid], models.score(SCENE.cube[valid]), rtol=1e-5)
+        assert len(report("gaps_report.json")["notices"]) == 1
+
+    def test_pixels_without_data_in_what_scores_images(self, models, refused, capsys):
+        small = {"hidden_units": 16, "epochs": 1, "members": 1, "components": 2}
+        model = LREN("robust", device="/CPU:0", **small)
+        model.fit(SCENE, verbose=0)
+        model.save("robust.keras")
+        model.export("images")
+        assert main(["detect", "other.npz", "--apply", "images"]) == 0
+        expected = model.score(OTHER)
+        np.testing.assert_allclose(
+            np.load("other_score.npy"), expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+        )
+        mask = np.ones(OTHER.shape[:2])
+        mask[2, 3] = 0
+        np.save("mask.npy", mask)
+        capsys.readouterr()
+        arguments = ["detect", "other.npz", "--mask", "mask.npy", "--out", "masked", "--apply"]
+        message = refused(*arguments, "images")
+        assert message == (
+            "lren-tf: other has 1 pixel without data, and the SavedModel images scores whole "
+            "images; expected data in every pixel, pass the .keras file of the model, which leaves "
+            "such pixels out.\n"
+        )
+        assert main([*arguments, "robust.keras"]) == 0
+        assert np.argwhere(np.isnan(np.load("masked/other_score.npy"))).tolist() == [[2, 3]]
+
+    def test_a_band_without_data_is_refused_by_a_saved_model(self, models, refused):
+        cube = SCENE.cube.copy()
+        cube[:, :, 2] = np.nan
+        np.savez("band.npz", cube=cube)
+        message = refused("detect", "band.npz", "--apply", "saved", notes=1)
+        assert "120 values are NaN or infinite, the first at row 0, column 0, band 2" in message
 
     @pytest.mark.parametrize(
         "arguments",

@@ -39,7 +39,7 @@ def detect(scene: str, *more: str) -> int:
 class TestDetect:
     def test_files_report_and_line(self, wide_file, capsys):
         assert detect(wide_file, "--false-alarm-rate", "1e-2", "--out", "a") == 0
-        names = ["score.npy", "score.png", *NEW, "report.json"]
+        names = ["score.npy", "score.mat", "score.png", *NEW, "mask.mat", "report.json"]
         assert sorted(files()) == sorted(["a", "wide.mat", *(f"a/wide_{name}" for name in names)])
 
         score = np.load("a/wide_score.npy")
@@ -129,7 +129,8 @@ class TestDetect:
         told = report("small_report.json")
         assert told["threshold"]["threshold"] == threshold_at(score, 0.1).threshold
         assert list(told["files"]) == [
-            "score", "picture", "mask", "detections", "geojson", "model", "report",
+            "score", "score_mat", "picture", "mask", "mask_mat", "detections", "geojson", "model",
+            "report",
         ]  # fmt: skip
         np.testing.assert_array_equal(
             np.load("small_mask.npy") == 1, score > told["threshold"]["threshold"]
@@ -141,7 +142,7 @@ class TestDetect:
 
         monkeypatch.setattr("lren_tf.cli.thresholds.write_geojson", fail)
         before = files()
-        assert detect(wide_file, "--false-alarm-rate", "0.01") == 1
+        assert detect(wide_file, "--false-alarm-rate", "0.01") == 2
         assert files() == before
 
 
@@ -189,8 +190,8 @@ class TestThreshold:
             f"detections, {int((mask == 1).sum())} pixels"
         )
         assert [line.split(":")[0] for line in lines[1:]] == [
-            "mask", "detections", "geojson", "report",
-        ]  # fmt: skip
+            "mask", *(["mask_mat"] if stem == "c" else []), "detections", "geojson", "report",
+        ]
 
     def test_one_detection_is_one(self, capsys):
         arguments = ["--false-alarm-rate", "1e-3", "--min-size", "2"]

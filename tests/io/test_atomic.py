@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import sys
@@ -174,6 +175,85 @@ def test_files_that_belong_together(tmp_path, monkeypatch):
     write()
     assert first.read_text() == second.read_text() == "new"
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.txt"]
+
+
+class TestMovesThatFail:
+    """Three files, of which the second is new; the move of one of them fails."""
+
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        for name in "ac":
+            (tmp_path / name).write_text("old")
+
+        def run(number, error):
+            replace, calls = os.replace, []
+
+            def failing(source, target):
+                calls.append(target)
+                if len(calls) == number:
+                    raise error
+                replace(source, target)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "replace", failing)
+                with atomic_paths(*(tmp_path / name for name in "abc")) as temporary:
+                    for path in temporary:
+                        path.write_text("new")
+
+        return run
+
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("device gone")])
+    def test_those_before_are_undone(self, tmp_path, run, number, error):
+        with pytest.raises(type(error)):
+            run(number, error)
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "old", "c": "old"}
+        run(0, error)
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == dict.fromkeys("abc", "new")
+
+    def test_without_links_there_is_no_way_back(self, tmp_path, run, monkeypatch):
+        def refuse(*arguments):
+            raise PermissionError(1, "no links here")
+
+        monkeypatch.setattr(os, "link", refuse)
+        with pytest.raises(OSError, match="device gone"):
+            run(3, OSError("device gone"))
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "new", "c": "old"}
+        run(0, None)
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == dict.fromkeys("abc", "new")
+
+
+class TestFullDisk:
+    ERRORS = (
+        OSError(errno.ENOSPC, "x"),
+        OSError(errno.EDQUOT, "x"),
+        # As libraries in C say it, without the number.
+        OSError(f"Can't write data (error message = '{os.strerror(errno.ENOSPC)}')"),
+    )
+
+    @pytest.mark.parametrize("error", ERRORS)
+    def test_it_is_one_sentence_and_leaves_nothing(self, tmp_path, error):
+        (tmp_path / "a.txt").write_text("old")
+
+        def fill(writing):
+            with writing as made:
+                (made[0] if isinstance(made, list) else made / "b").write_text("half")
+                raise error
+
+        for writing in (
+            atomic_paths(tmp_path / "a.txt", tmp_path / "b.txt"), atomic_folder(tmp_path / "c")
+        ):  # fmt: skip
+            with pytest.raises(InputError, match="cannot hold what is to be written") as refusal:
+                fill(writing)
+            assert str(tmp_path) in str(refusal.value)
+            assert refusal.value.__cause__ is error
+        assert os.listdir(tmp_path) == ["a.txt"]
+        assert (tmp_path / "a.txt").read_text() == "old"
+
+    def test_other_errors_stay_what_they_are(self, tmp_path):
+        for error in (PermissionError(13, "no"), ValueError("No space left on device")):
+            with pytest.raises(type(error), match=r"no|No"), atomic_paths(tmp_path / "a"):
+                raise error
 
 
 def test_second_target_that_cannot_be_written_leaves_nothing(tmp_path):

@@ -1,0 +1,132 @@
+"""In which formats the maps of a scene are written: ``--format``, file names, writing, report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf.detections import BACKGROUND, DETECTED, NO_DATA
+from lren_tf.errors import InputError
+from lren_tf.georeference import Georeference
+from lren_tf.io.atomic import as_path
+from lren_tf.io.formats import MAP_FORMATS
+from lren_tf.io.layer import Layer
+from lren_tf.io.save import MapWriter, map_format
+
+AUTO = "auto"
+_NUMPY = MAP_FORMATS["npy"]
+MAPS: dict[str, float] = {"score": np.nan, "mask": NO_DATA}
+"""The maps there are, and their values of pixels that hold no data."""
+
+
+def add_format_option(made: argparse.ArgumentParser, of: str) -> None:
+    """``--format``.
+
+    Args:
+        of: what the maps belong to, such as "the scene".
+    """
+    made.add_argument(
+        "--format", metavar="NAME", default=AUTO,
+        help=f"format of the maps written beside the .npy, which always are: "
+        f"{', '.join(MAP_FORMATS)} (npy: nothing beside them); the default, {AUTO}, is that of "
+        f"{of}'s file, for HDF5 geotiff if its pixels lie on a map grid or have a table that "
+        "leads to one",
+    )  # fmt: skip
+
+
+def asked_format(arguments: argparse.Namespace) -> str:
+    """What ``--format`` asks for, refused at once where it cannot be had."""
+    asked = arguments.format
+    if asked not in (AUTO, *MAP_FORMATS):
+        raise InputError(
+            f"--format is {asked!r}; expected one of {', '.join((AUTO, *MAP_FORMATS))}."
+        )
+    if asked != AUTO:
+        MAP_FORMATS[asked].place(None)
+    return asked
+
+
+class MapOutput:
+    """The files of a scene's maps: NumPy always, and one more format where it is another.
+
+    Args:
+        asked: from `asked_format`.
+        source_format: of the scene's file, as `Scene.source_format`; None before it is read.
+        place: the georeference of the scene.
+
+    Raises:
+        InputError: a package is not installed that the format needs.
+    """
+
+    def __init__(
+        self, asked: str, source_format: str | None = None, place: Georeference | None = None
+    ) -> None:
+        form = map_format(source_format, place) if asked == AUTO else MAP_FORMATS[asked]
+        self._writer = MapWriter(form, place)
+        if asked == AUTO and form is _NUMPY and place is not None:
+            warnings.warn(
+                "nothing says how the pixels of the scene lie on a map grid: maps are written as "
+                ".npy alone, in the geometry of the scene.",
+                stacklevel=2,
+            )
+
+    def endings(self, layer: str) -> dict[str, str]:
+        """The files of `score` or `mask`: what they are called, and how their names end."""
+        return {layer: f"_{layer}.npy", **{
+            f"{layer}_{suffix[1:]}": f"_{layer}{suffix}" for suffix in self._suffixes
+        }}  # fmt: skip
+
+    def write(self, paths: Mapping[str, Path], layer: str, values: np.ndarray) -> None:
+        """Write the files of `endings`, to temporary paths."""
+        _NUMPY.write([paths[layer]], Layer(values, layer))
+        if self._suffixes:
+            files = [paths[f"{layer}_{suffix[1:]}"] for suffix in self._suffixes]
+            self._writer.write(files, values, layer, MAPS[layer])
+
+    def record(self, shape: tuple[int, ...], layers: Collection[str]) -> dict[str, Any]:
+        """The part of a report: what one needs to know to read the files of maps.
+
+        Args:
+            shape: (H, W) of the scene.
+            layers: which of `score` and `mask` are written.
+        """
+        lookup, grid = self._writer.lookup, self._writer.grid
+        values = {"background": BACKGROUND, "detected": DETECTED, "no_data": NO_DATA}
+        return {
+            "format": self._writer.form.title,
+            "shape": list(shape if lookup is None else lookup.rows.shape),
+            "crs": None if grid is None else grid.crs,
+            "transform": None if grid is None else grid.transform,
+            "orthorectified": lookup is not None,
+            # As text, since JSON has no NaN.
+            "no_data": {name: "NaN" if np.isnan(MAPS[name]) else MAPS[name]
+                        for name in layers},
+            **({"mask_values": values} if "mask" in layers else {}),
+        }  # fmt: skip
+
+    @property
+    def _suffixes(self) -> tuple[str, ...]:
+        """Of the files beside the `.npy`."""
+        return () if self._writer.form is _NUMPY else self._writer.form.suffixes
+
+
+def refuse_to_replace(targets: Mapping[str, Path], inputs: Iterable[str | None]) -> None:
+    """Refuse to write a file that is read.
+
+    Raises:
+        InputError: one of the targets is one of the inputs.
+    """
+    read = {os.path.realpath(as_path(name)): name for name in inputs if name is not None}
+    for target in targets.values():
+        name = read.get(os.path.realpath(target))
+        if name is not None:
+            raise InputError(
+                f"{name} is read and would be replaced by an output of that name; expected "
+                "outputs elsewhere, choose another folder with --out."
+            )

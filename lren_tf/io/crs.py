@@ -1,0 +1,49 @@
+"""Coordinate reference systems between their texts and rasterio's objects."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
+
+
+def wkt_of_epsg(code: int) -> str | None:
+    """WKT of an EPSG code; None without rasterio, or where there is no such code."""
+    try:
+        from rasterio.crs import CRS
+
+        return CRS.from_epsg(code).to_wkt()
+    except Exception:  # not installed, or GDAL's own errors, which have no class in common
+        return None
+
+
+def understood_crs(text: str | None) -> CRS | None:
+    """The system that a text names, WKT of any dialect or `EPSG:` and a code.
+
+    One that GDAL knows for certain under an EPSG code is that of the code: WKT in ENVI's dialect
+    says neither the code nor the order of the axes. None where the text is None, or rasterio does
+    not understand it, which a `UserWarning` says.
+
+    Raises:
+        ImportError: rasterio is not installed.
+    """
+    import rasterio
+    from rasterio.crs import CRS
+
+    if text is None:
+        return None
+    # Without an environment GDAL writes to stderr what the exception says.
+    with rasterio.Env():
+        try:
+            found = CRS.from_user_input(text)
+            code = found.to_epsg(confidence_threshold=100)
+            return found if code is None else CRS.from_epsg(code)
+        except Exception as error:  # as above
+            reason = " ".join(str(error).split()).rstrip(".")[:160]
+    warnings.warn(
+        f"the scene's coordinate reference system is not understood ({reason}): the map says none.",
+        stacklevel=2,
+    )
+    return None

@@ -1,0 +1,154 @@
+"""Where an ENVI image lies: the entries of its header that say so, read and written.
+
+Of a scene that was read from an ENVI header the entries go back as they were. For any other GDAL
+makes them: it knows the names that ENVI has for projections and datums.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from lren_tf.georeference import Georeference, Transform
+from lren_tf.io.crs import understood_crs, wkt_of_epsg
+from lren_tf.io.optional import needs
+
+Header = dict[str, "str | list[str]"]
+"""Entries of a header as SPy reads them: names in lower case, lists for what braces enclose."""
+
+_PLACE = (
+    "map info", "coordinate system string", "projection info", "pixel size", "geo points",
+    "x start", "y start",
+)  # fmt: skip
+# Of the size of a pixel: by this much the numbers in a header may differ from what they say.
+_TOLERANCE = 1e-6
+
+
+def georeference_of(file: Path, header: Header) -> Georeference | None:
+    """What a header says about the place; the entries that say it are kept as they are."""
+    entries = {entry: header[entry] for entry in _PLACE if entry in header}
+    if not entries.keys() - {"x start", "y start"}:  # which only say what was cut out of what
+        return None
+    system = entries.get("coordinate system string")
+    # A list, because braces enclose it and commas part it.
+    crs = ",".join(system) if isinstance(system, list) else system
+    info = entries.get("map info")
+    transform = None
+    if isinstance(info, list):
+        transform = _transform(info)
+        if transform is None:
+            warnings.warn(
+                f"{file.name}: 'map info' is not understood; the scene has no coordinates.",
+                stacklevel=2,
+            )
+        crs = crs or _crs_of(info)
+    return Georeference(crs or None, transform, entries)
+
+
+def with_entries(place: Georeference) -> Georeference | None:
+    """A place with the entries of a header that say it, if it has none yet.
+
+    None where `map info` cannot describe how the pixels lie: sheared, mirrored, some that are
+    turned, or without a coordinate system. A `UserWarning` says so.
+
+    Raises:
+        InputError: rasterio is needed and not installed.
+    """
+    if place.envi or place.transform is None:
+        return place
+    with needs("rasterio", "writing the coordinates of another format into an ENVI header"):
+        entries, by_gdal = _by_gdal(place.crs, place.transform)
+    info = entries.get("map info")
+    by_us = _transform(info) if isinstance(info, list) else None
+    if _same(by_gdal, place.transform) and _same(by_us, place.transform):
+        return replace(place, envi=entries)
+    warnings.warn(
+        "an ENVI header cannot say how these pixels lie on the map (sheared, mirrored, turned in "
+        "a way of their own, or without a coordinate reference system): the ENVI map has no "
+        "coordinates; write a GeoTIFF to keep them.",
+        stacklevel=2,
+    )
+    return None
+
+
+def entries_of(place: Georeference | None) -> dict[str, str]:
+    """The entries of a place as they stand in a header; empty where it has none."""
+    if place is None or place.envi is None:
+        return {}
+    # WKT is one text, which SPy parts at its commas.
+    commas = {"coordinate system string": ","}
+    return {
+        name: value if isinstance(value, str) else "{" + commas.get(name, ", ").join(value) + "}"
+        for name, value in place.envi.items()
+    }
+
+
+def _by_gdal(crs: str | None, transform: Transform) -> tuple[Header, Transform]:
+    """The entries that GDAL writes for a place, and what it reads from them again."""
+    import rasterio
+    from rasterio.transform import Affine
+    from spectral.io import envi
+
+    system = understood_crs(crs)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        # Else what the header cannot say goes into a file of GDAL's own.
+        rasterio.Env(GDAL_PAM_ENABLED="NO"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        file = Path(folder, "place.img")
+        profile = {"width": 1, "height": 1, "count": 1, "dtype": "uint8"}
+        with rasterio.open(
+            file, "w", driver="ENVI", crs=system, transform=Affine(*transform), **profile
+        ):
+            pass
+        header = envi.read_envi_header(str(file.with_suffix(".hdr")))
+        with rasterio.open(file, driver="ENVI") as image:
+            understood = tuple(image.transform)[:6]
+    return {name: header[name] for name in _PLACE if name in header}, understood
+
+
+def _same(found: Transform | None, expected: Transform) -> bool:
+    a, b, _, d, e, _ = expected
+    largest = _TOLERANCE * max(map(abs, (a, b, d, e)))
+    return found is not None and bool(np.allclose(found, expected, rtol=1e-12, atol=largest))
+
+
+def _transform(info: list[str]) -> Transform | None:
+    """The affine numbers of `map info`: name, tie point, its coordinates, pixel size, ...
+
+    The tie point counts from 1, where 1 is the outer corner of the first pixel; a rotation is
+    in degrees, counter-clockwise.
+    """
+    if info[0].strip().lower() == "arbitrary":
+        return None
+    try:
+        column, row, x, y, wide, high = (float(value) for value in info[1:7])
+        turned = [part.split("=")[1] for part in info if part.lower().startswith("rotation")]
+        angle = math.radians(float(turned[0])) if turned else 0.0
+    except (ValueError, IndexError):
+        return None
+    a, d = wide * math.cos(angle), wide * math.sin(angle)
+    b, e = high * math.sin(angle), -high * math.cos(angle)
+    across, down = column - 1, row - 1
+    numbers = (a, b, x - a * across - b * down, d, e, y - d * across - e * down)
+    return numbers if all(map(math.isfinite, numbers)) and wide and high else None
+
+
+def _crs_of(info: list[str]) -> str | None:
+    """WKT of the two systems that `map info` names completely, if rasterio is installed."""
+    words = [word.strip().lower() for word in info]
+    code = None
+    if "wgs-84" in words or "wgs84" in words:
+        if words[0].startswith("geographic"):
+            code = 4326
+        elif words[0] == "utm" and len(words) > 8 and words[7].isdigit():
+            zone = int(words[7])
+            code = (32600 if words[8] == "north" else 32700) + zone if 0 < zone <= 60 else None
+    return None if code is None else wkt_of_epsg(code)

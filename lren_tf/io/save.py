@@ -1,0 +1,134 @@
+"""Maps to files of any format that is written, with their place."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lren_tf.errors import InputError
+from lren_tf.georeference import Georeference, LookupTable
+from lren_tf.io.atomic import as_path, atomic_paths
+from lren_tf.io.formats import MAP_FORMATS, MapFormat
+from lren_tf.io.layer import Layer
+
+_BY_SUFFIX = {suffix: form for form in MAP_FORMATS.values() for suffix in form.suffixes}
+
+
+class MapWriter:
+    """Writes the maps of one scene in one format.
+
+    In formats that say where pixels lie, a map in sensor geometry with a lookup table is laid out
+    on the table's map grid; in others it stays as the scene is. What a file will not say of the
+    place, a `UserWarning` tells when the writer is made.
+
+    Args:
+        form: the format.
+        place: the georeference of the scene, or None.
+
+    Attributes:
+        form: the format.
+        lookup: the table by which maps are laid out, or None.
+        grid: the place of the maps that are written, as far as it is known and can be said.
+
+    Raises:
+        InputError: a package is not installed.
+    """
+
+    def __init__(self, form: MapFormat, place: Georeference | None) -> None:
+        self.form = form
+        self.lookup: LookupTable | None = None
+        if form.has_place and place is not None and place.transform is None and place.lookup:
+            self.lookup = place.lookup
+            place = Georeference(place.crs, place.lookup.transform)
+        self.grid = grid = form.place(place)
+        if form.has_place and grid is not None and grid.transform is None and not grid.envi:
+            warnings.warn(
+                "nothing says how the pixels of the scene lie on a map grid: the "
+                f"{form.title} map has no coordinates.",
+                stacklevel=2,
+            )
+
+    def write(
+        self, files: Sequence[Path], values: np.ndarray, name: str, no_data: float | None
+    ) -> None:
+        """Write one map; not atomic, so pass temporary paths.
+
+        Args:
+            files: one for each of `form.suffixes`.
+            values: [H, W] real numbers.
+            name: `score` or `mask`.
+            no_data: value of pixels that hold no data; also fills what a map grid leaves empty.
+
+        Raises:
+            InputError: the values are no map, or cannot be written in this format.
+        """
+        layer = Layer(values, name, no_data, self.grid)
+        if self.lookup is not None:
+            fill = np.nan if no_data is None else no_data
+            layer = replace(
+                layer, values=self.lookup.orthorectified(layer.values, fill), no_data=fill
+            )
+        self.form.write(files, layer)
+
+
+def map_format(source_format: str | None, place: Georeference | None) -> MapFormat:
+    """The format in the family of a scene.
+
+    That of its file for ENVI, GeoTIFF and MATLAB. GeoTIFF for HDF5 and netCDF whose pixels lie
+    on a map grid, or come with a table that leads to one. NumPy for everything else.
+    """
+    for form in MAP_FORMATS.values():
+        if form.title == source_format:
+            return form
+    on_a_grid = place is not None and (place.transform is not None or place.lookup is not None)
+    return MAP_FORMATS["geotiff" if source_format == "HDF5" and on_a_grid else "npy"]
+
+
+def save_map(
+    path: str | os.PathLike[str],
+    values: npt.ArrayLike,
+    *,
+    name: str = "score",
+    no_data: float | None = None,
+    georeference: Georeference | None = None,
+) -> list[Path]:
+    """Write a map as NumPy, MATLAB, ENVI or GeoTIFF; all of its files appear whole or none.
+
+    Args:
+        path: its suffix says the format: `.npy`, `.mat`, `.tif`, or `.img` or `.hdr` for both
+            files of an ENVI image.
+        values: [H, W] real numbers.
+        name: the variable in MATLAB, the band's name in ENVI and GeoTIFF.
+        no_data: the value of pixels that hold no data; None for NaN in floats, and for none in
+            integers.
+        georeference: of the scene. ENVI and GeoTIFF say the place; a map in sensor geometry
+            with a lookup table is laid out on its grid there. The others cannot.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: another suffix, values that are no map, a package that is not installed, or
+            files that cannot be written.
+    """
+    target = as_path(path)
+    form = _BY_SUFFIX.get(target.suffix.lower())
+    if form is None:
+        raise InputError(
+            f"{target.name} ends in '{target.suffix}'; expected one of {', '.join(_BY_SUFFIX)}, "
+            "rename the output."
+        )
+    values = np.asarray(values)
+    if no_data is None and values.dtype.kind == "f":
+        no_data = np.nan
+    writer = MapWriter(form, georeference)
+    targets = [target.with_suffix(suffix) for suffix in form.suffixes]
+    with atomic_paths(*targets) as temporary:
+        writer.write(temporary, values, name, no_data)
+    return targets
