@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lren_tf import pixels as pixels_module
-from lren_tf.validity import find_valid
+from lren_tf.validity import find_valid, holds_no_data_value
 
 CUBE = np.random.default_rng(0).integers(1, 99, (6, 5, 4)).astype(np.int16)
 
@@ -103,6 +103,14 @@ def test_the_digits_of_a_header():
     assert holes(find_valid(cube, no_data=(-1e300,))) == []
     assert holes(find_valid(cube, no_data=(0.001,))) == [[1, 1]]
     assert holes(find_valid(cube, no_data=(0,))) == []
+
+
+def test_values_of_a_map():
+    values = np.array([[0, -9999, 7], [np.nan, np.inf, -9999.001]], np.float32)
+    found = holds_no_data_value(values, (-9999.0, 7))
+    assert found.tolist() == [[False, True, True], [False, False, True]]
+    whole = np.array([[0, 255]], np.uint8)
+    assert holds_no_data_value(whole, (255.0, -1.0, 0.5)).tolist() == [[False, True]]
 
 
 def test_the_list_of_good_bands_is_left_as_it_was():

@@ -33,10 +33,9 @@ def add_format_option(made: argparse.ArgumentParser, of: str) -> None:
     """
     made.add_argument(
         "--format", metavar="NAME", default=AUTO,
-        help=f"format of the maps written beside the .npy, which always are: "
-        f"{', '.join(MAP_FORMATS)} (npy: nothing beside them); the default, {AUTO}, is that of "
-        f"{of}'s file, for HDF5 geotiff if its pixels lie on a map grid or have a table that "
-        "leads to one",
+        help="maps are always written as .npy, and in this format beside it: "
+        f"{', '.join(MAP_FORMATS)} (none beside it), or {AUTO}, the default, for that of {of}'s "
+        "file (of HDF5: geotiff, where its pixels lie on a map grid or a table leads to one)",
     )  # fmt: skip
 
 
@@ -68,7 +67,13 @@ class MapOutput:
         self, asked: str, source_format: str | None = None, place: Georeference | None = None
     ) -> None:
         form = map_format(source_format, place) if asked == AUTO else MAP_FORMATS[asked]
-        self._writer = MapWriter(form, place)
+        try:
+            self._writer = MapWriter(form, place)
+        except InputError as error:
+            if asked != AUTO:
+                raise
+            # The user has asked for nothing that needs more than reading did.
+            raise InputError(f"{str(error).rstrip('.')}, or pass --format npy.") from error
         if asked == AUTO and form is _NUMPY and place is not None:
             warnings.warn(
                 "nothing says how the pixels of the scene lie on a map grid: maps are written as "

@@ -187,14 +187,14 @@ def _move_all(moves: list[tuple[Path, Path]]) -> None:
     """Move every file onto its target, or none."""
     begun: list[tuple[Path, Path, bool]] = []
     try:
-        for temporary, target in moves[:-1]:
-            earlier = target.with_name(f".{secrets.token_hex(8)}")
-            # Entered before anything is done, so that an interruption finds it whenever it comes.
-            begun.append((target, earlier, os.path.lexists(target)))
-            with suppress(OSError):  # there is none, or the file system has no links
-                os.link(target, earlier)
+        for temporary, target in moves:
+            if len(begun) + 1 < len(moves):  # nothing comes after the last that could fail
+                earlier = target.with_name(f".{secrets.token_hex(8)}")
+                # Entered first, so that an interruption finds it whenever it comes.
+                begun.append((target, earlier, os.path.lexists(target)))
+                with suppress(OSError):  # there is none, or the file system has no links
+                    os.link(target, earlier)
             os.replace(temporary, target)
-        os.replace(*moves[-1])
     except BaseException:
         for target, earlier, existed in begun:
             with suppress(OSError):

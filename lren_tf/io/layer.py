@@ -10,8 +10,11 @@ from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference
 from lren_tf.pixels import real_array
 
-# Types that not every format holds -> the next one that all of them do.
-_WIDER = {"bool": np.uint8, "float16": np.float32, "float128": np.float64, "float96": np.float64}
+# Types that not every format holds -> one that all of them do.
+_WIDER = {
+    "bool": np.uint8, "int8": np.int16, "float16": np.float32, "float96": np.float64,
+    "float128": np.float64,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Layer:
         georeference: where the pixels lie on the map, or None.
 
     Raises:
-        InputError: the values are not real numbers, rows × columns with at least one pixel.
+        InputError: the values are not real numbers, rows × columns with at least one pixel, or
+            their type cannot hold `no_data`.
     """
 
     values: np.ndarray
@@ -42,4 +46,17 @@ class Layer:
                 "reshape it first."
             )
         dtype = _WIDER.get(values.dtype.name, values.dtype.newbyteorder("="))
-        object.__setattr__(self, "values", np.ascontiguousarray(values, dtype=dtype))
+        values = np.ascontiguousarray(values, dtype=dtype)
+        if self.no_data is not None and not _holds(values.dtype, self.no_data):
+            raise InputError(
+                f"the map '{self.name}' is of type {values.dtype}, which cannot hold the no-data "
+                f"value {self.no_data}; expected a value of that type, pass another."
+            )
+        object.__setattr__(self, "values", values)
+
+
+def _holds(dtype: np.dtype, value: float) -> bool:
+    if dtype.kind == "f":
+        return True
+    limits = np.iinfo(dtype)
+    return float(value).is_integer() and limits.min <= value <= limits.max

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference, LookupTable
+from lren_tf.io import geotiff
 from lren_tf.io.atomic import as_path, atomic_paths
 from lren_tf.io.formats import MAP_FORMATS, MapFormat
 from lren_tf.io.layer import Layer
 
 _BY_SUFFIX = {suffix: form for form in MAP_FORMATS.values() for suffix in form.suffixes}
+_BY_SUFFIX |= dict.fromkeys(geotiff.SUFFIXES, MAP_FORMATS["geotiff"])
 
 
 class MapWriter:
@@ -101,21 +103,22 @@ def save_map(
     """Write a map as NumPy, MATLAB, ENVI or GeoTIFF; all of its files appear whole or none.
 
     Args:
-        path: its suffix says the format: `.npy`, `.mat`, `.tif`, or `.img` or `.hdr` for both
-            files of an ENVI image.
+        path: its suffix says the format: `.npy`, `.mat`, `.tif` or `.tiff`, and `.img` or
+            `.hdr` for both files of an ENVI image.
         values: [H, W] real numbers.
         name: the variable in MATLAB, the band's name in ENVI and GeoTIFF.
         no_data: the value of pixels that hold no data; None for NaN in floats, and for none in
             integers.
         georeference: of the scene. ENVI and GeoTIFF say the place; a map in sensor geometry
-            with a lookup table is laid out on its grid there. The others cannot.
+            with a lookup table is laid out on its grid there, `no_data` in empty cells (None is
+            NaN, and makes floats of integers). NumPy and MATLAB say none.
 
     Returns:
         The files written.
 
     Raises:
-        InputError: another suffix, values that are no map, a package that is not installed, or
-            files that cannot be written.
+        InputError: another suffix, values that are no map, a `no_data` that their type cannot
+            hold, a package that is not installed, or files that cannot be written.
     """
     target = as_path(path)
     form = _BY_SUFFIX.get(target.suffix.lower())
@@ -128,7 +131,9 @@ def save_map(
     if no_data is None and values.dtype.kind == "f":
         no_data = np.nan
     writer = MapWriter(form, georeference)
-    targets = [target.with_suffix(suffix) for suffix in form.suffixes]
+    targets = [target]
+    if len(form.suffixes) > 1:
+        targets = [target.with_suffix(suffix) for suffix in form.suffixes]
     with atomic_paths(*targets) as temporary:
         writer.write(temporary, values, name, no_data)
     return targets

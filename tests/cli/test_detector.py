@@ -47,7 +47,9 @@ class TestFiles:
         assert lines[1].startswith("RX: ")
         assert lines[2] == f"score: {score.min():.6g} to {score.max():.6g}; higher = more anomalous"
         assert lines[3].startswith(f"AUC(Pd,Pf) {told['metrics']['auc_pd_pf']:.4f}, AUC(Pf,tau) ")
-        assert [line.split(":")[0] for line in lines[4:]] == ["score", "picture", "report"]
+        assert [line.split(":")[0] for line in lines[4:]] == [
+            "score", "score_mat", "picture", "report",
+        ]  # fmt: skip
 
     def test_settings_and_seed(self, register, scene_file, capsys):
         register(Noise)

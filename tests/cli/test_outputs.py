@@ -188,6 +188,15 @@ class TestProducts:
         )
         assert capsys.readouterr().err == f"lren-tf: note: {notice}\n"
 
+    def test_positions_that_are_not_known(self):
+        import h5py
+
+        write_emit(Path("scene.nc"), SCENE.cube)
+        with h5py.File("scene.nc", "r+") as hdf:
+            hdf["location/lon"][...] = np.nan
+        assert main(["detect", "scene.nc", *RX, *CUT]) == 0
+        assert {(row["x"], row["y"]) for row in detections("scene_detections.csv")} == {("", "")}
+
     def test_prisma_lies_on_a_grid(self):
         vnir = np.random.default_rng(0).integers(1, 9999, (12, 5, 10)).astype("u2")
         write_prisma(Path("scene.he5"), vnir, vnir[:, :3])
@@ -201,7 +210,10 @@ class TestProducts:
         write_emit(Path("scene.nc"), SCENE.cube)
         hide(monkeypatch, "rasterio")
         message = refused("detect", "scene.nc", *RX)
-        assert "writing a GeoTIFF needs rasterio, which is not installed; run pip" in message
+        assert message == (
+            "lren-tf: writing a GeoTIFF needs rasterio, which is not installed; run pip install "
+            "'lren-tf[geo]', or pass --format npy.\n"
+        )
         assert main(["detect", "scene.nc", *RX, "--format", "npy"]) == 0
 
 

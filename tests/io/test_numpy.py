@@ -38,6 +38,13 @@ def test_round_trip(tmp_path, dtype, order):
     assert os.listdir(path.parent) == ["a.npy"]
 
 
+@pytest.mark.parametrize("array", [CUBE, CUBE[0], CUBE[:0], np.float32(3)])
+def test_the_bytes_are_those_of_numpy(tmp_path, array):
+    np.save(tmp_path / "numpy.npy", array)
+    written = write_npy(tmp_path / "a.npy", array).read_bytes()
+    assert written == (tmp_path / "numpy.npy").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["a", "a.npz", "a.txt"])
 def test_write_refuses_another_suffix(tmp_path, name):
     with pytest.raises(InputError, match=r"expected '\.npy'"):

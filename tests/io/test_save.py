@@ -66,11 +66,24 @@ class TestValues:
         np.testing.assert_array_equal(found[MASK != 255], MASK[MASK != 255])
 
     @pytest.mark.parametrize("name", NAMES)
-    @pytest.mark.parametrize("dtype", ["bool", "float16", ">f4", ">i2", "int32", "uint16", "f8"])
+    @pytest.mark.parametrize("dtype", ["bool", "i1", "f2", ">f4", ">i2", "i4", "u8", "f8"])
     def test_other_types(self, tmp_path, name, dtype):
         values = np.arange(30).reshape(5, 6).astype(dtype).T
         path = save_map(tmp_path / name, values)[0]
         np.testing.assert_array_equal(load_map(path), values.astype(float))
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("value", [-1, 256, 0.5, np.nan])
+    def test_a_no_data_value_that_the_type_cannot_hold(self, tmp_path, name, value):
+        said = rf"the map 'mask' is of type uint8, which cannot hold the no-data value {value};"
+        with pytest.raises(InputError, match=said):
+            save_map(tmp_path / name, MASK, name="mask", no_data=value)
+        assert listing(tmp_path) == {}
+
+    @pytest.mark.parametrize("name", ["A.TIF", "a.tiff", "a.NPY"])
+    def test_a_single_file_is_called_as_it_is_said(self, tmp_path, name):
+        assert save_map(tmp_path / name, SCORE) == [tmp_path / name]
+        np.testing.assert_array_equal(load_map(tmp_path / name), SCORE)
 
     def test_compressed_without_loss(self, tmp_path):
         (path,) = save_map(tmp_path / "a.tif", np.zeros((300, 300), np.float32))
