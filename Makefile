@@ -15,11 +15,11 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test lint \
-  bench clean
+  bench bench-all clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FORCE=1 runs finished experiments again; TABLES=1 renders the results of a study that"
 	@echo "  are there and runs nothing; PYTHON=python3.12 picks the interpreter."
 
@@ -69,6 +69,13 @@ bench: $(STAMP) ## measure solver, training step and LRX against their reference
 	$(RUN) -m benchmarks.solver
 	$(RUN) -m benchmarks.training
 	$(RUN) -m benchmarks.detectors
+
+bench-all: bench ## also growth, memory, workers and what was tried; an hour of a quiet machine
+	$(RUN) -m benchmarks.trials
+	$(RUN) -m benchmarks.scaling
+	$(RUN) -m benchmarks.memory
+	$(RUN) -m benchmarks.distribution
+	$(RUN) -m benchmarks.precision
 
 clean: ## remove .venv and caches, keep results
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache

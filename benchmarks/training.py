@@ -6,47 +6,26 @@ included, on 10,000 pixels of 189 bands (the size of SanDiego) as one batch. The
 the same machine. The product of the first layer alone, 10,000 × 189 by 189 × 400, is timed
 too: it shows what the step's own shapes allow.
 
-Counted arithmetic: 6·N·P − 2·N·L·400 operations, with P the weights of all layers (two per
-multiplication and addition, three products per layer, no input gradient for the first
-layer); everything else the step does is not counted.
+What is counted is said in ``benchmarks/operations.py``.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.operations import SIDE, operations_per_pixel
 from benchmarks.record import keep, print_table
+from benchmarks.scenes import median_seconds
 from lren_tf import LREN
 from lren_tf.training import fixed_batches
 
 PIXELS, BANDS = 10_000, 189
-SIDE = 2048
 ROUNDS = 15
-
-
-def median_seconds(call: Callable[[], object], repeats: int) -> float:
-    """Median time of a call."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def counted_operations(model: LREN) -> int:
-    """Floating-point operations of the layers' matrix products in one step."""
-    kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
-    weights = sum(int(np.prod(kernel.shape)) for kernel in kernels)
-    first = int(np.prod(kernels[0].shape))
-    return 6 * PIXELS * weights - 2 * PIXELS * first
 
 
 def main() -> None:
@@ -76,7 +55,7 @@ def main() -> None:
         for call in calls:
             median_seconds(call, 5)
         rounds = [tuple(median_seconds(call, 5) for call in calls) for _ in range(ROUNDS)]
-    operations = counted_operations(model)
+    operations = PIXELS * operations_per_pixel(BANDS, model.settings)
     limits = [2 * SIDE**3 / product_time for product_time, _, _ in rounds]
     rates = [operations / step_time for _, step_time, _ in rounds]
     layer = 2 * PIXELS * BANDS * model.settings.hidden_units

@@ -6,11 +6,12 @@ pixels needs the activations of a chunk of them at a time:
 
 1. every chunk through the encoder; its latent samples are kept, nine numbers a pixel;
 2. the moments of the latent samples, added up, and from them the mixture;
-3. the energies under that mixture, and the adjoints of its statistics, added up; from these
-   and the penalty the adjoints of the moments;
+3. the energies under that mixture, and their adjoints: those of its statistics are added up,
+   and from these and the penalty come the adjoints of the moments; those of the latent samples,
+   under a mixture that stands still, are kept, nine numbers a pixel again;
 4. every chunk through the whole network again and back. What its pixels have to do with the
-   density is then a sum over pixels of its own: their energies under a mixture that stands
-   still, plus the moments times their adjoints. Its gradient is the gradient of the whole.
+   density is then linear: the latent samples times their adjoints, plus the moments times
+   theirs. Its gradient is the gradient of the whole.
 
 The result is that of :func:`lren_tf.steps.joint_losses` on the batch, to rounding. The price is
 the encoder's way forward, made twice. Whatever is "added up" may be spread over several devices
@@ -19,7 +20,7 @@ and machines: nothing else passes between them (:mod:`lren_tf.workers`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -27,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.backprop import latent_samples, loss_gradients
-from lren_tf.feed import AlignedRows
+from lren_tf.feed import AlignedRows, Chunks
 from lren_tf.mixture import (
     Mixture,
     Moments,
@@ -69,6 +70,7 @@ class BoundedStep:
         batches: of every step, the rows of the whole batch.
         workers: who shares the work.
         chunk: pixels at a time.
+        keep: whether there is memory for all rows, so that they are read once.
     """
 
     def __init__(
@@ -79,14 +81,17 @@ class BoundedStep:
         batches: Sequence[np.ndarray],
         workers: Workers,
         chunk: int,
+        keep: bool = False,
     ) -> None:
         self._networks = networks
         self._optimizer = optimizer
-        self._rows = rows
         self._workers = workers
         self._sizes = [len(batch) for batch in batches]
-        # Of every batch, for every replica of this process, the rows of its chunks.
-        self._chunks = [_chunks(workers.shares(batch), chunk) for batch in batches]
+        # Of every batch, for every replica of this process, its chunks.
+        self._chunks = [
+            [Chunks(rows, parts, keep) for parts in _chunks(workers.shares(batch), chunk)]
+            for batch in batches
+        ]
         self._kinds = {
             "joint": self._joint,
             "mapping": self._mapping,
@@ -116,40 +121,43 @@ class BoundedStep:
 
     def _joint(self, number: int) -> tuple[Any, ...]:
         n = _count(self._sizes[number])
-        latent = self._over_chunks(number, self._latent)
-        centres, mixtures, adjoints, density = self._mixtures(latent, n)
-        sums = self._added(number, self._back, centres, mixtures, adjoints, n)
+        latent = self._over_chunks(self._chunks[number], self._latent)
+        centres, mixtures, adjoints, density, pulls = self._mixtures(latent, n)
+        sums = self._added(self._with(number, pulls), self._back, centres, adjoints, n)
         terms = [(found, *rest) for (found, _), rest in zip(sums, density, strict=True)]
         return terms, [gradients for _, gradients in sums], mixtures
 
     def _mapping(self, number: int) -> tuple[Any, ...]:
-        sums = self._added(number, self._mapping_part, _count(self._sizes[number]))
+        sums = self._added(
+            self._chunks[number], self._mapping_part, _count(self._sizes[number])
+        )
         return [(found, None, None) for found, _ in sums], [g for _, g in sums], [None] * len(sums)
 
     def _density(self, number: int) -> tuple[Any, ...]:
         n = _count(self._sizes[number])
-        passed = self._over_chunks(number, self._frozen)
-        latent, squares = (
-            [[[member[i] for member in chunk] for chunk in replica] for replica in passed]
-            for i in range(2)
-        )
-        centres, mixtures, adjoints, density = self._mixtures(latent, n)
+        passed = self._over_chunks(self._chunks[number], self._frozen)
+        latent, squares = _columns(passed, 2)
+        centres, mixtures, adjoints, density, _ = self._mixtures(latent, n)
         gradients = self._workers.total(
-            self._workers.over(self._estimator, latent, centres, mixtures, adjoints, n)
+            self._workers.over(self._estimator, latent, centres, adjoints)
         )
         errors = [total / tf.cast(n, total.dtype) for total in self._workers.total(squares)]
         terms = [(error, *rest) for error, rest in zip(errors, density, strict=True)]
         return terms, gradients, mixtures
 
     def _mixtures(self, latent: list[list[Any]], n: tf.Tensor) -> tuple[Any, ...]:
-        """Centres, mixtures, adjoints of the moments, and (energy, penalty), by member."""
+        """Centres, mixtures, adjoints of the moments, (energy, penalty), all by member.
+
+        And the adjoints of the latent samples, as those are given.
+        """
         workers = self._workers
         sums = workers.total(workers.over(self._sums, latent))
         centres = [total / tf.cast(n, total.dtype) for total in sums]
         moments = workers.total(workers.over(self._moments, latent, centres))
         mixtures = self._made(moments, centres, n)
-        energies = workers.total(workers.over(self._energy, latent, mixtures))
-        return centres, mixtures, *self._adjoints(moments, centres, n, energies)
+        slopes, pulls = _columns(workers.over(self._energy, latent, mixtures, n), 2)
+        energies = workers.total(slopes)
+        return centres, mixtures, *self._adjoints(moments, centres, n, energies), pulls
 
     def _finish(
         self, terms: list[Any], gradients: list[list[tf.Tensor]], mixtures: list[Mixture | None]
@@ -238,30 +246,38 @@ class BoundedStep:
         ]
 
     def _energy(
-        self, latent: list[tf.Tensor], mixtures: list[Mixture]
-    ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
+        self, latent: list[tf.Tensor], mixtures: list[Mixture], n: tf.Tensor
+    ) -> list[tuple[tuple[tf.Tensor, list[tf.Tensor]], tf.Tensor]]:
+        """Sum of the energies with its adjoints by φ, μ and Γ; adjoints of the latent samples."""
         found = []
         for net, z, mixture in zip(self._networks(), latent, mixtures, strict=True):
             with tf.GradientTape() as tape:
-                tape.watch(mixture[:3])
-                energy = tf.reduce_sum(_energies(net, z, mixture))
-            found.append((energy, tape.gradient(energy, list(mixture[:3]))))
+                tape.watch([z, *mixture[:3]])
+                energies = mixture_energy(
+                    z, mixture, covariance_floor=net.settings.covariance_floor
+                )
+                energy = tf.reduce_sum(energies)
+            pull, *slopes = tape.gradient(energy, [z, *mixture[:3]])
+            weight = net.settings.energy_weight / tf.cast(n, pull.dtype)
+            found.append(((energy, slopes), weight * pull))
         return found
 
     def _back(
         self,
-        x: tf.Tensor,
+        chunk: tuple[tf.Tensor, list[tf.Tensor]],
         centres: list[tf.Tensor],
-        mixtures: list[Mixture],
         adjoints: list[Moments],
         n: tf.Tensor,
     ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
+        x, pulls = chunk
         found = []
-        for net, *what in zip(self._networks(), centres, mixtures, adjoints, strict=True):
+        for net, pull, *what in zip(self._networks(), pulls, centres, adjoints, strict=True):
             result = loss_gradients(
                 x,
                 net.autoencoder,
-                lambda z, net=net, what=what: (_share(net, z, *what, n), None),
+                lambda z, net=net, pull=pull, what=what: (
+                    tf.reduce_sum(pull * z) + _share(net, z, *what), None
+                ),
                 net.estimator,
                 tanh_latent=net.tanh_latent,
                 count=tf.cast(n, x.dtype),
@@ -273,17 +289,13 @@ class BoundedStep:
         self,
         latent: list[tf.Tensor],
         centres: list[tf.Tensor],
-        mixtures: list[Mixture],
         adjoints: list[Moments],
-        n: tf.Tensor,
     ) -> list[list[tf.Tensor]]:
         found = []
-        for net, z, *what in zip(
-            self._networks(), latent, centres, mixtures, adjoints, strict=True
-        ):
+        for net, z, *what in zip(self._networks(), latent, centres, adjoints, strict=True):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(net.estimator)
-                share = _share(net, z, *what, n)
+                share = _share(net, z, *what)
             found.append(tape.gradient(share, net.estimator))
         return found
 
@@ -295,27 +307,34 @@ class BoundedStep:
 
     # --- over chunks and workers -----------------------------------------------------------
 
-    def _over_chunks(self, number: int, function: Any, *common: Any) -> list[list[Any]]:
-        """Results for every chunk of a batch, by replica of this process."""
-        results: list[list[Any]] = [[] for _ in self._chunks[number]]
-        for found in self._each(number, function, *common):
+    def _with(self, number: int, others: list[list[Any]]) -> list[Iterable[Any]]:
+        """The chunks of a batch, each with what belongs to it, by replica of this process."""
+        return [zip(*pair, strict=True) for pair in zip(self._chunks[number], others, strict=True)]
+
+    def _over_chunks(
+        self, chunks: Sequence[Iterable[Any]], function: Any, *common: Any
+    ) -> list[list[Any]]:
+        """Results for every chunk, by replica of this process."""
+        results: list[list[Any]] = [[] for _ in chunks]
+        for found in self._each(chunks, function, *common):
             for of_replica, result in zip(results, found, strict=True):
                 of_replica.append(result)
         return results
 
-    def _added(self, number: int, function: Any, *common: Any) -> Any:
-        """Sum of the results over all chunks of a batch, everywhere."""
+    def _added(self, chunks: Sequence[Iterable[Any]], function: Any, *common: Any) -> Any:
+        """Sum of the results over all chunks, everywhere."""
         sums: list[Any] = []
-        for found in self._each(number, function, *common):
+        for found in self._each(chunks, function, *common):
             sums = [
                 tf.nest.map_structure(tf.add, a, b) for a, b in zip(sums, found, strict=True)
             ] if sums else list(found)  # fmt: skip
         return self._workers.total([[each] for each in sums])
 
-    def _each(self, number: int, function: Any, *common: Any):
-        readers = [self._rows.chunks(parts) for parts in self._chunks[number]]
-        for chunks in zip(*readers, strict=True):
-            yield self._workers.run(function, chunks, *common)
+    def _each(
+        self, chunks: Sequence[Iterable[Any]], function: Any, *common: Any
+    ) -> Iterator[list[Any]]:
+        for inputs in zip(*chunks, strict=True):
+            yield self._workers.run(function, inputs, *common)
 
 
 def _chunks(shares: Sequence[np.ndarray], chunk: int) -> list[list[np.ndarray | slice]]:
@@ -337,25 +356,22 @@ def _count(n: int) -> tf.Tensor:
     return tf.constant(n, tf.float64)  # cast where it is used, exact below 2⁵³
 
 
-def _energies(network: Network, z: tf.Tensor, mixture: Mixture) -> tf.Tensor:
-    return mixture_energy(z, mixture, covariance_floor=network.settings.covariance_floor)
-
-
 def _share(
-    network: Network,
-    z: tf.Tensor,
-    centre: tf.Tensor,
-    mixture: Mixture,
-    adjoints: Moments,
-    n: tf.Tensor,
+    network: Network, z: tf.Tensor, centre: tf.Tensor, adjoints: Moments
 ) -> tf.Tensor:
-    """What these pixels have to do with the density's loss, up to a constant."""
+    """What these pixels give to the density's loss through its mixture, up to a constant."""
     moments = mixture_moments(z, network.assignments(z), centre)
-    energy = tf.reduce_sum(_energies(network, z, mixture))
-    weight = network.settings.energy_weight / tf.cast(n, energy.dtype)
-    return tf.cast(weight * energy + _product(adjoints, moments), z.dtype)
+    return tf.cast(_product(adjoints, moments), z.dtype)
 
 
 def _product(these: Sequence[tf.Tensor], those: Sequence[tf.Tensor]) -> tf.Tensor:
     """Sum of the products of all entries."""
     return tf.add_n([tf.reduce_sum(a * b) for a, b in zip(these, those, strict=True)])
+
+
+def _columns(by_replica: list[list[Any]], width: int) -> tuple[list[list[Any]], ...]:
+    """Of results that are tuples for every member: lists of the same shape for each place."""
+    return tuple(
+        [[[member[i] for member in chunk] for chunk in replica] for replica in by_replica]
+        for i in range(width)
+    )

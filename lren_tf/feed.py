@@ -2,7 +2,7 @@
 
 A training that fits into memory holds all its pixels, standardised, as one tensor
 (:func:`lren_tf.training.fixed_batches`). One that does not reads them again in every epoch,
-through :class:`AlignedRows`.
+through :class:`AlignedRows`, or keeps what it has read once (:class:`Chunks`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import tensorflow as tf
 
 from lren_tf.backprop import aligned_width
 from lren_tf.rows import PixelRows
@@ -105,3 +106,35 @@ class AlignedRows:
                 rows = coming.pop().result()
                 coming += [reader.submit(self.read, part) for part in parts[number + 1 :][:1]]
                 yield rows
+
+
+class Chunks:
+    """The chunks of a batch, for every epoch: read again each time, or kept once read.
+
+    Args:
+        rows: where they are read.
+        parts: rows of each chunk.
+        keep: whether there is memory for all of them.
+    """
+
+    def __init__(
+        self, rows: AlignedRows, parts: Sequence[np.ndarray | slice], keep: bool
+    ) -> None:
+        self._rows, self._parts, self._keep = rows, parts, keep
+        self._kept: list[tf.Tensor] = []
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[np.ndarray | tf.Tensor]:
+        if len(self._kept) == len(self._parts):
+            yield from self._kept
+            return
+        # A reading that was broken off begins anew.
+        self._kept = []
+        for chunk in self._rows.chunks(self._parts):
+            if self._keep:
+                with tf.device("/CPU:0"):
+                    chunk = tf.convert_to_tensor(chunk)
+                self._kept.append(chunk)
+            yield chunk

@@ -80,6 +80,20 @@ def training_bytes(pixels: int, bands: int, settings: Settings) -> int:
     return 4 * pixels * (bands + width) + batch * s.members * (activations + mixture)
 
 
+def kept_bytes(pixels: int, bands: int, settings: Settings, chunk: int) -> int:
+    """Bytes of a training that keeps its standardised pixels and works on a chunk at a time.
+
+    Beside the pixels and what a chunk takes, the latent samples of a batch for every member.
+
+    Args:
+        pixels, bands, settings: as for :func:`training_bytes`.
+        chunk: pixels at a time.
+    """
+    s = settings
+    at_once = training_bytes(chunk, bands, s)
+    return 4 * pixels * (aligned_width(bands) + 2 * s.members * s.latent_units) + at_once
+
+
 def fits(needed: int, limit: int | None) -> bool:
     """Whether so many bytes stay within a limit; None for half of what is free."""
     if limit is None:

@@ -32,7 +32,7 @@ from lren_tf.errors import InputError
 from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
-from lren_tf.memory import fits, size_in_bytes, training_bytes
+from lren_tf.memory import fits, kept_bytes, size_in_bytes, training_bytes
 from lren_tf.mixture import Mixture, mixture_statistics
 from lren_tf.rows import PixelRows
 from lren_tf.samples import Samples, samples_of
@@ -98,8 +98,9 @@ class LREN(keras.Model):
         device: where to run; None for the first GPU, else the CPU.
         memory_limit: bytes, or text such as ``"2GiB"``, that training may take beside the
             scene; None for half of what is free when it begins. A training that would take more
-            reads the pixels again in every epoch, and works on a chunk of a batch at a time
-            (:mod:`lren_tf.bounded`): the same steps, to rounding.
+            works on a chunk of a batch at a time (:mod:`lren_tf.bounded`): the same steps, to
+            rounding. Where not even the standardised pixels fit, they are read again in every
+            epoch.
         strategy: a ``tf.distribute`` strategy (``MirroredStrategy`` or
             ``MultiWorkerMirroredStrategy``) over whose replicas the pixels are spread; None for
             one device. No ``strategy.scope()`` is needed.
@@ -505,6 +506,7 @@ class LREN(keras.Model):
         plan = batch_rows(n, s.batch_size, s.batch_seed)
         if alone and len(plan[0]) <= CHUNK:
             return read_batches(rows, plan), standing
+        keep = fits(kept_bytes(n, bands, s, CHUNK), self.memory_limit)
         self._bounded = BoundedStep(
             lambda: [network_of(member) for member in self._members()],
             self.optimizer,
@@ -512,6 +514,7 @@ class LREN(keras.Model):
             plan,
             self.workers,
             CHUNK,
+            keep,
         )
         return tf.data.Dataset.range(len(plan)), standing
 

@@ -9,7 +9,15 @@ import re
 import numpy as np
 import pytest
 
-from experiments import failure_analysis, published, render, runs, scenarios, trainings
+from experiments import (
+    failure_analysis,
+    published,
+    render,
+    runs,
+    scenarios,
+    study,
+    trainings,
+)
 from experiments.captions import STUDIES
 from experiments.failure_analysis import FailureRun, ask
 from experiments.runs import Workspace, execute_missing, is_finished, load_map, load_result

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from benchmarks import record
+from benchmarks import tables
 from experiments import (
     failure_analysis,
     figure3_lambda,
@@ -76,7 +76,7 @@ def test_good_and_bad_runs_are_those_of_the_results():
 
 
 def test_speeds_are_those_of_the_benchmarks():
-    assert block("benchmarks") == record.readme_table()
+    assert block("benchmarks") == tables.readme_table()
 
 
 def test_every_planned_run_has_a_result():

@@ -16,6 +16,7 @@ from experiments import (
     robust,
     runs,
     seeds,
+    study,
     tables23_comparison,
     trainings,
 )

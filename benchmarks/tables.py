@@ -1,0 +1,222 @@
+"""What the README and ``docs/performance.md`` say of the benchmarks, from their JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import operations
+from experiments.provenance import ROOT
+from experiments.render import markdown_table, scene_title
+from lren_tf.bounded import CHUNK
+from lren_tf.presets import PRESETS
+
+RESULTS = ROOT / "benchmarks" / "results"
+SCENES = (
+    ("San Diego, as in the paper", 100 * 100, 189),
+    ("AVIRIS, 512 rows of a flight line", 512 * 677, 224),
+    ("EMIT, one granule", 1280 * 1242, 285),
+)
+"""Name, pixels and bands of scenes whose cost is projected."""
+MACHINES = (1, 2, 4, 8, 16, 32, 64)
+LINK_BYTES_PER_S, LATENCY_S = 1.25e9, 1e-4
+"""Of the network of the projection: 10 Gbit/s, and what one exchange costs at least."""
+EXCHANGES = 4
+"""Sums over all workers in a step: latent samples, moments, energies, gradients."""
+
+Record = Mapping[str, Any]
+
+
+def read(name: str, results: Path = RESULTS) -> dict[str, Any] | None:
+    """The record of a benchmark, None if it was not run."""
+    path = results / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def readme_table(results: Path = RESULTS) -> str:
+    """What was measured, against what, and the ratio; one row for each benchmark kept."""
+    rows = []
+    solver = read("solver", results)
+    if solver is not None:
+        rows.append(
+            [
+                f"low-rank step, {solver['scene']}, {solver['pixels']} pixels, "
+                f"{solver['iterations']['here']} iterations",
+                f"{1e3 * median(solver['here_s']):.0f} ms",
+                f"column-by-column NumPy, {median(solver['reference_s']):.1f} s",
+                f"{solver['ratio']:.0f} times as fast",
+            ]
+        )
+    training = read("training", results)
+    if training is not None:
+        rows.append(
+            [
+                f"training step, `paper`, {training['pixels']} × {training['bands']}",
+                f"{training['step_ms']:.0f} ms",
+                "2048² float32 matrix product, "
+                f"{training['matrix_product_gflop_per_s']:.0f} GFLOP/s",
+                f"{training['share']['median']:.0%} of its rate",
+            ]
+        )
+    detectors = read("detectors", results)
+    for case in [] if detectors is None else detectors["cases"]:
+        shape = " × ".join(map(str, case["shape"]))
+        one, all_ = case["one_thread"], case["all_threads"]
+        for measured in [one] if one["threads"] == all_["threads"] else [one, all_]:
+            threads = f"{measured['threads']} thread{'s' if measured['threads'] > 1 else ''}"
+            rows.append(
+                [
+                    f"LRX, {shape}, {case['ring']} pixels in a ring, {threads}",
+                    f"{median(measured['here_s']):.2f} s",
+                    f"windowed RX of SPy, {median(measured['reference_s']):.1f} s",
+                    f"{measured['ratio']:.0f} times as fast",
+                ]
+            )
+    return markdown_table(("what", "here", "against", "ratio"), rows)
+
+
+def trials_table(trials: Record) -> str:
+    """What was tried around the training step, what was expected of it and what it gave."""
+    rows = [
+        [
+            "**the step as it is**" if name == "here" else name,
+            each["expected"] or "",
+            f"{each['ms']:.1f} ms",
+            f"{each['of_here']:.2f}",
+            f"{each['share']:.0%}",
+        ]
+        for name, each in trials["trials"].items()
+    ]
+    return markdown_table(
+        ("trial", "expected before it was run", "measured", "of the step", "share of the limit"),
+        rows,
+    )
+
+
+def precision_table(precision: Record) -> str:
+    """Areas with products of float32 and of bfloat16 factors."""
+    rows = [
+        [
+            scene_title(scene),
+            *(f"{case[kind][area]:.4f}" for area in ("auc_pd_pf", "auc_pf_tau")
+              for kind in ("float32", "bfloat16")),
+        ]
+        for scene, case in precision["cases"].items()
+    ]  # fmt: skip
+    header = (
+        "scene", "AUC(Pd,Pf), float32", "bfloat16", "AUC(Pf,τ), float32", "bfloat16"
+    )  # fmt: skip
+    return markdown_table(header, rows)
+
+
+def cost_table() -> str:
+    """Operations and bytes per pixel and epoch of the presets, counted and not measured."""
+    rows = []
+    for preset, settings in PRESETS.items():
+        for bands in (100, 200, 285):
+            counted = operations.operations_per_pixel(bands, settings)
+            again = operations.again_per_pixel(bands, settings)
+            # Shorter batches are never cut.
+            cut = settings.batch_size is None or settings.batch_size > CHUNK
+            rows.append(
+                [
+                    f"`{preset}`, {bands} bands",
+                    f"{counted / 1e6:.3f}",
+                    f"{again / 1e6:.3f}" if cut else "–",
+                    str(operations.bytes_per_pixel(bands) * (2 if cut else 1)),
+                    str(settings.total_epochs),
+                    f"{counted * settings.total_epochs / 1e6:.0f}",
+                ]
+            )
+    header = (
+        "preset", "MFLOP per pixel and epoch", "made twice in bounded memory",
+        "bytes read", "epochs", "MFLOP per pixel in all",
+    )  # fmt: skip
+    return markdown_table(header, rows)
+
+
+def growth_table(scaling: Record) -> str:
+    """Time per pixel and epoch over pixels and bands, beside that of the smallest scene."""
+    rows = [
+        [
+            f"{case['pixels']:,}",
+            str(case["bands"]),
+            case["memory_limit"] or "none needed",
+            f"{case['us_per_pixel_and_epoch']:.2f} µs",
+            f"{median(case['beside_us']):.2f} µs",
+            f"{case['ratio']:.2f}",
+            f"{case['share']:.0%}",
+        ]
+        for case in scaling["cases"]
+    ]
+    header = (
+        "pixels", "bands", "memory limit", "per pixel and epoch",
+        f"{scaling['side']}² × {scaling['bands']} beside it", "ratio",
+        "share of the matrix product's rate",
+    )  # fmt: skip
+    return markdown_table(header, rows)
+
+
+def memory_table(memory: Record) -> str:
+    """Peak memory of whole processes."""
+    rows = [
+        [
+            f"{case['pixels']:,} × {case['bands']}",
+            f"{case['scene_bytes'] / 2**30:.2f} GiB",
+            case["memory_limit"] or "none given",
+            f"{case['peak_bytes'] / 2**30:.2f} GiB",
+            f"{case['seconds']:.0f} s",
+        ]
+        for case in memory["cases"]
+    ]
+    return markdown_table(
+        ("pixels × bands", "scene on disk", "memory limit", "peak resident memory", "time"), rows
+    )
+
+
+def scenes_table(scaling: Record) -> str:
+    """Hours of a training on whole scenes: operations by the measured rate, a projection."""
+    largest = max(scaling["cases"], key=lambda case: case["pixels"])
+    seconds_per_operation = (
+        1e-6 * largest["us_per_pixel_and_epoch"] / largest["counted_flop_per_pixel"]
+    )
+    rows = []
+    for name, pixels, bands in SCENES:
+        cells = []
+        for settings in PRESETS.values():
+            counted = operations.operations_per_pixel(bands, settings) * settings.total_epochs
+            cells.append(_duration(counted * pixels * seconds_per_operation))
+        rows.append([name, f"{pixels:,} × {bands}", *cells])
+    return markdown_table(("scene", "pixels × bands", *(f"`{name}`" for name in PRESETS)), rows)
+
+
+def machines_table(scaling: Record) -> str:
+    """Seconds of an epoch of ``paper`` on several machines: arithmetic, not a measurement."""
+    largest = max(scaling["cases"], key=lambda case: case["pixels"])
+    _, pixels, bands = SCENES[-1]
+    settings = PRESETS["paper"]
+    counted = operations.operations_per_pixel(bands, settings)
+    alone = 1e-6 * largest["us_per_pixel_and_epoch"] / largest["counted_flop_per_pixel"]
+    alone *= counted * pixels
+    exchanged = operations.bytes_exchanged(bands, settings)
+    rows = []
+    for count in MACHINES:
+        # A ring sends every byte twice, less the share that stays.
+        sent = 0.0 if count == 1 else 2 * exchanged * (count - 1) / count / LINK_BYTES_PER_S
+        waits = 0.0 if count == 1 else EXCHANGES * 2 * (count - 1) * LATENCY_S
+        epoch = alone / count + sent + waits
+        rows.append([str(count), f"{epoch:.2f} s", f"{alone / epoch:.1f}", f"{sent + waits:.3f} s"])
+    return markdown_table(
+        ("machines", "epoch", "times as fast as one", "of it for exchange"), rows
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
