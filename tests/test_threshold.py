@@ -7,10 +7,15 @@ import warnings
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 
-from lren_tf import datasets, detectors, threshold
+from lren_tf import datasets, detectors, presets, threshold
+from lren_tf.background import background_energy, background_mixture, with_neighbourhood
 from lren_tf.errors import InputError
+from lren_tf.scene import Scene
 from lren_tf.tail import Tail, fit_tail
 from lren_tf.threshold import EMPIRICAL, PARETO, Threshold, threshold_at
 
@@ -24,6 +29,11 @@ FAMILIES = {
     "F": (0.0, stats.f(20, 12)),
     "zero-inflated": (0.8, stats.gamma(1.5)),
 }
+BACKGROUNDS = (
+    {},
+    {"endmembers": 3, "noise_snr_db": 20.0},
+    {"noise_snr_db": 40.0, "smoothness": 2.0},
+)
 
 
 def background(family: str, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -36,6 +46,22 @@ def realised(family: str, at: float) -> float:
     """The false-alarm rate of a threshold on infinitely many background pixels."""
     zeros, law = FAMILIES[family]
     return (1 - zeros) * law.sf(at)
+
+
+def energy_of(scene: Scene) -> np.ndarray:
+    """Energies as the preset `robust` scores by, on latent samples that need no training."""
+    settings = presets.ROBUST
+    pixels = scene.pixels.astype(np.float64)
+    scaled = (pixels - pixels.mean(axis=0)) / pixels.std(axis=0)
+    z = PCA(settings.latent_units, random_state=0).fit_transform(scaled)
+    means = KMeans(settings.components, n_init=1, max_iter=20, random_state=0)
+    beta = np.eye(settings.components)[means.fit_predict(z)]
+    features = with_neighbourhood(tf.constant(z), scene.shape[:2], settings.neighbourhood)
+    background = background_mixture(
+        features, tf.constant(beta), component_share=settings.component_share,
+        trimmed_share=settings.trimmed_share, ridge=settings.ridge,
+    )  # fmt: skip
+    return background_energy(features, background).numpy().reshape(scene.shape[:2])
 
 
 def held(rates: list[float], stated: float) -> int:
@@ -102,6 +128,22 @@ class TestRealisedRate:
                 found = threshold_at(score, rate)
                 false = score[~scene.truth].astype(np.float64) > found.threshold
                 rates[rate].append(false.mean())
+        for rate in RATES:
+            assert held(rates[rate], rate) >= 9, rates
+
+    @pytest.mark.parametrize("detector", ["rx", "energy"])
+    def test_scores_of_varied_backgrounds(self, detector):
+        """Scenes without a target: other materials, noise and sizes of regions with every seed."""
+        rates: dict[float, list[float]] = {rate: [] for rate in RATES}
+        for seed in SEEDS:
+            varied = BACKGROUNDS[seed % len(BACKGROUNDS)]
+            scene = datasets.simulate(100, 100, 40, seed=seed, anomalies=0, **varied)
+            score_of = energy_of if detector == "energy" else detectors.create("rx").score
+            score = score_of(scene)
+            for rate in RATES:
+                found = threshold_at(score, rate)
+                assert found.method == PARETO
+                rates[rate].append(np.mean(score.astype(np.float64) > found.threshold))
         for rate in RATES:
             assert held(rates[rate], rate) >= 9, rates
 

@@ -166,6 +166,10 @@ def _existing(path: str) -> Path:
             f"{path} does not exist; expected a trained model, such as --save-model writes, check "
             "the path."
         )
+    if not os.path.isfile(found) and not os.path.isdir(found):  # to open a pipe would never end
+        raise InputError(
+            f"{path} is not a regular file; expected a trained model, such as --save-model writes."
+        )
     return found
 
 

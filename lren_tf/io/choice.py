@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -120,18 +119,27 @@ def chosen_truth(
 def chosen_wavelengths(
     file: Path, form: Format, variables: list[Variable], cube: Variable
 ) -> np.ndarray | None:
-    """Wavelengths [B] in nanometres from the only variable with that name, or None."""
+    """Wavelengths [B] in nanometres from the only variable with that name, or None.
+
+    Args:
+        variables: those beside the cube.
+
+    Raises:
+        InputError: they fit no cube of the file. A cube of which the axes are not in the order
+            rows × columns × bands is found out by this.
+    """
     named = [v for v in variables if v.numeric and _last_name(v) in _WAVELENGTH_NAMES]
     if len(named) != 1:
         return None
     long = [length for length in named[0].shape if length != 1]
     if long != [cube.shape[2]]:
-        warnings.warn(
+        if any(long == [v.shape[2]] for v in variables if v.numeric and len(v.shape) == 3):
+            return None  # another cube's
+        raise InputError(
             f"{file.name}: '{named[0].name}' has shape {named[0].shape} and the cube "
-            f"{cube.shape[2]} bands; the scene has no wavelengths.",
-            stacklevel=3,
+            f"{cube.shape}; expected one wavelength for each of the {cube.shape[2]} bands, save "
+            "both so that they agree, or the cube alone."
         )
-        return None
     values = in_nanometres(form.read(file, named[0].name).ravel(), None)
     usable = values is not None and (np.isfinite(values) & (values > 0)).all()
     return values if usable else None

@@ -16,6 +16,7 @@ import numpy as np
 
 from lren_tf.georeference import Georeference, LookupTable
 from lren_tf.io.details import Details, in_nanometres
+from lren_tf.io.hdf_nodes import array_at, values
 
 _FILL = -9999.0
 _BANDS = "sensor_band_parameters"
@@ -23,7 +24,7 @@ _BANDS = "sensor_band_parameters"
 
 def is_emit(hdf: h5py.File) -> bool:
     """Whether the file has EMIT's table of bands."""
-    return isinstance(hdf.get(f"{_BANDS}/wavelengths"), h5py.Dataset)
+    return array_at(hdf, f"{_BANDS}/wavelengths") is not None
 
 
 def details(hdf: h5py.File, name: str) -> Details:
@@ -32,40 +33,39 @@ def details(hdf: h5py.File, name: str) -> Details:
     Raises:
         ValueError: a table does not fit the cube.
     """
-    node = hdf[name]
-    wavelengths = hdf[f"{_BANDS}/wavelengths"][()]
-    if node.ndim != 3 or wavelengths.shape != node.shape[2:]:
-        raise ValueError(f"{wavelengths.shape} wavelengths for '{name}' of shape {node.shape}")
-    listed = hdf.get(f"{_BANDS}/good_wavelengths")
-    good = None
-    if isinstance(listed, h5py.Dataset):
-        good = listed[()]
-        if good.shape != wavelengths.shape:
-            raise ValueError(f"{good.shape} flags of bands for {wavelengths.shape} wavelengths")
-        good = np.nan_to_num(good) != 0
+    node, listed = array_at(hdf, name), array_at(hdf, f"{_BANDS}/wavelengths")
+    if node is None or listed is None:
+        raise ValueError(f"'{name}' or its wavelengths are not there")
+    # Shapes first, for what declares another one may declare any.
+    if node.ndim != 3 or listed.shape != node.shape[2:]:
+        raise ValueError(f"{listed.shape} wavelengths for '{name}' of shape {node.shape}")
+    flags = array_at(hdf, f"{_BANDS}/good_wavelengths")
+    if flags is not None and flags.shape != listed.shape:
+        raise ValueError(f"{flags.shape} flags of bands for {listed.shape} wavelengths")
     return Details(
         no_data=(_FILL,),
-        good_bands=good,
-        wavelengths=in_nanometres(wavelengths, "nm"),
+        good_bands=None if flags is None else np.nan_to_num(values(flags)) != 0,
+        wavelengths=in_nanometres(values(listed), "nm"),
         georeference=_georeference(hdf, node.shape[:2]),
     )
 
 
 def _georeference(hdf: h5py.File, grid: tuple[int, ...]) -> Georeference | None:
-    layers = {name: hdf.get(f"location/{name}") for name in ("lon", "lat", "glt_x", "glt_y")}
-    held = {name: layer[()] for name, layer in layers.items() if isinstance(layer, h5py.Dataset)}
+    lon, lat, glt_x, glt_y = (
+        array_at(hdf, f"location/{name}") for name in ("lon", "lat", "glt_x", "glt_y")
+    )
     positions = lookup = None
-    if {"lon", "lat"} <= held.keys() and held["lon"].shape == held["lat"].shape == grid:
-        positions = np.stack([held["lon"], held["lat"]], axis=-1).astype(np.float64)
+    if lon is not None and lat is not None and lon.shape == lat.shape == grid:
+        positions = np.stack([values(lon), values(lat)], axis=-1).astype(np.float64)
     numbers = hdf.attrs.get("geotransform")
-    if {"glt_x", "glt_y"} <= held.keys() and numbers is not None:
+    if glt_x is not None and glt_y is not None and numbers is not None:
         # GDAL's order: the corner comes before the steps.
-        x, a, b, y, d, e = (float(value) for value in np.asarray(numbers).ravel())
+        x, a, b, y, d, e = (float(number) for number in np.asarray(numbers).ravel())
         # Counted from 1, and 0 where there is no pixel; some versions mark cells that were
         # filled from a neighbour by a minus.
         lookup = LookupTable(
-            np.abs(held["glt_y"].astype(np.int64)) - 1,
-            np.abs(held["glt_x"].astype(np.int64)) - 1,
+            np.abs(values(glt_y).astype(np.int64)) - 1,
+            np.abs(values(glt_x).astype(np.int64)) - 1,
             (a, b, x, d, e, y),
         )
     system = hdf.attrs.get("spatial_ref")

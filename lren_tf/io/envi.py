@@ -36,6 +36,8 @@ _TYPES = {
     "12": "u2", "13": "u4", "14": "i8", "15": "u8",
 }  # fmt: skip
 _LARGEST_HEADER_BYTES = 32 << 20
+# SPy takes a time that grows with their square: about a second for these.
+_MOST_HEADER_LINES = 100_000
 
 
 def header_of(file: Path) -> Path | None:
@@ -187,6 +189,9 @@ def _header(file: Path) -> Header:
         text = file.read_bytes()
         if not text.startswith(b"ENVI"):
             raise damaged(file, "ENVI header", "it does not begin with ENVI")
+        lines = len(text.splitlines())
+        if lines > _MOST_HEADER_LINES:
+            raise damaged(file, "ENVI header", f"it has {lines} lines")
         try:
             text.decode()
         except UnicodeDecodeError:

@@ -7,6 +7,7 @@ file's blocks in memory. Scales and offsets of bands are applied, which makes a 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,13 @@ from lren_tf.io.crs import understood_crs
 from lren_tf.io.details import Details, in_nanometres, wavelength_in
 from lren_tf.io.layer import Layer
 from lren_tf.io.optional import needs
-from lren_tf.io.variable import Variable, check_declared_size, existing_file, reading
+from lren_tf.io.variable import (
+    Variable,
+    check_block_size,
+    check_declared_size,
+    existing_file,
+    reading,
+)
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -41,7 +48,8 @@ def geotiff_variables(path: Path) -> list[Variable]:
         (rows, columns) of an image with one band.
 
     Raises:
-        InputError: no such file, no GeoTIFF, a damaged one, or rasterio is not installed.
+        InputError: no such file, no GeoTIFF, a damaged one, one whose declared size cannot be
+            right, or rasterio is not installed.
     """
     with _opened(path) as image:
         shape = (image.height, image.width, image.count)
@@ -54,7 +62,7 @@ def read_geotiff(path: Path, name: str = "") -> np.ndarray:
     """The values of an image, (rows, columns, bands), or (rows, columns) of one band.
 
     Raises:
-        InputError: as `geotiff_variables`; also when the declared size cannot be right.
+        InputError: as `geotiff_variables`.
     """
     file = existing_file(path)
     with _opened(file) as image:
@@ -62,7 +70,6 @@ def read_geotiff(path: Path, name: str = "") -> np.ndarray:
 
         shape = (image.height, image.width, image.count)
         dtype = _dtype(image)
-        check_declared_size(file, name, shape, dtype.itemsize)
         scaled = _scaled(image)
         out = np.empty(shape, np.result_type(dtype, np.float32) if scaled else dtype)
         block = image.block_shapes[0][0]
@@ -171,7 +178,20 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
         import rasterio
     # One driver: the others of GDAL would follow a path or an address inside the file.
     with reading(file, _WHAT), rasterio.Env(), rasterio.open(file, driver="GTiff") as image:
+        _check_sizes(file, image)
         yield image
+
+
+def _check_sizes(file: Path, image: DatasetReader) -> None:
+    """Before anything is read: a mask is as large as a band, a block is read as a whole."""
+    from rasterio.enums import Interleaving
+
+    shape, item = (image.height, image.width, image.count), _dtype(image).itemsize
+    check_declared_size(file, "", shape, item)
+    for rows, columns in set(image.block_shapes):
+        # Of values side by side a block holds all bands.
+        block = (rows, columns, image.count if image.interleaving is Interleaving.pixel else 1)
+        check_block_size(file, "", block, math.prod(block) * item, math.prod(shape) * item)
 
 
 def _dtype(image: DatasetReader) -> np.dtype:

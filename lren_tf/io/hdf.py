@@ -16,6 +16,7 @@ import numpy as np
 from lren_tf.errors import InputError
 from lren_tf.io import emit, prisma
 from lren_tf.io.details import Details
+from lren_tf.io.hdf_nodes import array_at, values
 from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
 
 SUFFIXES = (".nc", ".nc4", ".he5", ".h5", ".hdf5", ".hdf")
@@ -61,14 +62,13 @@ def read_hdf(path: Path, name: str) -> np.ndarray:
             declared = prisma.variable(hdf)
             check_declared_size(file, name, declared.shape, 4)
             return prisma.read(hdf)
-        node = hdf.get(name)
-        if not isinstance(node, h5py.Dataset) or not (variable := _variable(name, node)).readable:
+        node = array_at(hdf, name)
+        if node is None or not (variable := _variable(name, node)).readable:
             raise InputError(
                 f"{file.name} has no array of real numbers at '{name}'; expected the path of one, "
                 "pass another."
             )
-        check_declared_size(file, name, variable.shape, node.dtype.itemsize)
-        array = node[()]
+        array = values(node)
         if array.shape != variable.shape:
             raise damaged(file, _WHAT, f"'{name}' is {array.shape}, declared {variable.shape}")
         return array
@@ -84,18 +84,21 @@ def hdf_details(path: Path, name: str) -> Details:
     with reading(file, _WHAT), h5py.File(file, "r") as hdf:
         if name == prisma.NAME and prisma.is_prisma(hdf):
             return prisma.details(hdf)
-        of_emit = emit.is_emit(hdf) and hdf[name].ndim == 3  # a layer has no bands
+        node = array_at(hdf, name)
+        if node is None:
+            raise ValueError(f"'{name}' is not there")
+        of_emit = emit.is_emit(hdf) and node.ndim == 3  # a layer has no bands
         found = emit.details(hdf, name) if of_emit else Details()
-        return _with_fill_values(hdf[name], found)
+        return _with_fill_values(node, found)
 
 
 def _with_fill_values(node: h5py.Dataset, found: Details) -> Details:
-    values = [
+    said = [
         float(np.asarray(node.attrs[key]).flat[0])
         for key in _NO_DATA_ATTRIBUTES
         if key in node.attrs and np.asarray(node.attrs[key]).dtype.kind in "iuf"
     ]
-    return replace(found, no_data=tuple(sorted({*found.no_data, *values})))
+    return replace(found, no_data=tuple(sorted({*found.no_data, *said})))
 
 
 def _variable(name: str, node: h5py.Dataset) -> Variable:

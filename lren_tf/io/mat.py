@@ -20,6 +20,7 @@ import scipy.io
 
 from lren_tf.errors import InputError
 from lren_tf.io.atomic import as_path, atomic_path
+from lren_tf.io.hdf_nodes import array_at, node_at, values
 from lren_tf.io.mat5_headers import FILE_HEADER_BYTES, mat5_variables
 from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
 
@@ -46,7 +47,8 @@ def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
         if order is not None:
             return mat5_variables(file, order)
         with h5py.File(file, "r") as hdf:
-            return [_variable_73(name, hdf[name]) for name in hdf if not name.startswith("#")]
+            nodes = {name: node_at(hdf, name) for name in hdf if not name.startswith("#")}
+            return [_variable_73(name, node) for name, node in nodes.items() if node is not None]
 
 
 def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
@@ -78,7 +80,7 @@ def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
     with reading(file, _WHAT):
         if _byte_order(file) is None:
             with h5py.File(file, "r") as hdf:
-                array = hdf[name][()].T
+                array = values(array_at(hdf, name)).T
         else:
             with file.open("rb") as stream:
                 array = scipy.io.loadmat(stream, variable_names=[name])[name]

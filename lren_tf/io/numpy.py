@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import zipfile
@@ -16,6 +17,10 @@ from lren_tf.io.atomic import as_path, atomic_path
 from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
 
 _MEMBER_SUFFIX = ".npy"
+# What NumPy itself takes of a header is less; but it reads first all that a header declares.
+_LARGEST_HEADER_BYTES = 1 << 16
+# The others gain so much that a small archive fills any memory; NumPy writes neither.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def npy_variables(path: str | os.PathLike[str]) -> list[Variable]:
@@ -56,6 +61,8 @@ def npz_variables(path: str | os.PathLike[str]) -> list[Variable]:
         for member in archive.infolist():
             if member.filename.endswith(_MEMBER_SUFFIX):
                 name = member.filename.removesuffix(_MEMBER_SUFFIX)
+                if member.compress_type not in _COMPRESSIONS:
+                    raise ValueError(f"'{name}' is not compressed as NumPy does it")
                 with archive.open(member) as stream:
                     found.append(_header(stream, file, name, member.file_size))
         return found
@@ -123,6 +130,7 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
 
 def _header(stream: IO[bytes], file: Path, name: str, size: int) -> Variable:
     """Parse a `.npy` header at the start of `stream`, whose whole length is `size`."""
+    stream = io.BytesIO(stream.read(_LARGEST_HEADER_BYTES))
     version = npy_format.read_magic(stream)
     if version == (1, 0):
         shape, _, dtype = npy_format.read_array_header_1_0(stream)

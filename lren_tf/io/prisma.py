@@ -18,6 +18,7 @@ import numpy as np
 from lren_tf.georeference import Georeference
 from lren_tf.io.crs import wkt_of_epsg
 from lren_tf.io.details import Details
+from lren_tf.io.hdf_nodes import array_at, check_readable
 from lren_tf.io.variable import Variable
 
 NAME = "VNIR_Cube and SWIR_Cube"
@@ -31,8 +32,7 @@ _PIXEL_METRES = 30.0
 
 def is_prisma(hdf: h5py.File) -> bool:
     """Whether the file is a level 2D product."""
-    cubes = [hdf.get(f"{_FIELDS}/{part.upper()}_Cube") for part in _PARTS]
-    return all(isinstance(cube, h5py.Dataset) for cube in cubes)
+    return all(array_at(hdf, f"{_FIELDS}/{part.upper()}_Cube") is not None for part in _PARTS)
 
 
 def variable(hdf: h5py.File) -> Variable:
@@ -57,6 +57,7 @@ def read(hdf: h5py.File) -> np.ndarray:
     outside = np.ones((rows, columns), bool)
     for part in _PARTS:
         cube = _cube(hdf, part)
+        check_readable(cube)
         low, high = (float(hdf.attrs[f"L2Scale{part}{end}"]) for end in ("Min", "Max"))
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(f"the scale of {part} ends at {low} and {high}")
@@ -80,8 +81,10 @@ def details(hdf: h5py.File) -> Details:
 
 
 def _cube(hdf: h5py.File, part: str) -> h5py.Dataset:
-    cube = hdf[f"{_FIELDS}/{part.upper()}_Cube"]
-    if cube.ndim != 3 or cube.dtype.kind != "u" or cube.is_virtual or cube.external:
+    cube = array_at(hdf, f"{_FIELDS}/{part.upper()}_Cube")
+    if cube is None:
+        raise KeyError(f"{part.upper()}_Cube")
+    if cube.ndim != 3 or cube.dtype.kind != "u":
         raise ValueError(f"{part.upper()}_Cube is {cube.ndim}-D {cube.dtype}")
     return cube
 

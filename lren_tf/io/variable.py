@@ -123,6 +123,30 @@ def check_declared_size(file: Path, name: str, shape: tuple[int, ...], itemsize:
     size = file.stat().st_size
     if declared > max(_ALWAYS_ALLOWED_BYTES, size * _LARGEST_EXPANSION):
         raise InputError(
-            f"{file.name}: variable '{name}' declares shape {shape}, {declared} bytes, in a file "
+            f"{file.name}: {_called(name)} declares shape {shape}, {declared} bytes, in a file "
             f"of {size} bytes; expected sizes that agree, copy or download the file again."
         )
+
+
+def check_block_size(
+    file: Path, name: str, block: tuple[int, ...], block_bytes: int, array_bytes: int
+) -> None:
+    """Refuse an array stored in blocks far larger than itself, of which one is read as a whole.
+
+    Args:
+        block: shape of one block.
+        block_bytes, array_bytes: bytes that a block and the array take in memory.
+
+    Raises:
+        InputError: a block is larger than the array, and large at all.
+    """
+    if block_bytes > max(_ALWAYS_ALLOWED_BYTES, array_bytes):
+        raise InputError(
+            f"{file.name}: {_called(name)} of {array_bytes} bytes is stored in blocks of shape "
+            f"{block}, {block_bytes} bytes each; expected blocks no larger than the array, save "
+            "it again with smaller ones."
+        )
+
+
+def _called(name: str) -> str:
+    return f"variable '{name}'" if name else "the array"

@@ -1,11 +1,9 @@
-"""Detections at a false-alarm rate: ``detect --false-alarm-rate``, ``threshold``, the guide."""
+"""Detections at a false-alarm rate: ``detect --false-alarm-rate``, ``threshold``."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
-import shlex
 from pathlib import Path
 
 import matplotlib.image
@@ -15,11 +13,9 @@ import pytest
 from lren_tf import datasets, detections
 from lren_tf.cli import main
 from lren_tf.threshold import threshold_at
-from tests.cli.common import ROOT, SCENE, SMALL, files, mat, report
+from tests.cli.common import SCENE, SMALL, files, mat, report
 
-GUIDE = ROOT / "docs" / "thresholds.md"
 WIDE = datasets.simulate(40, 40, 12, seed=3)
-NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
 NEW = ["mask.npy", "detections.csv", "detections.geojson"]
 
 
@@ -248,32 +244,3 @@ def test_min_size_alone(scene_file, refused):
 def test_whole_numbers_in_any_notation(wide_file):
     assert detect(wide_file, "--false-alarm-rate", "1e-2", "--min-size", "1e1") == 0
     assert report("wide_report.json")["threshold"]["min_size"] == 10
-
-
-def test_every_command_of_the_guide_runs(capsys):
-    text = GUIDE.read_text("utf-8")
-    lines = [
-        line.split("#")[0].strip()
-        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        for line in block.splitlines()
-        if line.split("#")[0].strip()
-    ]
-    assert len(lines) >= 4
-    for line in lines:
-        program, *arguments = shlex.split(line)
-        assert program == "lren-tf"
-        assert main(arguments) == 0, capsys.readouterr().err
-    said = capsys.readouterr().out.splitlines()
-    for quoted in re.findall(r"```\n(threshold: .*)\n```", text):
-        # Another processor may round the fit differently.
-        assert any(
-            NUMBER.sub("#", line) == NUMBER.sub("#", quoted)
-            and [float(n) for n in NUMBER.findall(line)]
-            == pytest.approx([float(n) for n in NUMBER.findall(quoted)], rel=1e-3)
-            for line in said
-        ), quoted
-    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(block, str(GUIDE), "exec"), {})
-    # Files that the guide names are there.
-    for name in set(re.findall(r"`(out/[\w./]+)`", text)):
-        assert Path(name).is_file(), name

@@ -256,10 +256,13 @@ class TestOptions:
         assert scene.wavelengths.tolist() == [500, 1400, 1500, 1900]
         assert scene.source_format == "NumPy"
 
-    def test_wavelengths_of_another_length_are_left_out_with_a_notice(self, tmp_path):
+    def test_wavelengths_of_another_length(self, tmp_path):
         np.savez(tmp_path / "a.npz", data=CUBE, wavelength=[1, 2, 3])
-        with pytest.warns(UserWarning, match=r"'wavelength' has shape \(3,\) and the cube 4 bands"):
-            assert load_scene(tmp_path / "a.npz").wavelengths is None
+        with pytest.raises(InputError, match=r"'wavelength' has shape \(3,\) and the cube \(6"):
+            load_scene(tmp_path / "a.npz")
+        np.savez(tmp_path / "a.npz", data=CUBE, part=CUBE[:, :, :3], wavelength=[1, 2, 3])
+        assert load_scene(tmp_path / "a.npz", key="data").wavelengths is None
+        assert load_scene(tmp_path / "a.npz", key="part").wavelengths.tolist() == [1e3, 2e3, 3e3]
 
     def test_mask_and_truth_as_arrays_and_as_files(self, path, tmp_path):
         mask = np.ones((6, 5))

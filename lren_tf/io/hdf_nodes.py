@@ -1,0 +1,65 @@
+"""Groups and arrays of an HDF5 file, whoever wrote it: nothing outside the file, bounded memory.
+
+A link can lead into any other file, and opening one that is a pipe never ends. An array can
+declare any size, and so can the blocks it is stored in, which are inflated as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from lren_tf.io.variable import check_block_size, check_declared_size
+
+Node = h5py.Group | h5py.Dataset
+
+
+def node_at(group: h5py.Group, path: str) -> Node | None:
+    """What lies at a path inside the file; None for nothing, or a link to somewhere else."""
+    node: Node = group
+    for part in path.strip("/").split("/"):
+        name = part.encode()
+        if not isinstance(node, h5py.Group) or not node.id.links.exists(name):
+            return None
+        if node.id.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+            return None
+        node = node[part]
+    return node
+
+
+def array_at(group: h5py.Group, path: str) -> h5py.Dataset | None:
+    """The array at a path inside the file, or None."""
+    node = node_at(group, path)
+    return node if isinstance(node, h5py.Dataset) else None
+
+
+def check_readable(node: h5py.Dataset) -> None:
+    """Refuse an array that cannot be read in bounded memory, before any of it is.
+
+    Raises:
+        ValueError: its values lie in other files.
+        InputError: a size that it declares cannot be right.
+    """
+    name = node.name.lstrip("/")
+    if node.is_virtual or node.external:
+        raise ValueError(f"the values of '{name}' lie in other files")
+    file, item = Path(node.file.filename), node.dtype.itemsize
+    check_declared_size(file, name, node.shape, item)
+    if node.chunks is not None:
+        check_block_size(
+            file, name, node.chunks, math.prod(node.chunks) * item, math.prod(node.shape) * item
+        )
+
+
+def values(node: h5py.Dataset) -> np.ndarray:
+    """All values of an array, as they are stored.
+
+    Raises:
+        ValueError, InputError: as `check_readable`.
+        OSError, RuntimeError: damaged content.
+    """
+    check_readable(node)
+    return node[()]
