@@ -59,8 +59,8 @@ odds: $(STAMP) ## LREN on two tables of the ODDS library, five seeds
 report: $(STAMP) ## every table, figure and run on one page, experiments/report.html
 	$(RUN) -m experiments.report
 
-test: $(STAMP) ## run the tests
-	$(RUN) -m pytest
+test: $(STAMP) ## run the tests, on up to four cores
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(STAMP) ## check style
 	$(VENV)/bin/ruff check .

@@ -6,8 +6,9 @@ seen from outside: what is tested is that the words are true, not how well a det
 
 A block is of one of three languages. `sh`: each of its commands is run, or checked as `_COMMANDS`
 says. `python`: it is run. `text`: below a block of commands it is what they print, of which a
-line `...` stands for any number of lines; elsewhere it is a drawing. If it is a refusal, the last
-command has to be refused with that sentence.
+line `...` stands for any number of lines; elsewhere it is a drawing, and so it is where it begins with
+`export`, since that is for other machines. If it is a refusal, the last command has to be refused
+with that sentence. Commands that need a shell, in the background, are run by one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from configparser import ConfigParser
 from dataclasses import dataclass, replace
@@ -92,6 +95,9 @@ class Page:
             self.exact = True
         elif block.language == "sh":
             refusal = following is not None and _is_refusal(following)
+            if "&\n" in block.text:
+                _shell(block)
+                return
             listed = commands(block)
             assert listed, f"{block} holds no command"
             with self._captured():
@@ -136,6 +142,17 @@ def _trains(words: list[str]) -> bool:
 def _is_refusal(block: Block) -> bool:
     first = block.text.split("\n")[0]
     return block.language == "text" and bool(re.match(r"lren-tf: (?!note: )", first))
+
+
+def _shell(block: Block) -> None:
+    """Runs a block as it stands, with the processes it starts."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    python = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        ["bash", "-euc", block.text], capture_output=True, text=True, timeout=200,
+        env={**os.environ, "PATH": path, "PYTHONPATH": python},
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block}: {done.stderr}"
 
 
 def _lren_tf(words: list[str], code: int) -> None:
@@ -268,7 +285,7 @@ def test_every_block_runs(page, reader):
     for block, following in zip(listed, [*listed[1:], None], strict=True):
         if block.language != "text":
             running.run(block, following)
-        elif running.printed:
+        elif running.printed and not block.text.startswith("export "):
             running.compare(block)
             running.printed = []
     # Files that the page names are there.
