@@ -6,9 +6,9 @@ seen from outside: what is tested is that the words are true, not how well a det
 
 A block is of one of three languages. `sh`: each of its commands is run, or checked as `_COMMANDS`
 says. `python`: it is run. `text`: below a block of commands it is what they print, of which a
-line `...` stands for any number of lines; elsewhere it is a drawing, and so it is where it begins with
-`export`, since that is for other machines. If it is a refusal, the last command has to be refused
-with that sentence. Commands that need a shell, in the background, are run by one.
+line `...` stands for any number of lines; in a section without one it is a drawing. If it is a
+refusal, the last command has to be refused with that sentence. Commands that need a shell, to run
+in the background, are run by one.
 """
 
 from __future__ import annotations
@@ -55,22 +55,25 @@ class Block:
     line: int
     language: str
     text: str
+    section: int = 0
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
 
 
 def blocks(page: str) -> list[Block]:
-    found, inside, start = [], None, 0
+    found, inside, start, section = [], None, 0, 0
     for number, line in enumerate((ROOT / page).read_text("utf-8").splitlines(), 1):
         fence = re.match(r"\s*(`{3,}|~{3,})(.*)$", line)
         if fence and inside is None:
             inside, start, language = [], number, fence[2].strip()
         elif fence:
-            found.append(Block(page, start, language, "\n".join(inside)))
+            found.append(Block(page, start, language, "\n".join(inside), section))
             inside = None
         elif inside is not None:
             inside.append(line)
+        elif line.startswith("#"):
+            section += 1
     assert inside is None, f"{page}:{start} is not closed"
     return found
 
@@ -282,10 +285,14 @@ def test_every_block_runs(page, reader):
         pytest.importorskip(package, reason=f"{package} is not installed, and the pages use it")
     listed, running = blocks(page), Page()
     # What is shown may stand below the commands with words between them.
-    for block, following in zip(listed, [*listed[1:], None], strict=True):
+    for before, block, following in zip(
+        [None, *listed[:-1]], listed, [*listed[1:], None], strict=True
+    ):
+        if before is not None and before.section != block.section:
+            running.printed = []
         if block.language != "text":
             running.run(block, following)
-        elif running.printed and not block.text.startswith("export "):
+        elif running.printed:
             running.compare(block)
             running.printed = []
     # Files that the page names are there.
