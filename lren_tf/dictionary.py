@@ -12,6 +12,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from lren_tf.presets import Settings
+
 
 class Dictionary(NamedTuple):
     """Atoms of the low-rank step."""
@@ -65,6 +67,32 @@ def extreme_assignments(z: np.ndarray, beta: np.ndarray) -> Dictionary:
             components.append(component)
             pixels.append(np.flatnonzero((beta == extreme).any(axis=1))[0])
     return Dictionary(z[pixels], np.array(components), np.array(pixels))
+
+
+def atoms_by_rule(
+    settings: Settings, z: np.ndarray, beta: np.ndarray, mu: np.ndarray, alive: np.ndarray
+) -> tuple[Dictionary, np.ndarray]:
+    """Atoms by the rule of the settings.
+
+    Args:
+        settings: whose ``dictionary`` names the rule.
+        z: latent samples ``[N, l]``.
+        beta: assignments ``[N, k]``.
+        mu, alive: means ``[k, l]`` of the mixture, and which components are not empty, ``[k]``.
+
+    Returns:
+        The atoms, and the weights ``[N, k]`` that their centroids are means by.
+    """
+    if settings.dictionary == "kmeans":
+        weights, centres = kmeans_assignments(z, settings.components, settings.seed)
+        return centroid_and_farthest(z, weights, centres), weights
+    if settings.dictionary == "centroid_farthest":
+        chosen = centroid_and_farthest(z, beta, mu)
+    else:
+        chosen = extreme_assignments(z, beta)
+    # A component can have members and still be empty if empty_mass is above 1/k pixels.
+    kept = alive[chosen.components]
+    return Dictionary(*(part[kept] for part in chosen)), beta
 
 
 def kmeans_assignments(z: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

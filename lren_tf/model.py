@@ -13,25 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf import checkpoints, presets
-from lren_tf.background import (
-    background_energy,
-    background_mixture,
-    level_and_spread,
-    with_neighbourhood,
-)
 from lren_tf.bounded import CHUNK, BoundedStep
 from lren_tf.checks import size_in_bytes
 from lren_tf.device import resolve_device
-from lren_tf.dictionary import (
-    Dictionary,
-    as_spectra,
-    centroid_and_farthest,
-    extreme_assignments,
-    kmeans_assignments,
-)
+from lren_tf.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.errors import InputError
 from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows, row_chunks
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
+from lren_tf.kept import KeptBackground, KeptDictionary, KeptScaler
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
 from lren_tf.memory import fits, kept_bytes, training_bytes
 from lren_tf.mixture import Mixture, mixture_statistics
@@ -62,8 +51,6 @@ from lren_tf.workers import StrategyWorkers, workers_of
 
 _CHUNK = 65536
 """Pixels passed through the network at a time outside training."""
-_SCALER = ("_low", "_span", "_mean", "_std", "_used")
-"""Weights that hold the fields of a :class:`Scaler`."""
 
 
 def seed_of_member(seed: int, number: int) -> int:
@@ -215,29 +202,10 @@ class LREN(keras.Model):
                 dense.build((None, fan_in))
                 setattr(self, layer, dense)
 
-            def keep(name: str, shape: tuple[int, ...], dtype: str = "float64") -> Any:
-                return self.add_weight(
-                    name=name, shape=shape, dtype=dtype, initializer="zeros",
-                    trainable=False, autocast=False,
-                )
-
-            self._low, self._span = keep("low", ()), keep("span", ())
-            self._mean, self._std = keep("mean", (bands,)), keep("std", (bands,))
-            self._used = keep("used", (bands,), "bool")
-            self._phi, self._mu = keep("phi", (k,)), keep("mu", (k, l))
-            self._Gamma = keep("Gamma", (k, l, l))
-            atom_length = width if s.low_rank_space == "original" else l
-            self._atoms = keep("atoms", (2 * k, atom_length))
-            self._atom_component = keep("atom_component", (2 * k,), "int32")
-            self._atom_pixel = keep("atom_pixel", (2 * k,), "int32")
-            self._atom_count = keep("atom_count", (), "int32")
+            self._kept_scaler = KeptScaler(bands)
+            self._kept = KeptDictionary(s, width if s.low_rank_space == "original" else l)
             if s.scoring == "energy":
-                d = 2 * l if s.neighbourhood else l
-                self._background_phi = keep("background_phi", (k,))
-                self._background_mu = keep("background_mu", (k, d))
-                self._background_Gamma = keep("background_Gamma", (k, d, d))
-                self._level, self._spread = keep("level", ()), keep("spread", ())
-                self._image = keep("image", (), "bool")
+                self._background = KeptBackground(s)
         for companion in self.companions:
             companion._create(bands, used)
         self.built = True
@@ -286,13 +254,9 @@ class LREN(keras.Model):
     def _pass(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """``call`` of one member."""
         z, beta = self._embed(self.standardised(pixels))
-        x_hat = tf.cast(self._decode(z), tf.float64)
-        shape = tf.shape(tf.transpose(pixels), tf.int64)
-        full = tf.transpose(tf.scatter_nd(tf.where(self._used), tf.transpose(x_hat), shape))
-        sensor = (full * self._std + self._mean) * self._span + self._low
         return {
             "latent": z,
-            "reconstruction": tf.cast(sensor, tf.float32),
+            "reconstruction": self._kept_scaler.in_sensor_units(self._decode(z), pixels),
             "assignments": beta,
         }
 
@@ -302,9 +266,7 @@ class LREN(keras.Model):
         Args:
             pixels: ``[N, L]`` in the sensor's units.
         """
-        raw = tf.cast(pixels, tf.float64)
-        unit = ((raw - self._low) / self._span - self._mean) / self._std
-        return tf.cast(tf.gather(unit, tf.where(self._used)[:, 0], axis=1), tf.float32)
+        return self._kept_scaler.standardised(pixels)
 
     def export(
         self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any
@@ -570,9 +532,8 @@ class LREN(keras.Model):
         # Until this training ends there is no dictionary: an earlier one belongs to other
         # weights and another scaler.
         for member in self._members():
-            member._atom_count.assign(0)
-            for name, value in zip(_SCALER, scaler, strict=True):
-                getattr(member, name).assign(value)
+            member._kept.forget()
+            member._kept_scaler.keep(scaler)
 
     def _keep(self, standardised: np.ndarray | StandardisedRows, data: Samples) -> None:
         """Mixture, dictionary and background of the network over all pixels that hold data."""
@@ -582,59 +543,14 @@ class LREN(keras.Model):
         mixture = mixture_statistics(
             tf.cast(z, dtype), tf.cast(beta, dtype), empty_mass=s.empty_mass
         )
-        mu = tf.cast(mixture.mu, tf.float64).numpy()
-        weights = beta
-        if s.dictionary == "kmeans":
-            weights, centres = kmeans_assignments(z, s.components, s.seed)
-            chosen = centroid_and_farthest(z, weights, centres)
-        else:
-            if s.dictionary == "centroid_farthest":
-                chosen = centroid_and_farthest(z, beta, mu)
-            else:
-                chosen = extreme_assignments(z, beta)
-            # A component can have members and still be empty if empty_mass is above 1/k pixels.
-            alive = mixture.alive.numpy()[chosen.components]
-            chosen = Dictionary(*(part[alive] for part in chosen))
+        chosen, weights = atoms_by_rule(
+            s, z, beta, tf.cast(mixture.mu, tf.float64).numpy(), mixture.alive.numpy()
+        )
         if s.low_rank_space == "original":
             chosen = as_spectra(chosen, standardised[:], weights)
-        chosen = chosen._replace(pixels=data.on_grid(chosen.pixels))
-        count = len(chosen.atoms)
-
-        def padded(values: np.ndarray, fill: float) -> np.ndarray:
-            # Rows of zeros are inert in the low-rank step.
-            out = np.full((2 * s.components, *values.shape[1:]), fill, values.dtype)
-            out[:count] = values
-            return out
-
-        self._phi.assign(tf.cast(mixture.phi, tf.float64))
-        self._mu.assign(mu)
-        self._Gamma.assign(tf.cast(mixture.Gamma, tf.float64))
-        self._atoms.assign(padded(chosen.atoms.astype(np.float64), 0.0))
-        self._atom_component.assign(padded(chosen.components.astype(np.int32), -1))
-        self._atom_pixel.assign(padded(chosen.pixels.astype(np.int32), -1))
-        self._atom_count.assign(count)
+        self._kept.keep(mixture, chosen._replace(pixels=data.on_grid(chosen.pixels)))
         if s.scoring == "energy":
-            features = self._features(z, data.grid, data.valid)
-            background = background_mixture(
-                features,
-                beta,
-                component_share=s.component_share,
-                trimmed_share=s.trimmed_share,
-                ridge=s.ridge,
-            )
-            level, spread = level_and_spread(background_energy(features, background))
-            self._background_phi.assign(background.phi)
-            self._background_mu.assign(background.mu)
-            self._background_Gamma.assign(background.Gamma)
-            self._level.assign(level)
-            self._spread.assign(spread)
-            self._image.assign(len(data.grid) == 2)
-
-    def _features(
-        self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None
-    ) -> tf.Tensor:
-        """What the background is a mixture of, float64 ``[n, d]``."""
-        return with_neighbourhood(tf.cast(z, tf.float64), grid, self.settings.neighbourhood, valid)
+            self._background.keep(z, beta, data)
 
     def _embed_all(
         self, standardised: np.ndarray | StandardisedRows
@@ -716,9 +632,8 @@ class LREN(keras.Model):
 
     def _background_score(self, standardised: StandardisedRows, data: Samples) -> np.ndarray:
         """Energy under this member's background on the scale of its scene, float64 ``[n]``."""
-        s = self.settings
-        image = bool(self._image.numpy())
-        if s.neighbourhood and image != (len(data.grid) == 2):
+        image = self._background.of_image
+        if self.settings.neighbourhood and image != (len(data.grid) == 2):
             kinds = ("an image", "a table") if image else ("a table", "an image")
             raise InputError(
                 f"the model was fitted on {kinds[0]} and is given {kinds[1]}; expected the same "
@@ -726,15 +641,7 @@ class LREN(keras.Model):
                 "fit with neighbourhood=0."
             )
         z, _ = self._embed_all(standardised)
-        return self._scaled_energy(tf.convert_to_tensor(z), data.grid, data.valid).numpy()
-
-    def _scaled_energy(
-        self, z: tf.Tensor, grid: tuple[Any, ...], valid: np.ndarray | None = None
-    ) -> tf.Tensor:
-        """As `_background_score`, of latent samples and in a graph too."""
-        features = self._features(z, grid, valid)
-        energy = background_energy(features, self._background())
-        return (energy - self._level) / self._spread
+        return self._background.energy(tf.convert_to_tensor(z), data.grid, data.valid).numpy()
 
     def energy_scores(self, latent: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
         """Scores with ``scoring="energy"`` as a tensor, for a graph that is kept.
@@ -749,7 +656,7 @@ class LREN(keras.Model):
         parts = tf.split(latent, len(self._members()), axis=1)
         return tf.add_n(
             [
-                member._scaled_energy(z, grid)
+                member._background.energy(z, grid)
                 for member, z in zip(self._members(), parts, strict=True)
             ]
         ) / len(parts)
@@ -759,15 +666,7 @@ class LREN(keras.Model):
         s = self.settings
         if s.scoring == "residual" or not s.neighbourhood:
             return False
-        return bool(self._image.numpy())
-
-    def _background(self) -> Mixture:
-        """Mixture of this member's background, as tensors."""
-        phi, mu, Gamma = map(
-            tf.convert_to_tensor,
-            (self._background_phi, self._background_mu, self._background_Gamma),
-        )
-        return Mixture(phi, mu, Gamma, phi > 0)
+        return self._background.of_image
 
     @property
     def backgrounds(self) -> list[Mixture]:
@@ -786,7 +685,7 @@ class LREN(keras.Model):
                 "choose scoring='energy'."
             )
         return [
-            Mixture(*(part.numpy() for part in member._background()))
+            Mixture(*(part.numpy() for part in member._background.mixture()))
             for member in self._members()
         ]
 
@@ -831,7 +730,7 @@ class LREN(keras.Model):
                 samples = standardised[:]
             result = solve_low_rank(
                 samples,
-                self._atoms.numpy() if atoms is None else atoms,
+                self._kept.atoms.numpy() if atoms is None else atoms,
                 s.lam if lam is None else lam,
                 loss=s.solver_loss,
                 order=s.solver_order,
@@ -891,8 +790,7 @@ class LREN(keras.Model):
             for to, source in zip(other._members(), self._members(), strict=True):
                 for layer in LAYERS:
                     getattr(to, layer).set_weights(getattr(source, layer).get_weights())
-                for name in _SCALER:
-                    getattr(to, name).assign(getattr(source, name))
+                to._kept_scaler.keep(scaler)
                 to._keep(standardised, data)
         return other
 
@@ -914,10 +812,10 @@ class LREN(keras.Model):
 
     def _scaler(self) -> Scaler:
         self._require_fit()
-        return Scaler(*(getattr(self, name).numpy() for name in _SCALER))
+        return self._kept_scaler.value()
 
     def _require_fit(self) -> None:
-        if self._bands is None or int(self._atom_count.numpy()) == 0:
+        if self._bands is None or self._kept.empty:
             raise InputError("the model has not been fitted; call fit, or load a fitted model.")
 
     @property
@@ -929,19 +827,13 @@ class LREN(keras.Model):
         after row, those without data included.
         """
         self._require_fit()
-        count = int(self._atom_count.numpy())
-        return Dictionary(
-            self._atoms.numpy()[:count],
-            self._atom_component.numpy()[:count],
-            self._atom_pixel.numpy()[:count],
-        )
+        return self._kept.value()
 
     @property
     def mixture(self) -> Mixture:
         """Weights ``[k]``, means ``[k, l]`` and covariances ``[k, l, l]`` after ``fit``, NumPy."""
         self._require_fit()
-        phi = self._phi.numpy()
-        return Mixture(phi, self._mu.numpy(), self._Gamma.numpy(), phi > 0)
+        return self._kept.mixture()
 
 
 def _bands_text(bands: int, used: list[int] | None) -> str:
