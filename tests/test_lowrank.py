@@ -14,12 +14,10 @@ from lren_tf.lowrank import (
     LOSSES,
     ORDERS,
     residual_in_graph,
-    residual_loss,
-    residual_shrinkage,
     row_norms,
-    singular_value_shrinkage,
     solve_low_rank,
 )
+from lren_tf.proximal import residual_loss, residual_shrinkage, singular_value_shrinkage
 
 
 def svd_shrinkage(M, threshold):
