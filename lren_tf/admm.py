@@ -12,8 +12,8 @@ what the other updates ask for; where s is 0, so is W̃.
 The W step leaves a relation that makes U2 redundant: its normal equations say
 U2 = (U1 + ΔA) Dᵀ after the multipliers have moved, where ΔA is the change of A made after
 W (0 in the order J, A, W). J is known through the matrix P that shrinks the singular values,
-J = (W + U2) P. With T = s (W̃ + s (U1 + ΔA)), c = s²/(1 + s²) and K = diag(s/(1 + s²)) P diag(1/s) an
-iteration is, for every pixel by itself, given K::
+J = (W + U2) P. With T = s (W̃ + s (U1 + ΔA)), c = s²/(1 + s²) and
+K = diag(s/(1 + s²)) P diag(1/s) an iteration is, for every pixel by itself, given K::
 
     order J, A, W                           order J, W, A, with B = A + ΔA
     A  = prox(R)                            Z  = c (X − B) + K T
@@ -29,7 +29,7 @@ matrix T Tᵀ. So there is one pass over the pixels in an iteration, a block goe
 it while it is in the cache, and whoever shares the pixels exchanges :class:`Sums` alone.
 
 The stopping rule looks at largest entries in the original coordinates, which is as much work as
-the iteration. Sums of squares, which are at hand, rule it out for all but the last iterations.
+the iteration. Sums over a block, which are at hand, rule it out for all but the last iterations.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class Sums(NamedTuple):
     squares: tf.Tensor
     """‖X − W D − A‖²_F and ‖W − J‖²_F, ``[2]``."""
     open: tf.Tensor
-    """Blocks that do not meet the stopping rule, and blocks that rule it out for the next
-    iteration too, ``[2]``."""
+    """Groups of blocks that do not meet the stopping rule, and those that rule it out for the
+    next iteration as well, ``[2]``."""
 
 
 class _Basis(NamedTuple):
@@ -111,9 +111,9 @@ class _Basis(NamedTuple):
 class _State(NamedTuple):
     """Pixels in blocks of equal width n, filled up with pixels of zeros, which stay zero."""
 
-    lists: tuple[tf.Tensor, ...]
-    """A TensorList for each array of a block, of ``[l, n]`` each; replacing an element of it
-    releases the old one, so that a state is held once."""
+    blocks: tuple[_Block, ...]
+    """As many as there are lanes; or one, each field of which is a TensorList with an element for
+    every block. To replace an element of it releases the old one: a state is held once."""
     c: tf.Tensor
     """s²/(1 + s²) and s² for all pixels of a block, ``[l, n]``: a product of equal shapes is
     faster than one with a column, and these two stay in the cache."""
@@ -131,7 +131,7 @@ class _Step(NamedTuple):
     """1, and 0 in the first iteration: before it J is 0."""
     tolerance: tf.Tensor
     look: tf.Tensor
-    """Whether the last iteration allows this one to be the last."""
+    """Whether the iteration can be the last."""
 
 
 class _Progress(NamedTuple):
@@ -141,6 +141,7 @@ class _Progress(NamedTuple):
     mu: tf.Tensor
     gram: tf.Tensor
     look: tf.Tensor
+    """Whether the next iteration can be the last."""
     done: tf.Tensor
 
 
@@ -249,12 +250,14 @@ class _BlockJAW(NamedTuple):
     T: tf.Tensor
     U1: tf.Tensor
     A: tf.Tensor
+    loss: tf.Tensor
+    """Of A, a scalar."""
     R: tf.Tensor
 
     @classmethod
     def start(cls, X: tf.Tensor) -> _BlockJAW:
         zero = tf.zeros_like(X)
-        return cls(X, zero, zero, zero, X)
+        return cls(X, zero, zero, zero, tf.zeros([], X.dtype), X)
 
     def multiplier(self) -> tf.Tensor:
         """U1 + ΔA."""
@@ -265,14 +268,14 @@ class _BlockJAW(NamedTuple):
         return self.R - self.U1 - self.A
 
     def advance(self, c, s2, K, kappa, shrink):
-        """One iteration: the state, X − Z − A, (W̃ − J̃)/s, loss of A."""
-        X, T, U1, _, R = self
+        """One iteration: the state, X − Z − A and (W̃ − J̃)/s."""
+        X, T, U1, R = self.X, self.T, self.U1, self.R
         A, loss = shrink(R)
         rest = X - A
         Z = c * rest + tf.matmul(K, T)
         r1 = rest - Z
         U1 = kappa * (U1 + r1)
-        return _BlockJAW(X, Z + s2 * U1, U1, A, X - Z + U1), r1, r1, loss
+        return _BlockJAW(X, Z + s2 * U1, U1, A, loss, X - Z + U1), r1, r1
 
 
 class _BlockJWA(NamedTuple):
@@ -282,6 +285,8 @@ class _BlockJWA(NamedTuple):
     T: tf.Tensor
     U1: tf.Tensor
     A: tf.Tensor
+    loss: tf.Tensor
+    """Of A, a scalar."""
     B: tf.Tensor
     C: tf.Tensor
     """X − Z − B of the last iteration, for the stopping rule."""
@@ -289,7 +294,7 @@ class _BlockJWA(NamedTuple):
     @classmethod
     def start(cls, X: tf.Tensor) -> _BlockJWA:
         zero = tf.zeros_like(X)
-        return cls(X, zero, zero, zero, zero, zero)
+        return cls(X, zero, zero, zero, tf.zeros([], X.dtype), zero, zero)
 
     def multiplier(self) -> tf.Tensor:
         """U1 + ΔA."""
@@ -300,8 +305,8 @@ class _BlockJWA(NamedTuple):
         return self.C
 
     def advance(self, c, s2, K, kappa, shrink):
-        """One iteration: the state, X − Z − A, (W̃ − J̃)/s, loss of A."""
-        X, T, U1, A, B, _ = self
+        """One iteration: the state, X − Z − A and (W̃ − J̃)/s."""
+        X, T, U1, A, B = self.X, self.T, self.U1, self.A, self.B
         Z = c * (X - B) + tf.matmul(K, T)
         rest = X - Z
         R = rest + U1
@@ -309,16 +314,11 @@ class _BlockJWA(NamedTuple):
         unmet = rest - B
         T = Z + s2 * (kappa * (R - A))
         B = A_new + kappa * (A_new - A)
-        return (
-            _BlockJWA(X, T, kappa * (R - A_new), A_new, B, unmet), rest - A_new, unmet, loss
-        )
+        new = _BlockJWA(X, T, kappa * (R - A_new), A_new, loss, B, unmet)
+        return new, rest - A_new, unmet
 
 
 _Block = _BlockJAW | _BlockJWA
-
-
-def _kind(problem: _Problem) -> type[_Block]:
-    return _BlockJAW if problem.order == "JAW" else _BlockJWA
 
 
 def _coefficients(block: _Block, s: tf.Tensor) -> tf.Tensor:
@@ -345,11 +345,16 @@ def _largest_change(
 
 
 def _advance(
-    block: _Block, state: _State, basis: _Basis, step: _Step, problem: _Problem
-) -> tuple[_Block, Sums]:
-    """One iteration for a block, and what it adds to the sums."""
-    dtype, (s, _, Q) = block.X.dtype, basis
-    K, threshold, kappa, begun = (tf.cast(each, dtype) for each in step[:4])
+    block: _Block, c: tf.Tensor, s2: tf.Tensor, basis: _Basis, step: _Step, problem: _Problem
+) -> tuple[_Block, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """One iteration for a block.
+
+    Returns:
+        The state, X − Z − A, (W̃ − J̃)/s, T Tᵀ, and the norms of the rows of the second and of the
+        third, ``[2, l]``; the last two float64.
+    """
+    dtype, Q = block.X.dtype, basis.Q
+    K, threshold, kappa = (tf.cast(each, dtype) for each in step[:3])
 
     def shrink(R: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if problem.loss == "l1":  # the one loss that a rotation of the latent space changes
@@ -357,47 +362,65 @@ def _advance(
             return tf.matmul(Q, A, transpose_a=True), loss
         return residual_shrinkage_and_loss(R, threshold, problem.loss)
 
-    new, r1, unmet, loss = block.advance(state.c, state.s2, K, kappa, shrink)
+    new, r1, unmet = block.advance(c, s2, K, kappa, shrink)
     T = tf.cast(new.T, tf.float64)
-    rows = [_row_norms(r1)]
-    rows.append(rows[0] if unmet is r1 else _row_norms(unmet))
-    squares = tf.stack(
-        [
-            tf.reduce_sum(tf.square(rows[0])),
-            tf.reduce_sum(tf.square(tf.cast(s[:, 0], tf.float64) * rows[1])),
-        ]
+    rows = tf.math.reduce_euclidean_norm(r1, axis=1)
+    others = rows if unmet is r1 else tf.math.reduce_euclidean_norm(unmet, axis=1)
+    norms = tf.cast(tf.stack([rows, others]), tf.float64)
+    return new, r1, unmet, tf.matmul(T, T, transpose_b=True), norms
+
+
+def _advance_group(
+    blocks: list[_Block],
+    state: _State,
+    basis: _Basis,
+    step: _Step,
+    problem: _Problem,
+    advance: Callable,
+    look: bool,
+) -> tuple[list[_Block], Sums]:
+    """One iteration for as many blocks as there are lanes, and what it adds to the sums.
+
+    To look at the stopping rule keeps the arrays of the last iteration, which otherwise make
+    room in the cache at once: a quarter more time.
+    """
+    moved, r1, unmet, grams, norms = zip(
+        *[advance(block, state.c, state.s2, basis, step) for block in blocks], strict=True
     )
-    # Where no entry reaches the tolerance, no sum of squares reaches these. Both matrices are
-    # rotated here, which leaves the norms of their columns.
-    entries = tf.constant([problem.width, problem.atoms], tf.float64)
+    loss, before = (
+        tf.cast(tf.add_n([block.loss for block in each]), tf.float64) for each in (moved, blocks)
+    )
+    s = tf.cast(basis.s[:, 0], tf.float64)
+    weights = tf.stack([tf.ones_like(s), tf.square(s)])
+    squares = tf.reduce_sum(weights * tf.add_n([tf.square(each) for each in norms]), axis=1)
+    pixels = tf.cast(problem.lanes * tf.shape(state.c)[1], tf.float64)
+    entries = pixels * tf.constant([problem.width, problem.atoms], tf.float64)
+    # Where no entry reaches the tolerance, no sum over the blocks reaches these.
     bounds = entries * tf.square(step.tolerance)
-    width = tf.cast(tf.shape(block.X)[1], tf.float64)
-
-    def columns_near() -> tf.Tensor:
-        norms = [tf.math.reduce_euclidean_norm(M, axis=0) for M in (r1, s * unmet)]
-        longest = tf.stack([tf.reduce_max(tf.cast(each, tf.float64)) for each in norms])
-        return tf.reduce_all(tf.square(longest) <= bounds)
-
-    def met() -> tf.Tensor:
-        largest = _largest_change(block, new, r1, unmet, basis, begun)
-        return tf.cast(largest, tf.float64) < step.tolerance
-
-    no = lambda: tf.constant(False)  # noqa: E731
-    near = step.look & tf.reduce_all(squares <= width * bounds)
-    closed = tf.cond(near, lambda: tf.cond(columns_near(), met, no), no)
     # J, W and W − J change by less than the tolerance in the last iteration, so that no entry of
     # W − J is three times the tolerance in the one before it; a tenth more for rounding.
-    allows = squares[1] <= 10.0 * width * bounds[1]
-    return new, Sums(
-        tf.matmul(T, T, transpose_b=True),
-        tf.cast(loss, tf.float64),
-        squares,
-        tf.cast(~tf.stack([closed, allows]), tf.float64),
-    )
+    allows = squares[1] <= 10.0 * bounds[1]
 
+    def met() -> tf.Tensor:
+        largest = tf.stack(
+            [
+                _largest_change(*each, basis, tf.cast(step.begun, state.c.dtype))
+                for each in zip(blocks, moved, r1, unmet, strict=True)
+            ]
+        )
+        return tf.reduce_all(tf.cast(largest, tf.float64) < step.tolerance)
 
-def _row_norms(M: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.math.reduce_euclidean_norm(M, axis=1), tf.float64)
+    closed = tf.constant(False)
+    if look:
+        possible = tf.reduce_all(squares <= bounds)
+        if problem.loss != "frobenius":
+            # A column's norm changes by no more than √l times what its entries change by.
+            most = entries[0] / (problem.width**0.5 if problem.loss == "l21" else 1.0)
+            rounding = 100.0 * np.finfo(state.c.dtype.as_numpy_dtype).eps * loss
+            possible &= tf.abs(loss - before) <= most * step.tolerance + rounding
+        closed = tf.cond(possible, met, lambda: closed)
+    open_ = tf.cast(~tf.stack([closed, allows]), tf.float64)
+    return list(moved), Sums(tf.add_n(grams), loss, squares, open_)
 
 
 # --- all blocks -----------------------------------------------------------------------------
@@ -416,69 +439,104 @@ def _basis(D: tf.Tensor) -> _Basis:
 def _start(X: tf.Tensor, basis: _Basis, problem: _Problem) -> _State:
     """The state before the first iteration."""
     s, _, Q = basis
-    l = problem.width
+    pixels, l = tf.shape(X)[0], problem.width
     in_a_group = max(1, problem.lanes * problem.block // l)
-    groups = tf.maximum(1, tf.shape(X)[0] // in_a_group) if problem.looped else 1
-    count = groups * problem.lanes
-    n = -(-tf.shape(X)[0] // count)
+    count = problem.lanes * (tf.maximum(1, pixels // in_a_group) if problem.looped else 1)
+    n = -(-pixels // count)
+    kind = _BlockJAW if problem.order == "JAW" else _BlockJWA
 
-    def put(b: tf.Tensor, lists: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tuple]:
+    def block(b: int | tf.Tensor) -> _Block:
         rows = X[b * n : (b + 1) * n]
         rows = tf.pad(rows, [[0, n - tf.shape(rows)[0]], [0, 0]])
-        block = _kind(problem).start(tf.matmul(Q, rows, transpose_a=True, transpose_b=True))
-        return b + 1, tuple(_set(each, b, M) for each, M in zip(lists, block, strict=True))
+        return kind.start(tf.matmul(Q, rows, transpose_a=True, transpose_b=True))
 
-    empty = tf.raw_ops.TensorListReserve(
-        element_shape=tf.constant([l, -1]), num_elements=count, element_dtype=X.dtype
-    )
-    lists = (empty,) * len(_kind(problem)._fields)
-    _, lists = tf.while_loop(
-        lambda b, _: b < count, put, (0, lists), parallel_iterations=1
-    )
+    if problem.looped:
+        lists = kind(
+            *(
+                tf.raw_ops.TensorListReserve(
+                    element_shape=-1, num_elements=count, element_dtype=X.dtype
+                )
+                for _ in kind._fields
+            )
+        )
+        _, lists = tf.while_loop(
+            lambda b, _: b < count,
+            lambda b, lists: (b + 1, _write(lists, b, block(b))),
+            (0, lists),
+            parallel_iterations=1,
+        )
+        blocks = (lists,)
+    else:
+        blocks = tuple(block(b) for b in range(problem.lanes))
     s2 = tf.square(s)
-    return _State(
-        lists, tf.broadcast_to(s2 / (1.0 + s2), [l, n]), tf.broadcast_to(s2, [l, n])
-    )
+    return _State(blocks, *(tf.broadcast_to(each, [l, n]) for each in (s2 / (1.0 + s2), s2)))
 
 
 def _sweep(
     state: _State, basis: _Basis, step: _Step, problem: _Problem
 ) -> tuple[_State, Sums]:
     """One iteration for all blocks."""
+    # One graph, which every lane calls.
+    advance = tf.function(partial(_advance, problem=problem))
+    return tf.cond(
+        step.look,
+        lambda: _sweep_blocks(state, basis, step, problem, advance, look=True),
+        lambda: _sweep_blocks(state, basis, step, problem, advance, look=False),
+    )
 
-    def group(first: tf.Tensor, lists: tuple[tf.Tensor, ...]) -> tuple[tuple, Sums]:
-        """The same for as many blocks as there are lanes."""
-        places = [first + lane for lane in range(problem.lanes)]
-        moved, parts = zip(
-            *[
-                _advance(_block(lists, place, state, problem), state, basis, step, problem)
-                for place in places
-            ],
-            strict=True,
-        )
-        for place, new in zip(places, moved, strict=True):
-            # The samples, which come first, stay.
-            lists = lists[:1] + tuple(
-                _set(each, place, M) for each, M in zip(lists[1:], new[1:], strict=True)
-            )
-        return lists, Sums(*(tf.add_n(each) for each in zip(*parts, strict=True)))
 
+def _sweep_blocks(
+    state: _State, basis: _Basis, step: _Step, problem: _Problem, advance: Callable, look: bool
+) -> tuple[_State, Sums]:
+    group = partial(
+        _advance_group,
+        state=state,
+        basis=basis,
+        step=step,
+        problem=problem,
+        advance=advance,
+        look=look,
+    )
     if not problem.looped:
-        lists, sums = group(tf.constant(0), state.lists)
-        return state._replace(lists=lists), sums
+        blocks, sums = group(list(state.blocks))
+        return state._replace(blocks=tuple(blocks)), sums
 
-    def body(first, lists, sums):
-        lists, more = group(first, lists)
+    def body(first: tf.Tensor, lists: _Block, sums: Sums) -> tuple[tf.Tensor, _Block, Sums]:
+        places = [first + lane for lane in range(problem.lanes)]
+        blocks = [_read(lists, place, state) for place in places]
+        blocks, more = group(blocks)
+        for place, block in zip(places, blocks, strict=True):
+            # The samples stay.
+            lists = _write(lists, place, block)._replace(X=lists.X)
         return first + problem.lanes, lists, Sums(*map(tf.add, sums, more))
 
-    count = tf.raw_ops.TensorListLength(input_handle=state.lists[0])
+    (lists,) = state.blocks
     _, lists, sums = tf.while_loop(
-        lambda first, *_: first < count,
+        lambda first, *_: first < tf.raw_ops.TensorListLength(input_handle=lists.X),
         body,
-        (0, state.lists, _no_sums(problem.width)),
+        (0, lists, _no_sums(problem.width)),
         parallel_iterations=1,
     )
-    return state._replace(lists=lists), sums
+    return state._replace(blocks=(lists,)), sums
+
+
+def _read(lists: _Block, place: tf.Tensor, state: _State) -> _Block:
+    def read(name: str, handle: tf.Tensor) -> tf.Tensor:
+        value = tf.raw_ops.TensorListGetItem(
+            input_handle=handle, index=place, element_shape=-1, element_dtype=state.c.dtype
+        )
+        return tf.ensure_shape(value, [] if name == "loss" else state.c.shape)
+
+    return type(lists)(*map(read, lists._fields, lists))
+
+
+def _write(lists: _Block, place: tf.Tensor, block: _Block) -> _Block:
+    return type(lists)(
+        *(
+            tf.raw_ops.TensorListSetItem(input_handle=handle, index=place, item=value)
+            for handle, value in zip(lists, block, strict=True)
+        )
+    )
 
 
 def _no_sums(l: int) -> Sums:
@@ -490,57 +548,43 @@ def _result(
 ) -> tf.Tensor:
     """Of a state and its number of pixels A or Y ``[N, l]`` or W ``[N, m]``."""
     state, pixels = of
-    count = tf.raw_ops.TensorListLength(input_handle=state.lists[0])
-    rotation = basis.V if which == "W" else basis.Q
     n = tf.shape(state.c)[1]
 
-    def put(b: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        block = _block(state.lists, b, state, problem)
+    def rows(b: int | tf.Tensor, block: _Block) -> tf.Tensor:
         if which == "A":
             M = block.A
         elif which == "W":
             M = _coefficients(block, basis.s)
         else:
             M = tf.cast(mu, block.U1.dtype) * block.U1
+        rotation = basis.V if which == "W" else basis.Q
         here = tf.clip_by_value(pixels - b * n, 0, n)
-        rows = tf.matmul(M[:, :here], rotation, transpose_a=True, transpose_b=True)
-        return b + 1, parts.write(b, rows)
+        return tf.matmul(M[:, :here], rotation, transpose_a=True, transpose_b=True)
 
+    if not problem.looped:
+        return tf.concat([rows(b, block) for b, block in enumerate(state.blocks)], axis=0)
+    (lists,) = state.blocks
+    count = tf.raw_ops.TensorListLength(input_handle=lists.X)
+    width = problem.atoms if which == "W" else problem.width
     parts = tf.TensorArray(
-        basis.s.dtype, size=count, infer_shape=False, element_shape=[None, rotation.shape[0]]
+        state.c.dtype, size=count, infer_shape=False, element_shape=[None, width]
     )
-    _, parts = tf.while_loop(lambda b, _: b < count, put, (0, parts), parallel_iterations=1)
+    _, parts = tf.while_loop(
+        lambda b, _: b < count,
+        lambda b, parts: (b + 1, parts.write(b, rows(b, _read(lists, b, state)))),
+        (0, parts),
+        parallel_iterations=1,
+    )
     return parts.concat()
-
-
-def _block(
-    lists: tuple[tf.Tensor, ...], place: tf.Tensor, state: _State, problem: _Problem
-) -> _Block:
-    arrays = [
-        tf.raw_ops.TensorListGetItem(
-            input_handle=each,
-            index=place,
-            element_shape=tf.shape(state.c),
-            element_dtype=state.c.dtype,
-        )
-        for each in lists
-    ]
-    return _kind(problem)(*(tf.ensure_shape(M, state.c.shape) for M in arrays))
-
-
-def _set(handle: tf.Tensor, place: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
-    return tf.raw_ops.TensorListSetItem(input_handle=handle, index=place, item=M)
 
 
 # --- between the iterations -----------------------------------------------------------------
 
 
 def _at_start(rule: Rule, l: int) -> _Progress:
-    # There is nothing before the first iteration that would keep it from being the last.
-    return _Progress(
-        tf.constant(0), rule.mu, tf.zeros([l, l], tf.float64), tf.constant(True),
-        tf.constant(False),
-    )
+    gram = tf.zeros([l, l], tf.float64)
+    # Nothing before the first iteration keeps it from being the last.
+    return _Progress(tf.constant(0), rule.mu, gram, look=tf.constant(True), done=tf.constant(False))
 
 
 def _plan(

@@ -138,7 +138,8 @@ def solve_low_rank(
 
 
 def _rule(lam: float, mu: float, rho: float, mu_max: float, tolerance: float) -> admm.Rule:
-    return admm.Rule(*(tf.constant(value, tf.float64) for value in (lam, mu, rho, mu_max, tolerance)))
+    values = lam, mu, rho, mu_max, tolerance
+    return admm.Rule(*(tf.constant(value, tf.float64) for value in values))
 
 
 def residual_in_graph(
