@@ -72,15 +72,15 @@ class Rule(NamedTuple):
 class Solution(NamedTuple):
     """What :func:`solve` returns."""
 
-    A: tf.Tensor
+    A: np.ndarray
     """``[N, l]``."""
-    W: tf.Tensor
+    W: np.ndarray
     """``[N, m]``."""
-    Y: tf.Tensor
+    Y: np.ndarray
     """``[N, l]``."""
-    iterations: tf.Tensor
-    converged: tf.Tensor
-    history: tf.Tensor
+    iterations: int
+    converged: bool
+    history: np.ndarray
     """Objective, ‖X − W D − A‖_F and ‖W − J‖_F of every iteration, float64 ``[iterations, 3]``."""
 
 
@@ -200,10 +200,10 @@ def solve(
         state, progress, history = graphs.run(X, basis, rule, max_iterations)
         # One after another: to put one together from its blocks takes it twice.
         A, Y, W = (
-            graphs.result[which]((state, tf.shape(X)[0]), basis, progress.mu)
+            graphs.result[which]((state, tf.shape(X)[0]), basis, progress.mu).numpy()
             for which in ("A", "Y", "W")
         )
-        return Solution(A, W, Y, progress.i, progress.done, history)
+        return Solution(A, W, Y, int(progress.i), bool(progress.done), history.numpy())
     shares = [tf.gather(X, rows) for rows in workers.shares(np.arange(X.shape[0]))]
     graphs = _graphs(_Problem.of(shares[0], D, loss, order))
     states = workers.run(graphs.start, shares, basis)
@@ -224,10 +224,10 @@ def solve(
                     graphs.result[which], list(zip(states, sizes, strict=True)), basis, progress.mu
                 )
             ]
-        )
+        ).numpy()
         for which in ("A", "Y", "W")
     )
-    return Solution(A, W, Y, progress.i, progress.done, tf.stack(history))
+    return Solution(A, W, Y, int(progress.i), bool(progress.done), np.stack(history))
 
 
 def residual(
@@ -326,21 +326,42 @@ def _coefficients(block: _Block, s: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(block.T, s) - s * block.multiplier()
 
 
-def _largest_change(
+def _largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
+    """Largest absolute entry of a block in the original coordinates."""
+    return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
+
+
+def _largest_changes(
     block: _Block, new: _Block, r1: tf.Tensor, unmet: tf.Tensor, basis: _Basis, begun: tf.Tensor
-) -> tf.Tensor:
-    """Largest absolute entry that the stopping rule looks at, in a block."""
+) -> tuple[tf.Tensor, ...]:
+    """Largest absolute entries that the stopping rule looks at, but for the change of A."""
     s, V, Q = basis
     change = _coefficients(new, s) - _coefficients(block, s)
-    terms = (
-        (V, change),
-        (V, change - s * (unmet - begun * block.unmet())),  # of J
-        (V, s * unmet),
-        (Q, new.A - block.A),
-        (Q, r1),
+    change_of_J = change - s * (unmet - begun * block.unmet())
+    return (
+        _largest(V, change),
+        _largest(V, change_of_J),
+        _largest(V, s * unmet),
+        _largest(Q, r1),
     )
-    return tf.reduce_max(
-        tf.stack([tf.reduce_max(tf.abs(tf.matmul(rotation, M))) for rotation, M in terms])
+
+
+_NOT_INLINED = tf.function(autograph=False, experimental_attributes={"_noinline": True})
+"""For branches: every operation of one costs something where it is not taken, a call once."""
+
+
+@_NOT_INLINED
+def _met(each: list[tuple], basis: _Basis, begun: tf.Tensor, tolerance: tf.Tensor) -> tf.Tensor:
+    """The stopping rule, for what :func:`_advance` was given and returned of several blocks."""
+
+    def below(terms: list[tf.Tensor]) -> tf.Tensor:
+        return tf.reduce_all(tf.cast(tf.stack(terms), tf.float64) < tolerance)
+
+    # A is the last to settle where μ grows.
+    return tf.cond(
+        below([_largest(basis.Q, new.A - block.A) for block, new, _, _ in each]),
+        lambda: below([term for parts in each for term in _largest_changes(*parts, basis, begun)]),
+        lambda: tf.constant(False),
     )
 
 
@@ -401,15 +422,6 @@ def _advance_group(
     # W − J is three times the tolerance in the one before it; a tenth more for rounding.
     allows = squares[1] <= 10.0 * bounds[1]
 
-    def met() -> tf.Tensor:
-        largest = tf.stack(
-            [
-                _largest_change(*each, basis, tf.cast(step.begun, state.c.dtype))
-                for each in zip(blocks, moved, r1, unmet, strict=True)
-            ]
-        )
-        return tf.reduce_all(tf.cast(largest, tf.float64) < step.tolerance)
-
     closed = tf.constant(False)
     if look:
         possible = tf.reduce_all(squares <= bounds)
@@ -418,7 +430,11 @@ def _advance_group(
             most = entries[0] / (problem.width**0.5 if problem.loss == "l21" else 1.0)
             rounding = 100.0 * np.finfo(state.c.dtype.as_numpy_dtype).eps * loss
             possible &= tf.abs(loss - before) <= most * step.tolerance + rounding
-        closed = tf.cond(possible, met, lambda: closed)
+        begun = tf.cast(step.begun, state.c.dtype)
+        each = list(zip(blocks, moved, r1, unmet, strict=True))
+        closed = tf.cond(
+            possible, lambda: _met(each, basis, begun, step.tolerance), lambda: closed
+        )
     open_ = tf.cast(~tf.stack([closed, allows]), tf.float64)
     return list(moved), Sums(tf.add_n(grams), loss, squares, open_)
 
@@ -477,11 +493,11 @@ def _sweep(
 ) -> tuple[_State, Sums]:
     """One iteration for all blocks."""
     # One graph, which every lane calls.
-    advance = tf.function(partial(_advance, problem=problem))
+    advance = tf.function(partial(_advance, problem=problem), autograph=False)
+    sweep = partial(_sweep_blocks, problem=problem, advance=advance)
+    look, plain = _NOT_INLINED(partial(sweep, look=True)), partial(sweep, look=False)
     return tf.cond(
-        step.look,
-        lambda: _sweep_blocks(state, basis, step, problem, advance, look=True),
-        lambda: _sweep_blocks(state, basis, step, problem, advance, look=False),
+        step.look, lambda: look(state, basis, step), lambda: plain(state, basis, step)
     )
 
 
@@ -653,7 +669,9 @@ class _Graphs(NamedTuple):
 def _graphs(problem: _Problem) -> _Graphs:
     def graph(function: Callable, **fixed: Any) -> Callable:
         # Of one problem only the number of pixels varies, for which one graph serves.
-        return tf.function(partial(function, problem=problem, **fixed), reduce_retracing=True)
+        return tf.function(
+            partial(function, problem=problem, **fixed), autograph=False, reduce_retracing=True
+        )
 
     return _Graphs(
         graph(_run),

@@ -121,17 +121,15 @@ def solve_low_rank(
         order=order,
         workers=workers,
     )
-    A, W, Y, history = (
-        each.numpy() for each in (solution.A, solution.W, solution.Y, solution.history)
-    )
+    A, W, Y, iterations, converged, history = solution
     if compact is not None:
         A, Y = compact.expand(A), compact.expand(Y)
     return LowRankResult(
         A,
         W,
         Y,
-        int(solution.iterations),
-        bool(solution.converged),
+        iterations,
+        converged,
         objective=history[:, 0],
         residuals=history[:, 1:],
     )
