@@ -198,6 +198,7 @@ def solve(
         problem = _Problem.of(X, D, loss, order)
         graphs = _graphs(problem)
         state, progress, history = graphs.run(X, basis, rule, max_iterations)
+        state = state._replace(blocks=tuple(block.settled() for block in state.blocks))
         # One after another: to put one together from its blocks takes it twice.
         A, Y, W = (
             graphs.result[which]((state, tf.shape(X)[0]), basis, progress.mu).numpy()
@@ -259,6 +260,10 @@ class _BlockJAW(NamedTuple):
         zero = tf.zeros_like(X)
         return cls(X, zero, zero, zero, tf.zeros([], X.dtype), X)
 
+    def settled(self) -> _BlockJAW:
+        """Without what only another iteration needs."""
+        return self._replace(X=self.T, R=self.T)
+
     def multiplier(self) -> tf.Tensor:
         """U1 + ΔA."""
         return self.U1
@@ -295,6 +300,10 @@ class _BlockJWA(NamedTuple):
     def start(cls, X: tf.Tensor) -> _BlockJWA:
         zero = tf.zeros_like(X)
         return cls(X, zero, zero, zero, tf.zeros([], X.dtype), zero, zero)
+
+    def settled(self) -> _BlockJWA:
+        """Without what only another iteration needs."""
+        return self._replace(X=self.T, C=self.T)
 
     def multiplier(self) -> tf.Tensor:
         """U1 + ΔA."""
@@ -432,9 +441,7 @@ def _advance_group(
             possible &= tf.abs(loss - before) <= most * step.tolerance + rounding
         begun = tf.cast(step.begun, state.c.dtype)
         each = list(zip(blocks, moved, r1, unmet, strict=True))
-        closed = tf.cond(
-            possible, lambda: _met(each, basis, begun, step.tolerance), lambda: closed
-        )
+        closed = tf.cond(possible, lambda: _met(each, basis, begun, step.tolerance), lambda: closed)
     open_ = tf.cast(~tf.stack([closed, allows]), tf.float64)
     return list(moved), Sums(tf.add_n(grams), loss, squares, open_)
 
@@ -488,17 +495,13 @@ def _start(X: tf.Tensor, basis: _Basis, problem: _Problem) -> _State:
     return _State(blocks, *(tf.broadcast_to(each, [l, n]) for each in (s2 / (1.0 + s2), s2)))
 
 
-def _sweep(
-    state: _State, basis: _Basis, step: _Step, problem: _Problem
-) -> tuple[_State, Sums]:
+def _sweep(state: _State, basis: _Basis, step: _Step, problem: _Problem) -> tuple[_State, Sums]:
     """One iteration for all blocks."""
     # One graph, which every lane calls.
     advance = tf.function(partial(_advance, problem=problem), autograph=False)
     sweep = partial(_sweep_blocks, problem=problem, advance=advance)
     look, plain = _NOT_INLINED(partial(sweep, look=True)), partial(sweep, look=False)
-    return tf.cond(
-        step.look, lambda: look(state, basis, step), lambda: plain(state, basis, step)
-    )
+    return tf.cond(step.look, lambda: look(state, basis, step), lambda: plain(state, basis, step))
 
 
 def _sweep_blocks(
@@ -603,9 +606,7 @@ def _at_start(rule: Rule, l: int) -> _Progress:
     return _Progress(tf.constant(0), rule.mu, gram, look=tf.constant(True), done=tf.constant(False))
 
 
-def _plan(
-    progress: _Progress, basis: _Basis, rule: Rule
-) -> tuple[_Step, tf.Tensor, tf.Tensor]:
+def _plan(progress: _Progress, basis: _Basis, rule: Rule) -> tuple[_Step, tf.Tensor, tf.Tensor]:
     """What the next iteration does, the nuclear norm of its J, and μ after it."""
     s = tf.cast(basis.s, tf.float64)
     unscaled = tf.math.divide_no_nan(tf.ones_like(s), s)

@@ -85,10 +85,9 @@ def solve_low_rank(
         tolerance: stop when the largest absolute change of W, A and J and the largest
             absolute entry of both residuals are below it.
         max_iterations: stop at the latest after this many.
-        dtype: ``"float64"``, or ``"float32"``: half the memory; singular values below about
-            3e-4 of the largest are then lost in the Gram matrix, the tolerance is
-            never met, and A differs by about 1e-3 of its largest entry.
-
+        dtype: ``"float64"``, or ``"float32"`` for the pixels, with sums in float64: half the
+            memory. A differs by about 1e-5 of its largest entry. The tolerance is hardly ever
+            met, so that the largest number of iterations ends the run.
         workers: those whose replicas keep a share of the pixels each, and exchange a few sums in
             every iteration. Every process passes the same arguments and gets the whole result.
             None: this process alone.
