@@ -6,12 +6,24 @@ residual shrunk one column after the other. Both run the release's order and sto
 float64 on the latent samples and the dictionary of the preset ``release``, seed 123,
 trained here first (a minute or two). Without the real scene the simulated one stands in,
 and the record says so.
+
+The same latent samples, repeated to :data:`PIXELS`, are then solved with a fixed number of
+iterations, in turn with a copy of the state that a plain implementation keeps: W, J and Y2
+``[N, m]``, A and Y1 ``[N, l]`` float64, read once and written once, which is what streaming it
+through memory costs. float32 is measured beside float64, with the error of its A. Peak memory is
+that of a process of its own, beyond what it holds before the call, the samples among it.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -25,6 +37,8 @@ from lren_tf.datasets import DatasetUnavailable
 SCENE = "pavia"
 LAM = LAMBDA["release"][SCENE]
 REFERENCE_ROUNDS, ROUNDS = 3, 15
+PIXELS, SCALING_ROUNDS, SCALING_ITERATIONS = (10_000, 1_000_000), 5, (5, 45)
+"""Two numbers of iterations, whose difference leaves out what a call costs besides."""
 
 
 def shrink_column(column: np.ndarray, threshold: float) -> np.ndarray:
@@ -72,6 +86,79 @@ def reference(X: np.ndarray, D: np.ndarray, lam: float) -> tuple[np.ndarray, int
     return A, iteration
 
 
+def seconds_per_iteration(X: np.ndarray, D: np.ndarray, dtype: str) -> float:
+    """Of one run, without its first graph, its start and its results."""
+    times = []
+    for iterations in SCALING_ITERATIONS:
+        start = time.perf_counter()
+        solve_low_rank(X, D, LAM, order="JAW", dtype=dtype, max_iterations=iterations)
+        times.append(time.perf_counter() - start)
+    return (times[1] - times[0]) / (SCALING_ITERATIONS[1] - SCALING_ITERATIONS[0])
+
+
+def scaling(X: np.ndarray, D: np.ndarray, pixels: int) -> dict[str, Any]:
+    """Time of an iteration and of streaming the state, in turn, at a number of pixels."""
+    X = np.resize(X, (pixels, X.shape[1]))
+    (m, l), rounds = D.shape, []
+    state = [np.zeros((pixels, width)) for width in (m, m, m, l, l)]
+    copies = [np.ones_like(each) for each in state]
+    for dtype in ("float64", "float32"):
+        seconds_per_iteration(X, D, dtype)  # traced here, not while timed
+    for _ in range(SCALING_ROUNDS):
+        repeats = max(1, 1_000_000 // pixels)
+        start = time.perf_counter()
+        for _ in range(repeats):
+            for each, copy in zip(state, copies, strict=True):
+                np.copyto(copy, each)
+        streaming = (time.perf_counter() - start) / repeats
+        rounds.append(
+            {
+                "streaming": streaming,
+                **{dtype: seconds_per_iteration(X, D, dtype) for dtype in ("float64", "float32")},
+            }
+        )
+    medians = {name: float(np.median([each[name] for each in rounds])) for name in rounds[0]}
+    return {
+        "pixels": pixels,
+        "rounds_s": rounds,
+        "ns_per_pixel_and_iteration": {
+            name: 1e9 * value / pixels for name, value in medians.items()
+        },
+        "times_streaming": float(
+            np.median([each["float64"] / each["streaming"] for each in rounds])
+        ),
+        "peak_memory_mb": {dtype: peak_memory(X, D, dtype) for dtype in ("float64", "float32")},
+    }
+
+
+def peak_memory(X: np.ndarray, D: np.ndarray, dtype: str) -> float | None:
+    """Megabytes that a call takes at its peak, results included; None where it is unknown."""
+    if not Path("/proc/self/status").exists():
+        return None
+    code = (
+        "import sys, json, numpy as np; from lren_tf import solve_low_rank\n"
+        "def kb(name):\n"
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    return int(dict(line.split(':', 1) for line in lines)[name].split()[0])\n"
+        "X, D = (np.load(f'{sys.argv[1]}/{name}.npy') for name in 'XD')\n"
+        "settings = dict(order='JAW', dtype=sys.argv[2], max_iterations=3)\n"
+        "solve_low_rank(X[:1000], D, 1e-4, **settings)\n"
+        "before = kb('VmRSS')\n"
+        "solve_low_rank(X, D, 1e-4, **settings)\n"
+        "print(json.dumps((kb('VmHWM') - before) / 1000))\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in (("X", X), ("D", D)):
+            np.save(Path(folder) / f"{name}.npy", array)
+        done = subprocess.run(
+            [sys.executable, "-c", code, folder, dtype],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    return json.loads(done.stdout)
+
+
 def main() -> None:
     """Measure, print and write ``benchmarks/results/solver.json``."""
     try:
@@ -95,7 +182,17 @@ def main() -> None:
         start = time.perf_counter()
         result = solve_low_rank(X, D, LAM, order="JAW")
         ours.append(time.perf_counter() - start)
-    difference = float(np.abs(result.A.T - A).max() / np.abs(A).max())
+    scale = float(np.abs(A).max())
+    difference = float(np.abs(result.A.T - A).max()) / scale
+    settings = {"order": "JAW", "max_iterations": result.iterations}
+    single = solve_low_rank(X, D, LAM, dtype="float32", **settings)
+    error = float(np.abs(single.A - result.A).max()) / scale
+    sizes = [scaling(X, D, pixels) for pixels in PIXELS]
+    growth = {
+        dtype: sizes[-1]["ns_per_pixel_and_iteration"][dtype]
+        / sizes[0]["ns_per_pixel_and_iteration"][dtype]
+        for dtype in ("float64", "float32")
+    }
     ratio = float(np.median(theirs) / np.median(ours))
     record = {
         "benchmark": "solver",
@@ -111,6 +208,9 @@ def main() -> None:
         "here_s": ours,
         "ratio": ratio,
         "relative_difference_of_A": difference,
+        "float32_relative_difference_of_A": error,
+        "scaling": sizes,
+        "growth": growth,
     }
     print_table(
         "low-rank step against the column-by-column reference",
@@ -121,6 +221,29 @@ def main() -> None:
             ("here, median", f"{1e3 * np.median(ours):.0f} ms"),
             ("ratio", f"{ratio:.0f}"),
             ("largest difference of A, relative", f"{difference:.1e}"),
+            ("the same of float32", f"{error:.1e}"),
+            *(
+                (
+                    f"{size['pixels']} pixels: {name}, per pixel and iteration",
+                    f"{value:.0f} ns",
+                )
+                for size in sizes
+                for name, value in size["ns_per_pixel_and_iteration"].items()
+            ),
+            *(
+                (f"{size['pixels']} pixels: times streaming", f"{size['times_streaming']:.1f}")
+                for size in sizes
+            ),
+            *(
+                (f"{size['pixels']} pixels: peak memory, {dtype}", f"{megabytes:.0f} MB")
+                for size in sizes
+                for dtype, megabytes in size["peak_memory_mb"].items()
+                if megabytes is not None
+            ),
+            *(
+                (f"time per pixel, {PIXELS[-1]} against {PIXELS[0]}, {dtype}", f"{value:.2f} times")
+                for dtype, value in growth.items()
+            ),
         ],
     )
     keep(record)

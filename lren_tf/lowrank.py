@@ -16,17 +16,7 @@ computes them). (18) is printed without its μ/2; the threshold of its closed fo
 The paper sums ‖A‖₂,₁ over rows of its l × N matrix by the printed formula; what it shrinks,
 and what is meant, is a pixel.
 
-Everything happens in the singular bases of the dictionary. With D = V diag(s) Qᵀ the
-substitution W̃ = W V, X̃ = X Q turns every product with D into a scaling by s and leaves
-singular values and row norms as they are, so the iteration is elementwise work on
-[l, N] arrays, one l × l Gram matrix, and one [l × l]·[l × N] product. It is the same
-iteration: W never leaves the row space of Dᵀ. Pixels are the last axis inside, so that the
-shrinkage runs along contiguous memory.
-
-The W step leaves a relation that makes U2 redundant: its normal equations say
-U2 = (U1 + ΔA) Dᵀ after the multipliers have moved, where ΔA is the change of A made after
-W (0 in the order J, A, W). The iteration therefore carries ΔA instead of U2, and of the
-multipliers only −ΔA is left in the W step.
+How it is computed, a block of pixels at a time, is told in :mod:`lren_tf.admm`.
 
 Where there are far fewer atoms than dimensions, as among spectra, what no atom reaches is
 one number a pixel (:func:`_compact`), and the arrays are [m + 1, N].
@@ -40,12 +30,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from lren_tf import admm
+from lren_tf.admm import ORDERS
 from lren_tf.errors import InputError
-
-LOSSES = ("l21", "l1", "frobenius")
-"""Losses on the residual: Σᵢ‖Aᵢ‖₂ over pixels i, Σᵢⱼ|Aᵢⱼ|, ½‖A‖²_F."""
-ORDERS = ("JWA", "JAW")
-"""Orders of the updates within an iteration."""
+from lren_tf.proximal import LOSSES
+from lren_tf.workers import Workers
 
 
 class LowRankResult(NamedTuple):
@@ -82,6 +71,7 @@ def solve_low_rank(
     tolerance: float = 1e-8,
     max_iterations: int = 500,
     dtype: str = "float64",
+    workers: Workers | None = None,
 ) -> LowRankResult:
     """Split latent samples into a low-rank part W D and a residual A, eqs. (12)-(20).
 
@@ -95,9 +85,12 @@ def solve_low_rank(
         tolerance: stop when the largest absolute change of W, A and J and the largest
             absolute entry of both residuals are below it.
         max_iterations: stop at the latest after this many.
-        dtype: ``"float64"``, or ``"float32"``: half the memory; singular values below about
-            3e-4 of the largest are then lost in the Gram matrix, the tolerance is
-            never met, and A differs by about 1e-3 of its largest entry.
+        dtype: ``"float64"``, or ``"float32"`` for the pixels, with sums in float64: half the
+            memory. A differs by about 1e-5 of its largest entry. The tolerance is hardly ever
+            met, so that the largest number of iterations ends the run.
+        workers: those whose replicas keep a share of the pixels each, and exchange a few sums in
+            every iteration. Every process passes the same arguments and gets the whole result.
+            None: this process alone.
 
     Raises:
         InputError: shapes that do not fit, NaN or infinity, or a setting out of range.
@@ -117,28 +110,33 @@ def solve_low_rank(
     if order not in ORDERS:
         raise InputError(f"order {order!r} is unknown; expected one of {', '.join(ORDERS)}.")
 
-    def number(value: float) -> tf.Tensor:
-        return tf.constant(value, X.dtype)
-
     compact = _compact(X, D) if _compacts(D, loss) else None
-    A, W, Y, iterations, converged, objective, residuals = _admm(
+    solution = admm.solve(
         tf.convert_to_tensor(X if compact is None else compact.X),
         tf.convert_to_tensor(D if compact is None else compact.D),
-        number(lam),
-        number(mu),
-        number(rho),
-        number(mu_max),
-        number(tolerance),
+        _rule(lam, mu, rho, mu_max, tolerance),
         tf.constant(max_iterations, tf.int32),
         loss=loss,
         order=order,
+        workers=workers,
     )
-    A, Y = A.numpy(), Y.numpy()
+    A, W, Y, iterations, converged, history = solution
     if compact is not None:
         A, Y = compact.expand(A), compact.expand(Y)
     return LowRankResult(
-        A, W.numpy(), Y, int(iterations), bool(converged), objective.numpy(), residuals.numpy()
+        A,
+        W,
+        Y,
+        iterations,
+        converged,
+        objective=history[:, 0],
+        residuals=history[:, 1:],
     )
+
+
+def _rule(lam: float, mu: float, rho: float, mu_max: float, tolerance: float) -> admm.Rule:
+    values = lam, mu, rho, mu_max, tolerance
+    return admm.Rule(*(tf.constant(value, tf.float64) for value in values))
 
 
 def residual_in_graph(
@@ -169,9 +167,14 @@ def residual_in_graph(
     D = np.asarray(D, X.dtype.as_numpy_dtype)
 
     def residual(samples: tf.Tensor, atoms: np.ndarray) -> tf.Tensor:
-        numbers = [tf.constant(value, X.dtype) for value in (lam, mu, rho, mu_max, tolerance)]
-        iterations = tf.constant(max_iterations, tf.int32)
-        return _admm(samples, tf.constant(atoms), *numbers, iterations, loss=loss, order=order)[0]
+        return admm.residual(
+            samples,
+            tf.constant(atoms),
+            _rule(lam, mu, rho, mu_max, tolerance),
+            tf.constant(max_iterations, tf.int32),
+            loss=loss,
+            order=order,
+        )
 
     if not _compacts(D, loss):
         return residual(X, D)
@@ -233,65 +236,6 @@ def row_norms(A: np.ndarray, norm: str) -> np.ndarray:
     return np.linalg.norm(A, ord={"l1": 1, "l2": 2}[norm], axis=1)
 
 
-def singular_value_shrinkage(T: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Proximal operator of ``threshold``·‖·‖_*: U diag(max(σ − threshold, 0)) Vᵀ.
-
-    Taken through the eigen-decomposition of T Tᵀ, never an SVD of the long matrix.
-
-    Args:
-        T: ``[r, N]`` with r much smaller than N.
-        threshold: scalar.
-
-    Returns:
-        The shrunk matrix ``[r, N]`` and its singular values ``[r]``.
-    """
-    P, shrunk = shrinkage_matrix(tf.matmul(T, T, transpose_b=True), threshold)
-    return tf.matmul(P, T), shrunk
-
-
-def shrinkage_matrix(gram: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """P ``[r, r]`` such that P T is T with its singular values shrunk, and those values.
-
-    ``gram`` is T Tᵀ.
-    """
-    eigenvalues, basis = tf.linalg.eigh(gram)
-    sigma = tf.sqrt(tf.maximum(eigenvalues, 0.0))
-    shrunk = tf.maximum(sigma - threshold, 0.0)
-    gain = tf.math.divide_no_nan(shrunk, sigma)
-    return tf.matmul(basis * gain, basis, transpose_b=True), shrunk
-
-
-def residual_shrinkage(R: tf.Tensor, threshold: tf.Tensor, loss: str) -> tf.Tensor:
-    """Proximal operator of ``threshold``·loss for R ``[l, N]``, pixels last.
-
-    ``"l21"``: each column times max(1 − threshold/‖column‖₂, 0). ``"l1"``: each entry
-    moved towards 0 by the threshold. ``"frobenius"``: R / (1 + threshold).
-    """
-    return _shrunk(R, threshold, loss)[0]
-
-
-def _shrunk(R: tf.Tensor, threshold: tf.Tensor, loss: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """A = :func:`residual_shrinkage` of R, and the loss of A, which falls out on the way."""
-    if loss == "l21":
-        norms = tf.sqrt(tf.reduce_sum(tf.square(R), axis=0))
-        shrunk = tf.maximum(norms - threshold, 0.0)
-        return R * tf.math.divide_no_nan(shrunk, norms), tf.reduce_sum(shrunk)
-    if loss == "l1":
-        A = tf.sign(R) * tf.maximum(tf.abs(R) - threshold, 0.0)
-    else:
-        A = R / (1.0 + threshold)
-    return A, residual_loss(A, loss)
-
-
-def residual_loss(A: tf.Tensor, loss: str) -> tf.Tensor:
-    """Value of a loss of :data:`LOSSES` for A ``[l, N]``, pixels last."""
-    if loss == "l21":
-        return tf.reduce_sum(tf.sqrt(tf.reduce_sum(tf.square(A), axis=0)))
-    if loss == "l1":
-        return tf.reduce_sum(tf.abs(A))
-    return tf.nn.l2_loss(A)
-
-
 def _checked(X: Any, D: Any, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     if dtype not in ("float64", "float32"):
         raise InputError(f"dtype {dtype!r} is unknown; expected float64 or float32.")
@@ -312,164 +256,3 @@ def _checked(X: Any, D: Any, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     if not D.any():
         raise InputError("D holds only zeros; expected at least one atom that is not zero.")
     return X, D
-
-
-_BLOCK = 22_000
-"""Numbers per block of pixels. TensorFlow gives an operation of this size one core, and two
-blocks run at a time; spreading operations this short over the cores costs more than it
-saves."""
-_MOST_BLOCKS = 8
-"""Each block is a copy of the iteration in the graph."""
-
-
-def _blocks(M: tf.Tensor) -> list[tf.Tensor]:
-    """Consecutive columns of M ``[l, N]``."""
-    rows, columns = M.shape
-    if columns is None:
-        return [M]
-    count = max(1, min(_MOST_BLOCKS, rows * columns // _BLOCK))
-    size, extra = divmod(columns, count)
-    return tf.split(M, [size + 1] * extra + [size] * (count - extra), axis=1)
-
-
-@tf.function
-def _admm(
-    X: tf.Tensor,
-    D: tf.Tensor,
-    lam: tf.Tensor,
-    mu: tf.Tensor,
-    rho: tf.Tensor,
-    mu_max: tf.Tensor,
-    tolerance: tf.Tensor,
-    max_iterations: tf.Tensor,
-    loss: str,
-    order: str,
-) -> tuple[tf.Tensor, ...]:
-    """The recursion of the module's docstring; scalars are tensors, so λ does not retrace."""
-    l = D.shape[1]
-    s, V, Q = tf.linalg.svd(D, full_matrices=True)
-    # Dictionaries with fewer atoms than latent dimensions get inert zero directions, so
-    # that the arrays below are always [l, N].
-    rank = min(D.shape)
-    s = tf.pad(s[:rank], [[0, l - rank]])[:, None]
-    V = tf.pad(V[:, :rank], [[0, 0], [0, l - rank]])
-    blocks = _blocks(tf.matmul(Q, X, transpose_a=True, transpose_b=True))
-    inverse = 1.0 / (tf.square(s) + 1.0)
-    inverse_s = inverse * s
-
-    def shrink(R: tf.Tensor, threshold: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if loss == "l1":  # the one loss that a rotation of the latent space changes
-            A, value = _shrunk(tf.matmul(Q, R), threshold, loss)
-            return tf.matmul(Q, A, transpose_a=True), value
-        return _shrunk(R, threshold, loss)
-
-    def largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
-
-    weights = tf.transpose(tf.concat([tf.ones_like(s), tf.square(s)], axis=1))
-    bounds = tf.square(tolerance) * tf.constant([l, D.shape[0]], X.dtype)
-
-    def advance(Xt, state, P, mu, rescale):
-        """One iteration for a block of pixels; J is known through P."""
-        T, _, A, fit, U1, _, gap = state
-        scaled_J = tf.matmul(inverse * P, T)
-        if order == "JAW":
-            A_new, value = shrink(fit + U1, lam / mu)
-            step = Xt - A_new
-        else:
-            step = Xt - A - gap
-        W_new = inverse_s * step + scaled_J
-        fit = Xt - s * W_new
-        if order == "JWA":
-            A_new, value = shrink(fit + U1, lam / mu)
-        r1 = fit - A_new
-        # W − J by the relation above, without J: s times this.
-        gap_new = gap if order == "JAW" else A_new - A
-        change_new = r1 if order == "JAW" else r1 + (gap_new - gap)
-        # Squared norms of every column of X − W D − A and of W − J: both rotate away.
-        if order == "JAW":
-            columns = tf.matmul(weights, tf.square(r1))
-        else:
-            squares = tf.square(r1), tf.square(change_new)
-            columns = tf.concat(
-                [tf.matmul(weights[:1], squares[0]), tf.matmul(weights[1:], squares[1])], axis=0
-            )
-        # Scaled multipliers are Y/μ: they are rescaled when μ moves.
-        U1 = (U1 + r1) * rescale
-        if order == "JAW":
-            T = W_new + s * U1
-        else:
-            gap_new = gap_new * rescale
-            T = W_new + s * (U1 + gap_new)
-        new = (T, W_new, A_new, fit, U1, change_new, gap_new)
-        return new, r1, value, tf.reduce_sum(columns, axis=1), tf.reduce_max(columns, axis=1)
-
-    def largest_change(state, new, r1):
-        """Largest absolute entry that the stopping rule looks at, in a block."""
-        _, W, A, _, _, change, _ = state
-        _, W_new, A_new, _, _, change_new, _ = new
-        r2 = s * change_new
-        terms = (
-            largest(V, W_new - W),
-            largest(V, W_new - r2 - (W - s * change)),
-            largest(V, r2),
-            largest(Q, A_new - A),
-            largest(Q, r1),
-        )
-        return tf.reduce_max(tf.stack(terms))
-
-    def body(i, mu, states, _, history):
-        gram = tf.add_n([tf.matmul(state[0], state[0], transpose_b=True) for state in states])
-        P, sigma = shrinkage_matrix(gram, 1.0 / mu)
-        mu_new = tf.minimum(rho * mu, mu_max)
-        rescale = mu / mu_new
-        moved, r1s, values, sums, peaks = zip(
-            *[
-                advance(Xt, state, P, mu, rescale)
-                for Xt, state in zip(blocks, states, strict=True)
-            ],
-            strict=True,
-        )
-        norms = tf.sqrt(tf.add_n(sums))
-        objective = tf.reduce_sum(sigma) + lam * tf.add_n(values)
-        history = history.write(i, tf.stack([objective, norms[0], norms[1]]))
-        # The rule is on largest absolute entries in the original coordinates. Where all are
-        # below the tolerance no column's norm reaches √(its length) times that, which rules
-        # the rule out for all but the last few iterations.
-        near = tf.reduce_all(tf.reduce_max(tf.stack(peaks), axis=0) < bounds)
-        done = tf.cond(
-            near,
-            lambda: tf.reduce_max(
-                tf.stack([largest_change(*each) for each in zip(states, moved, r1s, strict=True)])
-            )
-            < tolerance,
-            lambda: tf.constant(False),
-        )
-        return i + 1, mu_new, list(moved), done, history
-
-    history = tf.TensorArray(X.dtype, size=0, dynamic_size=True, element_shape=[3])
-    start = []
-    for Xt in blocks:
-        zero = tf.zeros_like(Xt)
-        # ΔA, the last, is carried only where it is not zero.
-        gap = tf.zeros([], X.dtype) if order == "JAW" else zero
-        start.append((zero, zero, zero, Xt, zero, zero, gap))
-    i, mu, states, done, history = tf.while_loop(
-        lambda i, mu, states, done, history: (i < max_iterations) & ~done,
-        body,
-        (0, mu, start, False, history),
-    )
-    _, W, A, _, U1, _, _ = (
-        tf.concat(parts, axis=1) if parts[0].shape.rank else None
-        for parts in zip(*states, strict=True)
-    )
-    table = history.stack()
-    return (
-        tf.matmul(A, Q, transpose_a=True, transpose_b=True),
-        tf.matmul(W, V, transpose_a=True, transpose_b=True),
-        tf.matmul(mu * U1, Q, transpose_a=True, transpose_b=True),
-        i,
-        done,
-        table[:, 0],
-        table[:, 1:],
-    )
