@@ -740,6 +740,7 @@ class LREN(keras.Model):
                 tolerance=s.solver_tolerance,
                 max_iterations=s.solver_iterations,
                 dtype=s.solver_dtype,
+                workers=self.workers if self.workers.replicas > 1 else None,
             )
         rows = {name: data.spread(getattr(result, name)) for name in ("A", "W", "Y")}
         return result._replace(**rows)
