@@ -193,10 +193,17 @@ def solve(
             process passes the same arguments and gets the whole solution. None for this process
             alone, which then has no exchange to wait for and runs as one graph.
     """
-    basis = _basis(D)
     if workers is None:
         problem = _Problem.of(X, D, loss, order)
         graphs = _graphs(problem)
+        if not problem.looped:
+            # Each call of a graph costs about a millisecond, which is two iterations of a scene
+            # that is held at once.
+            A, Y, W, iterations, done, history = graphs.whole(X, D, rule, max_iterations)
+            return Solution(
+                A.numpy(), W.numpy(), Y.numpy(), int(iterations), bool(done), history.numpy()
+            )
+        basis = _basis(D)
         state, progress, history = graphs.run(X, basis, rule, max_iterations)
         state = state._replace(blocks=tuple(block.settled() for block in state.blocks))
         # One after another: to put one together from its blocks takes it twice.
@@ -205,6 +212,7 @@ def solve(
             for which in ("A", "Y", "W")
         )
         return Solution(A, W, Y, int(progress.i), bool(progress.done), history.numpy())
+    basis = _basis(D)
     shares = [tf.gather(X, rows) for rows in workers.shares(np.arange(X.shape[0]))]
     graphs = _graphs(_Problem.of(shares[0], D, loss, order))
     states = workers.run(graphs.start, shares, basis)
@@ -657,9 +665,23 @@ def _run(
     return state, progress, history.stack()
 
 
+def _whole(
+    X: tf.Tensor, D: tf.Tensor, rule: Rule, max_iterations: tf.Tensor, problem: _Problem
+) -> tuple[tf.Tensor, ...]:
+    """A, Y, W, iterations, whether it converged, and the history."""
+    basis = _basis(D)
+    state, progress, history = _run(X, basis, rule, max_iterations, problem)
+    found = [
+        _result((state, tf.shape(X)[0]), basis, progress.mu, problem, which)
+        for which in ("A", "Y", "W")
+    ]
+    return *found, progress.i, progress.done, history
+
+
 class _Graphs(NamedTuple):
     """The functions above for samples of one width and any number."""
 
+    whole: Callable
     run: Callable
     start: Callable
     sweep: Callable
@@ -675,6 +697,7 @@ def _graphs(problem: _Problem) -> _Graphs:
         )
 
     return _Graphs(
+        graph(_whole),
         graph(_run),
         graph(_start),
         graph(_sweep),
