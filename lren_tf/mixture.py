@@ -28,6 +28,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+_CHUNK = 65536
+"""Samples whose temporaries, k·l numbers each and several times, are held at once."""
+
 
 class Mixture(NamedTuple):
     """Statistics of the k components of a mixture in l dimensions."""
@@ -65,12 +68,20 @@ class MixtureLoss(NamedTuple):
 def mixture_statistics(z: tf.Tensor, beta: tf.Tensor, *, empty_mass: float) -> Mixture:
     """Weights, means and covariances of the mixture, eqs. (9)-(11).
 
+    Temporaries are those of a chunk of the samples where their number is known.
+
     Args:
         z: latent samples ``[N, l]``, float32 or float64.
         beta: assignments ``[N, k]``, same dtype, rows sum to one.
         empty_mass: soft count, in pixels, below which a component is empty.
     """
-    return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass, z.dtype)
+    chunks = _chunks(z)
+    if len(chunks) == 1:
+        return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass, z.dtype)
+    centre = tf.reduce_mean(z, axis=0)
+    parts = [mixture_moments(z[rows], beta[rows], centre) for rows in chunks]
+    moments = Moments(*(tf.add_n(list(sums)) for sums in zip(*parts, strict=True)))
+    return mixture_of(moments, centre, tf.shape(z)[0], empty_mass=empty_mass)
 
 
 def mixture_moments(z: tf.Tensor, beta: tf.Tensor, centre: tf.Tensor) -> Moments:
@@ -113,7 +124,19 @@ def mixture_energy(z: tf.Tensor, mixture: Mixture, *, covariance_floor: float) -
         mixture: statistics of the mixture.
         covariance_floor: ε.
     """
-    return _energy(tf.transpose(z), mixture, covariance_floor)
+    chunks = _chunks(z)
+    if len(chunks) == 1:
+        return _energy(tf.transpose(z), mixture, covariance_floor)
+    parts = [_energy(tf.transpose(z[rows]), mixture, covariance_floor) for rows in chunks]
+    return tf.concat(parts, axis=0)
+
+
+def _chunks(z: tf.Tensor) -> list[slice]:
+    """Rows of z in chunks; one of all where their number is not known."""
+    n = z.shape[0]
+    if n is None or n <= _CHUNK:
+        return [slice(None)]
+    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
 
 
 def mixture_loss(

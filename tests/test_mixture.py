@@ -387,3 +387,20 @@ class TestFirstBadComponent:
         traced = tf.function(lambda *parts: first_bad_component(Mixture(*parts), FLOOR))
         assert int(traced(*mixture)) == -1
         assert int(traced(*broken)) == 0
+
+
+class TestChunks:
+    """More samples than are held at once: the same mixture and energies."""
+
+    def test_statistics_and_energies(self, monkeypatch):
+        rng = np.random.default_rng(2)
+        z = tf.constant(rng.normal(3, 1, (50, 4)))
+        beta = tf.constant(rng.dirichlet(np.ones(3), 50))
+        whole = mixture_statistics(z, beta, empty_mass=1e-10)
+        energy = mixture_energy(z, whole, covariance_floor=1e-6)
+        monkeypatch.setattr("lren_tf.mixture._CHUNK", 16)
+        parts = mixture_statistics(z, beta, empty_mass=1e-10)
+        for got, expected in zip(parts, whole, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15)
+        again = mixture_energy(z, whole, covariance_floor=1e-6)
+        np.testing.assert_array_equal(again, energy)
