@@ -19,6 +19,8 @@ from lren_tf.scaling import Scaler, standardise
 
 _BLOCK = 1024
 """Rows standardised at a time: in float32 they stay in the cache between the operations."""
+_TOGETHER = 64 << 20
+"""Bytes of chunks that are kept as one tensor, more than the system's allocator ever keeps."""
 _EXACT_IN_FLOAT32 = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "f2", "f4")}
 
 
@@ -153,10 +155,22 @@ class Chunks:
             yield from self._kept
             return
         # A reading that was broken off begins anew.
-        self._kept = []
+        self._kept, waiting = [], []
         for chunk in self._rows.chunks(self._parts):
-            if self._keep:
-                with tf.device("/CPU:0"):
-                    chunk = tf.convert_to_tensor(chunk)
-                self._kept.append(chunk)
             yield chunk
+            if self._keep:
+                waiting.append(chunk)
+                if sum(each.nbytes for each in waiting) >= _TOGETHER:
+                    self._kept += _side_by_side(waiting)
+                    waiting = []
+        self._kept += _side_by_side(waiting)
+
+
+def _side_by_side(chunks: Sequence[np.ndarray]) -> list[tf.Tensor]:
+    """Chunks as parts of one tensor: memory in large pieces is given back when it is free."""
+    if not chunks:
+        return []
+    with tf.device("/CPU:0"):
+        together = tf.convert_to_tensor(np.concatenate(chunks))
+        ends = np.cumsum([len(each) for each in chunks])
+        return [together[end - len(each) : end] for each, end in zip(chunks, ends, strict=True)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lren_tf.backprop import align
-from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows, row_chunks
+from lren_tf.feed import AlignedRows, Chunks, StandardisedRows, batch_rows, row_chunks
 from lren_tf.rows import PixelRows
 from lren_tf.scaling import fit_scaler, standardise
 
@@ -68,3 +68,42 @@ class TestReading:
         parts = [slice(4, 9), np.array([0, 3]), slice(1, 2)]
         for got, part in zip(rows.chunks(parts), parts, strict=True):
             np.testing.assert_array_equal(got, rows.read(part))
+
+
+class TestKeptChunks:
+    PARTS = (slice(0, 4), np.array([9, 4, 7]), slice(5, 5), slice(10, 12))
+
+    def rows(self):
+        """Aligned rows, and the parts of them that are read."""
+        x = np.random.default_rng(5).normal(size=(12, 6))
+        rows, read = AlignedRows(PixelRows(x), fit_scaler(x, "zscore")), []
+        reading = rows.read
+        rows.read = lambda part: (read.append(part), reading(part))[1]
+        return rows, read
+
+    @pytest.mark.parametrize("together", [1, 100, 1 << 20])
+    def test_they_are_read_once(self, together, monkeypatch):
+        monkeypatch.setattr("lren_tf.feed._TOGETHER", together)
+        rows, read = self.rows()
+        kept = Chunks(rows, self.PARTS, keep=True)
+        first = [np.array(chunk) for chunk in kept]
+        for _ in range(2):
+            for chunk, expected in zip(kept, first, strict=True):
+                np.testing.assert_array_equal(chunk, expected)
+        assert len(read) == len(self.PARTS) == len(kept)
+
+    def test_without_memory_for_them_they_are_read_again(self):
+        rows, read = self.rows()
+        chunks = Chunks(rows, self.PARTS, keep=False)
+        for first, second in zip(list(chunks), list(chunks), strict=True):
+            np.testing.assert_array_equal(first, second)
+        assert len(read) == 2 * len(self.PARTS)
+
+    def test_a_reading_that_was_broken_off_begins_anew(self):
+        rows, _ = self.rows()
+        kept = Chunks(rows, self.PARTS, keep=True)
+        reading = iter(kept)
+        next(reading), next(reading)
+        reading.close()
+        for chunk, part in zip(list(kept), self.PARTS, strict=True):
+            np.testing.assert_array_equal(chunk, rows.read(part))

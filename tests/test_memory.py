@@ -43,3 +43,13 @@ def test_a_training_takes_what_grows_with_its_batch():
     )
     # The activations of 400 units, three layers, float32: the least that a batch can take.
     assert memory.training_bytes(pixels, bands, whole) > held + 4 * pixels * 3 * 400
+
+
+def test_keeping_the_pixels_takes_less_than_holding_everything():
+    settings = presets.PRESETS["paper"]
+    whole = memory.training_bytes(1_000_000, 200, settings)
+    kept = memory.kept_bytes(1_000_000, 200, settings, 16384)
+    assert 4 * 200 * 1_000_000 < kept < whole / 5
+    # Twice the pixels take what those pixels are kept in.
+    more = memory.kept_bytes(2_000_000, 200, settings, 16384) - kept
+    assert more == 4 * 1_000_000 * (208 + 2 * settings.latent_units)
