@@ -189,6 +189,28 @@ def memory_table(memory: Record) -> str:
     )
 
 
+def workers_table(distribution: Record) -> str:
+    """One worker and two on one machine, with as many threads each."""
+    one, two = (distribution["epoch_s"][name] for name in ("1 worker", "2 workers"))
+    differences = distribution["largest_difference"]
+    rows = [
+        [
+            f"{distribution['pixels']:,} × {distribution['bands']}",
+            f"{1e3 * one:.0f} ms",
+            f"{1e3 * two:.0f} ms",
+            f"{distribution['ratio']:.2f}",
+            f"{distribution['bytes_per_step'] / 1e6:.2f} MB",
+            f"{differences['loss, relative']:.0e}",
+            f"{differences['score, of the largest']:.0e}",
+        ]
+    ]
+    header = (
+        "pixels × bands", "epoch, one worker", "two workers", "times as fast",
+        "exchanged in a step", "losses differ by", "scores differ by",
+    )  # fmt: skip
+    return markdown_table(header, rows)
+
+
 def scenes_table(scaling: Record) -> str:
     """Hours of a training on whole scenes: operations by the measured rate, a projection."""
     largest = max(scaling["cases"], key=lambda case: case["pixels"])
