@@ -104,6 +104,13 @@ class BoundedStep:
         """Steps of an epoch."""
         return len(self._sizes)
 
+    def close(self) -> None:
+        """Give back the memory of the rows; no step can follow.
+
+        A compiled method and its object hold one another, which would keep it for long.
+        """
+        self._chunks.clear()
+
     def step(self, number: int, kind: str) -> tuple[tf.Tensor, Terms, int]:
         """One step on a batch.
 

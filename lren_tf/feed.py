@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import tensorflow as tf
 
 from lren_tf.backprop import aligned_width
 from lren_tf.rows import PixelRows
@@ -20,7 +19,7 @@ from lren_tf.scaling import Scaler, standardise
 _BLOCK = 1024
 """Rows standardised at a time: in float32 they stay in the cache between the operations."""
 _TOGETHER = 64 << 20
-"""Bytes of chunks that are kept as one tensor, more than the system's allocator ever keeps."""
+"""Bytes of chunks that are kept as one array, more than the system's allocator ever keeps."""
 _EXACT_IN_FLOAT32 = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "f2", "f4")}
 
 
@@ -145,12 +144,12 @@ class Chunks:
         self, rows: AlignedRows, parts: Sequence[np.ndarray | slice], keep: bool
     ) -> None:
         self._rows, self._parts, self._keep = rows, parts, keep
-        self._kept: list[tf.Tensor] = []
+        self._kept: list[np.ndarray] = []
 
     def __len__(self) -> int:
         return len(self._parts)
 
-    def __iter__(self) -> Iterator[np.ndarray | tf.Tensor]:
+    def __iter__(self) -> Iterator[np.ndarray]:
         if len(self._kept) == len(self._parts):
             yield from self._kept
             return
@@ -166,11 +165,12 @@ class Chunks:
         self._kept += _side_by_side(waiting)
 
 
-def _side_by_side(chunks: Sequence[np.ndarray]) -> list[tf.Tensor]:
-    """Chunks as parts of one tensor: memory in large pieces is given back when it is free."""
+def _side_by_side(chunks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Chunks as parts of one array: memory in large pieces is given back when it is free.
+
+    No tensors, since TensorFlow keeps for itself what it has had once. A copy of a chunk costs a
+    hundredth of the work on it.
+    """
     if not chunks:
         return []
-    with tf.device("/CPU:0"):
-        together = tf.convert_to_tensor(np.concatenate(chunks))
-        ends = np.cumsum([len(each) for each in chunks])
-        return [together[end - len(each) : end] for each, end in zip(chunks, ends, strict=True)]
+    return np.split(np.concatenate(chunks), np.cumsum([len(each) for each in chunks[:-1]]))

@@ -477,6 +477,8 @@ class LREN(keras.Model):
                         run, self, resume, checkpoint_every, training, workers
                     )
             finally:
+                if self._bounded is not None:
+                    self._bounded.close()
                 self._bounded = None
             for member in self._members():
                 member._keep(standardised, data)
