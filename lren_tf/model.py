@@ -45,6 +45,7 @@ from lren_tf.training import (
     StopOnFault,
     fixed_batches,
     make_optimizer,
+    numbered,
     read_batches,
 )
 from lren_tf.workers import StrategyWorkers, workers_of
@@ -511,7 +512,7 @@ class LREN(keras.Model):
             CHUNK,
             keep,
         )
-        return tf.data.Dataset.range(len(plan)), standing
+        return numbered(len(plan)), standing
 
     def _adopt(self, scaler: Scaler, good_bands: np.ndarray | None) -> None:
         """Create the weights for these bands, or check that they fit, and set the scaler."""

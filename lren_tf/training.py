@@ -53,8 +53,9 @@ def fixed_batches(
     with tf.device("/CPU:0"):
         pixels = tf.convert_to_tensor(align(x))
     if size == n:  # one element, so that the graph knows how long a batch is
-        return tf.data.Dataset.from_tensors(pixels)
-    return tf.data.Dataset.range(0, n, size).map(lambda start: pixels[start : start + size])
+        return _untuned(tf.data.Dataset.from_tensors(pixels))
+    starts = tf.data.Dataset.range(0, n, size)
+    return _untuned(starts.map(lambda start: pixels[start : start + size]))
 
 
 def read_batches(rows: AlignedRows, plan: Sequence[np.ndarray]) -> tf.data.Dataset:
@@ -70,7 +71,23 @@ def read_batches(rows: AlignedRows, plan: Sequence[np.ndarray]) -> tf.data.Datas
 
     kind = tf.TensorSpec((None, rows.width), tf.float32)
     batched = tf.data.Dataset.from_generator(batches, output_signature=kind)
-    return batched.apply(tf.data.experimental.assert_cardinality(len(plan)))
+    return _untuned(batched.apply(tf.data.experimental.assert_cardinality(len(plan))))
+
+
+def numbered(count: int) -> tf.data.Dataset:
+    """Numbers of batches, for a step that reads their rows itself."""
+    return _untuned(tf.data.Dataset.range(count))
+
+
+def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Without autotuning, which has nothing to tune here.
+
+    At the end of an epoch it can wait as long as the last step took: an epoch of one step then
+    takes twice its time.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)
 
 
 class StopOnFault(keras.callbacks.Callback):
