@@ -336,11 +336,16 @@ def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:
     resolved = dataclasses.replace(chosen, **overrides)
     for name in unused_settings(resolved.scoring):
         if getattr(resolved, name) != getattr(chosen, name):
-            raise InputError(
-                f"setting {name!r} has no effect with scoring={resolved.scoring!r}; expected it "
-                "with the other scoring only, leave one of them out."
-            )
+            raise no_effect(name, resolved.scoring)
     return resolved
+
+
+def no_effect(name: str, scoring: str) -> InputError:
+    """The refusal of a setting that plays no part in a scoring."""
+    return InputError(
+        f"setting {name!r} has no effect with scoring={scoring!r}; expected it with the other "
+        "scoring only, leave one of them out."
+    )
 
 
 def unused_settings(scoring: str) -> tuple[str, ...]:

@@ -37,7 +37,11 @@ def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     preset = DEFAULT_PRESET if arguments.preset is None else arguments.preset
     asked = _asked(arguments, "seed", "lam", "epochs")
     settings = {name: presets.parse(name, text) for name, text in asked.items()}
-    presets.resolve(preset, **settings)
+    scoring = presets.resolve(preset, **settings).scoring
+    for name in asked:
+        # Even at its default: who gives it expects it to count.
+        if name in presets.unused_settings(scoring):
+            raise presets.no_effect(name, scoring)
     return preset, settings
 
 

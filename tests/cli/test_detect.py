@@ -97,8 +97,9 @@ class TestDetect:
         ]
         assert "energy under the background's mixture" in capsys.readouterr().out
 
-    def test_lambda_is_refused_where_it_means_nothing(self, scene_file, capsys):
-        assert main(["detect", scene_file, "--lam", "0.1"]) == 2
+    @pytest.mark.parametrize("lam", ["0.1", "0.01"])  # the second is the default
+    def test_lambda_is_refused_where_it_means_nothing(self, lam, scene_file, capsys):
+        assert main(["detect", scene_file, "--lam", lam]) == 2
         assert "setting 'lam' has no effect with scoring='energy'" in capsys.readouterr().err
         assert sorted(files()) == ["small.mat"]
 
