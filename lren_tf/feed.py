@@ -1,8 +1,8 @@
 """How pixels reach the training step: which rows make a batch, and rows read from a file.
 
 A training that fits into memory holds all its pixels, standardised, as one tensor
-(:func:`lren_tf.training.fixed_batches`). One that does not reads them again in every epoch,
-through :class:`AlignedRows`, or keeps what it has read once (:class:`Chunks`).
+(:func:`lren_tf.training.fixed_batches`). One that does not reads them through
+:class:`AlignedRows`, again in every epoch, or keeps what it has read once (:class:`Chunks`).
 """
 
 from __future__ import annotations
