@@ -21,6 +21,7 @@ PAGE = ROOT / "docs" / "performance.md"
 FIGURE = ROOT / "docs" / "performance_growth.png"
 
 _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
+    "settled": ("solver", tables.settled_table),
     "growth": ("scaling", tables.growth_table),
     "scenes": ("scaling", tables.scenes_table),
     "machines": ("scaling", tables.machines_table),

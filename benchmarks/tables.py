@@ -50,6 +50,17 @@ def readme_table(results: Path = RESULTS) -> str:
                 f"{solver['ratio']:.0f} times as fast",
             ]
         )
+        settled = solver.get("settled")
+        if settled is not None:
+            rows.append(
+                [
+                    f"the same with `settled={settled['value']:g}`, "
+                    f"{settled['iterations']} iterations",
+                    f"{1e3 * median(settled['here_s']):.0f} ms",
+                    "the same",
+                    f"{settled['ratio']:.0f} times as fast",
+                ]
+            )
     for size in [] if solver is None else solver.get("scaling", []):
         times = size["ns_per_pixel_and_iteration"]
         for dtype in ("float64", "float32"):
@@ -88,6 +99,23 @@ def readme_table(results: Path = RESULTS) -> str:
                 ]
             )
     return markdown_table(("what", "here", "against", "ratio"), rows)
+
+
+def settled_table(solver: Record) -> str:
+    """Iterations with a constant ρ and with a faster one at the end, and what they do to A."""
+    rows = [
+        [
+            ", ".join(each["order"]),
+            f"{each['lambda']:g}",
+            *map(str, each["iterations"]),
+            f"{each['relative_difference_of_A']:.0e}",
+        ]
+        for each in solver["settled"]["problems"]
+    ]
+    value = f"`settled={solver['settled']['value']:g}`"
+    return markdown_table(
+        ("order", "λ", "iterations", value, "A differs, of its largest entry"), rows
+    )
 
 
 def trials_table(trials: Record) -> str:

@@ -21,7 +21,7 @@ K = diag(s/(1 + s²)) P diag(1/s) an iteration is, for every pixel by itself, gi
     r1 = X − Z − A                          A' = prox(R)
     U1 = κ (U1 + r1)                        U1 = κ (R − A')
     T  = Z + s² U1                          T  = Z + s² κ (R − A)
-    R  = X − Z + U1                         B  = A' + κ (A' − A)
+    R  = X − Z + U1 = A + r1 + U1           B  = A' + κ (A' − A)
 
 where κ = μ/μ' rescales the scaled multipliers when μ moves. W − J is s times r1, or s times
 X − Z − B. All that an iteration needs of the other pixels is K, and that follows from the Gram
@@ -29,7 +29,10 @@ matrix T Tᵀ. So there is one pass over the pixels in an iteration, a block goe
 it while it is in the cache, and whoever shares the pixels exchanges :class:`Sums` alone.
 
 The stopping rule looks at largest entries in the original coordinates, which is as much work as
-the iteration. Sums over a block, which are at hand, rule it out for all but the last iterations.
+the iteration. Sums over a block, which are at hand, rule it out for all but the last iterations;
+and in the order J, A, W the next A is known an iteration early, so that one or two are looked at.
+
+What a block keeps and how it makes an iteration is in :mod:`lren_tf.blocks`.
 """
 
 from __future__ import annotations
@@ -41,16 +44,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.blocks import JWA, KEPT_FOR_THE_RULE, Block, Gains, HeldJAW, LeanJAW
 from lren_tf.proximal import residual_shrinkage_and_loss, shrinkage_matrix
 from lren_tf.workers import Workers
 
 ORDERS = ("JWA", "JAW")
 """Orders of the updates within an iteration."""
+RHO_SETTLED = 10.0
+"""Factor of μ once a run has settled, if ρ is not larger: what is left of it are steps that
+shrink as 1/μ."""
 
 _BLOCK = 22_000
 """Numbers per array and block. TensorFlow gives an operation of this size one core, and two
 blocks run at a time; spreading operations this short over the cores costs more than it saves.
 All arrays of a block fit a core's second cache."""
+_FAR, _NEAR, _LOOK = "far", "near", "look"
+"""Kinds of iterations: those that are far from the last, those that find out whether the next one
+can be the last, and those that can. To keep what only the stopping rule asks for costs a fifth more
+time, since other arrays then find no room in the cache; to look costs twice as much."""
+_NEARNESS = 30.0
+"""Times what the stopping rule admits of W − J: below it iterations are near. Where W − J fell
+thirtyfold at once, a run might end an iteration later."""
 _LANES = 8
 """Most blocks that may run at a time; each is a copy of the iteration in the graph."""
 _BLOCK_GPU = 1 << 24
@@ -67,6 +81,9 @@ class Rule(NamedTuple):
     rho: tf.Tensor
     mu_max: tf.Tensor
     tolerance: tf.Tensor
+    settled: tf.Tensor
+    """Where a run would stop with this tolerance, μ grows by :data:`RHO_SETTLED` from there on;
+    below the tolerance it never does."""
 
 
 class Solution(NamedTuple):
@@ -93,8 +110,8 @@ class Sums(NamedTuple):
     squares: tf.Tensor
     """‖X − W D − A‖²_F and ‖W − J‖²_F, ``[2]``."""
     open: tf.Tensor
-    """Groups of blocks that do not meet the stopping rule, and those that rule it out for the
-    next iteration as well, ``[2]``."""
+    """Groups of blocks that do not meet the stopping rule, those that rule it out for the next
+    iteration as well, and those that are not near it, ``[3]``."""
 
 
 class _Basis(NamedTuple):
@@ -111,13 +128,12 @@ class _Basis(NamedTuple):
 class _State(NamedTuple):
     """Pixels in blocks of equal width n, filled up with pixels of zeros, which stay zero."""
 
-    blocks: tuple[_Block, ...]
+    blocks: tuple[Block, ...]
     """As many as there are lanes; or one, each field of which is a TensorList with an element for
     every block. To replace an element of it releases the old one: a state is held once."""
-    c: tf.Tensor
-    """s²/(1 + s²) and s² for all pixels of a block, ``[l, n]``: a product of equal shapes is
-    faster than one with a column, and these two stay in the cache."""
-    s2: tf.Tensor
+    gains: Gains
+    n: tf.Tensor
+    """Pixels of a block."""
 
 
 class _Step(NamedTuple):
@@ -126,12 +142,12 @@ class _Step(NamedTuple):
     K: tf.Tensor
     """``[l, l]``."""
     threshold: tf.Tensor
+    next_threshold: tf.Tensor
+    """In the next iteration."""
     kappa: tf.Tensor
     begun: tf.Tensor
     """1, and 0 in the first iteration: before it J is 0."""
     tolerance: tf.Tensor
-    look: tf.Tensor
-    """Whether the iteration can be the last."""
 
 
 class _Progress(NamedTuple):
@@ -140,8 +156,12 @@ class _Progress(NamedTuple):
     i: tf.Tensor
     mu: tf.Tensor
     gram: tf.Tensor
+    near: tf.Tensor
+    """Whether the next iterations are at least near."""
     look: tf.Tensor
     """Whether the next iteration can be the last."""
+    settled: tf.Tensor
+    """Whether μ grows by the larger factor."""
     done: tf.Tensor
 
 
@@ -205,7 +225,6 @@ def solve(
             )
         basis = _basis(D)
         state, progress, history = graphs.run(X, basis, rule, max_iterations)
-        state = state._replace(blocks=tuple(block.settled() for block in state.blocks))
         # One after another: to put one together from its blocks takes it twice.
         A, Y, W = (
             graphs.result[which]((state, tf.shape(X)[0]), basis, progress.mu).numpy()
@@ -219,7 +238,8 @@ def solve(
     progress, history = _at_start(rule, X.shape[1]), []
     while progress.i < max_iterations and not progress.done:
         step, nuclear, mu = _plan(progress, basis, rule)
-        swept = workers.run(graphs.sweep, states, basis, step)
+        sweep = graphs.sweep[_kind(progress, last=progress.i + 1 == max_iterations)]
+        swept = workers.run(sweep, states, basis, step)
         states = [state for state, _ in swept]
         sums = workers.total([[each] for _, each in swept])
         progress, record = _after(progress, sums, nuclear, mu, rule)
@@ -249,112 +269,171 @@ def residual(
     return _result((state, tf.shape(X)[0]), basis, progress.mu, problem, "A")
 
 
-# --- one block ------------------------------------------------------------------------------
+# --- one iteration of a few blocks ------------------------------------------------------------
 
 
-class _BlockJAW(NamedTuple):
-    """State of a block of pixels in the order J, A, W; arrays are ``[l, n]``."""
-
-    X: tf.Tensor
-    T: tf.Tensor
-    U1: tf.Tensor
-    A: tf.Tensor
-    loss: tf.Tensor
-    """Of A, a scalar."""
-    R: tf.Tensor
-
-    @classmethod
-    def start(cls, X: tf.Tensor) -> _BlockJAW:
-        zero = tf.zeros_like(X)
-        return cls(X, zero, zero, zero, tf.zeros([], X.dtype), X)
-
-    def settled(self) -> _BlockJAW:
-        """Without what only another iteration needs."""
-        return self._replace(X=self.T, R=self.T)
-
-    def multiplier(self) -> tf.Tensor:
-        """U1 + ΔA."""
-        return self.U1
-
-    def unmet(self) -> tf.Tensor:
-        """(W̃ − J̃)/s of the last iteration; there is none at the start."""
-        return self.R - self.U1 - self.A
-
-    def advance(self, c, s2, K, kappa, shrink):
-        """One iteration: the state, X − Z − A and (W̃ − J̃)/s."""
-        X, T, U1, R = self.X, self.T, self.U1, self.R
-        A, loss = shrink(R)
-        rest = X - A
-        Z = c * rest + tf.matmul(K, T)
-        r1 = rest - Z
-        U1 = kappa * (U1 + r1)
-        return _BlockJAW(X, Z + s2 * U1, U1, A, loss, X - Z + U1), r1, r1
+_NOT_INLINED = tf.function(autograph=False, experimental_attributes={"_noinline": True})
+"""For branches: every operation of one costs something where it is not taken, a call once."""
 
 
-class _BlockJWA(NamedTuple):
-    """State of a block of pixels in the order J, W, A; arrays are ``[l, n]``."""
+class _Advanced(NamedTuple):
+    """A block after an iteration, and what the iteration gives besides."""
 
-    X: tf.Tensor
-    T: tf.Tensor
-    U1: tf.Tensor
-    A: tf.Tensor
-    loss: tf.Tensor
-    """Of A, a scalar."""
-    B: tf.Tensor
-    C: tf.Tensor
-    """X − Z − B of the last iteration, for the stopping rule."""
-
-    @classmethod
-    def start(cls, X: tf.Tensor) -> _BlockJWA:
-        zero = tf.zeros_like(X)
-        return cls(X, zero, zero, zero, tf.zeros([], X.dtype), zero, zero)
-
-    def settled(self) -> _BlockJWA:
-        """Without what only another iteration needs."""
-        return self._replace(X=self.T, C=self.T)
-
-    def multiplier(self) -> tf.Tensor:
-        """U1 + ΔA."""
-        return self.U1 + (self.B - self.A)
-
-    def unmet(self) -> tf.Tensor:
-        """(W̃ − J̃)/s of the last iteration; there is none at the start."""
-        return self.C
-
-    def advance(self, c, s2, K, kappa, shrink):
-        """One iteration: the state, X − Z − A and (W̃ − J̃)/s."""
-        X, T, U1, A, B = self.X, self.T, self.U1, self.A, self.B
-        Z = c * (X - B) + tf.matmul(K, T)
-        rest = X - Z
-        R = rest + U1
-        A_new, loss = shrink(R)
-        unmet = rest - B
-        T = Z + s2 * (kappa * (R - A))
-        B = A_new + kappa * (A_new - A)
-        new = _BlockJWA(X, T, kappa * (R - A_new), A_new, loss, B, unmet)
-        return new, rest - A_new, unmet
+    block: Block
+    r1: tf.Tensor
+    """X − Z − A."""
+    unmet: tf.Tensor
+    """(W̃ − J̃)/s."""
+    gram: tf.Tensor
+    """T Tᵀ, float64."""
+    norms: tf.Tensor
+    """Of the rows of these two, float64 ``[2, l]``; ``[1, l]`` where they are one."""
+    next_loss: tf.Tensor
+    """Of the next A; where the stopping rule is far, of this one."""
 
 
-_Block = _BlockJAW | _BlockJWA
+@cache
+def _advance_graph(problem: _Problem, near: bool) -> Callable:
+    """:func:`_advance` as one graph, which every lane calls."""
+    return tf.function(partial(_advance, problem=problem, near=near), autograph=False)
 
 
-def _coefficients(block: _Block, s: tf.Tensor) -> tf.Tensor:
-    """W̃ of a block."""
-    return tf.math.divide_no_nan(block.T, s) - s * block.multiplier()
+def _advance(
+    block: Block, gains: Gains, basis: _Basis, step: _Step, problem: _Problem, near: bool
+) -> _Advanced:
+    """One iteration for a block."""
+    dtype = block.X.dtype
+    K, kappa = tf.cast(step.K, dtype), tf.cast(step.kappa, dtype)
+    shrink = partial(_shrink, basis=basis, problem=problem)
+    new, r1, unmet, norms = block.advance(gains, K, kappa, partial(shrink, step.threshold))
+    next_loss = new.loss
+    if not near:
+        kept = {name: getattr(block, name) for name in KEPT_FOR_THE_RULE[type(block)]}
+        new = new._replace(**kept)
+    elif problem.order == "JAW":
+        _, next_loss = new.next_A(partial(shrink, step.next_threshold))
+    T = tf.cast(new.T, tf.float64)
+    with tf.control_dependencies([new.loss, next_loss, norms]):
+        gram = tf.matmul(T, T, transpose_b=True)
+    return _Advanced(new, r1, unmet, gram, tf.cast(norms, tf.float64), next_loss)
 
 
-def _largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
-    """Largest absolute entry of a block in the original coordinates."""
-    return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
+def _shrink(
+    threshold: tf.Tensor, R: tf.Tensor, basis: _Basis, problem: _Problem
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A of R, and its loss."""
+    threshold = tf.cast(threshold, R.dtype)
+    if problem.loss == "l1":  # the one loss that a rotation of the latent space changes
+        A, loss = residual_shrinkage_and_loss(tf.matmul(basis.Q, R), threshold, "l1")
+        return tf.matmul(basis.Q, A, transpose_a=True), loss
+    return residual_shrinkage_and_loss(R, threshold, problem.loss)
 
 
-def _largest_changes(
-    block: _Block, new: _Block, r1: tf.Tensor, unmet: tf.Tensor, basis: _Basis, begun: tf.Tensor
+def _advance_group(
+    blocks: list[Block],
+    state: _State,
+    basis: _Basis,
+    step: _Step,
+    problem: _Problem,
+    advance: Callable,
+    kind: str,
+) -> tuple[list[Block], Sums]:
+    """One iteration for as many blocks as there are lanes, and what it adds to the sums."""
+    each = [advance(block, state.gains, basis, step) for block in blocks]
+    moved = [one.block for one in each]
+
+    def total(parts: list[tf.Tensor]) -> tf.Tensor:
+        return tf.cast(tf.add_n(parts), tf.float64)
+
+    loss = total([block.loss for block in moved])
+    s = tf.cast(basis.s[:, 0], tf.float64)
+    weights = tf.stack([tf.ones_like(s), tf.square(s)])
+    norms = tf.stack([one.norms for one in each])
+    squares = tf.reduce_sum(weights * tf.reduce_sum(tf.square(norms), axis=0), axis=1)
+    pixels = tf.cast(problem.lanes * state.n, tf.float64)
+    entries = pixels * tf.constant([problem.width, problem.atoms], tf.float64)
+    # Where no entry reaches the tolerance, no sum over the blocks reaches these.
+    bounds = entries * tf.square(step.tolerance)
+
+    def may_settle(loss: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+        """Whether A can have changed by less than the tolerance between two losses."""
+        if problem.loss == "frobenius":
+            return tf.constant(True)
+        # A column's norm changes by no more than √l times what its entries change by.
+        most = entries[0] / (problem.width**0.5 if problem.loss == "l21" else 1.0)
+        rounding = 100.0 * np.finfo(state.gains.c.dtype.as_numpy_dtype).eps * loss
+        return tf.abs(loss - before) <= most * step.tolerance + rounding
+
+    near = squares[1] <= _NEARNESS**2 * bounds[1]
+    never = tf.constant(False)
+    closed = allows = never
+    if kind != _FAR:
+        # J, W and W − J change by less than the tolerance in the last iteration, so that no entry
+        # of W − J is three times the tolerance in the one before it; a tenth more for rounding.
+        allows = squares[1] <= 10.0 * bounds[1]
+        if problem.order == "JAW":  # what A changes by next is known
+            allows &= may_settle(total([one.next_loss for one in each]), loss)
+            both = [(block.A, block.R) for block in moved]
+            shrink = partial(_shrink, basis=basis, problem=problem)
+            allows = tf.cond(
+                allows,
+                lambda: _settles(both, basis.Q, step.next_threshold, step.tolerance, shrink=shrink),
+                lambda: never,
+            )
+    if kind == _LOOK:
+        before = total([block.loss for block in blocks])
+        possible = tf.reduce_all(squares <= bounds) & may_settle(loss, before)
+        parts = [
+            (block, one.block, one.r1, one.unmet)
+            for block, one in zip(blocks, each, strict=True)
+        ]
+        closed = tf.cond(possible, lambda: _met(parts, state, basis, step), lambda: never)
+    open_ = tf.cast(~tf.stack([closed, allows, near]), tf.float64)
+    return moved, Sums(tf.add_n([one.gram for one in each]), loss, squares, open_)
+
+
+@_NOT_INLINED
+def _settles(
+    blocks: list[tuple[tf.Tensor, tf.Tensor]],
+    Q: tf.Tensor,
+    threshold: tf.Tensor,
+    tolerance: tf.Tensor,
+    *,
+    shrink: Callable,
+) -> tf.Tensor:
+    """Whether A changes by less than the tolerance in the next iteration; of blocks A and R."""
+    return _all_below([_largest(Q, shrink(threshold, R)[0] - A) for A, R in blocks], tolerance)
+
+
+@_NOT_INLINED
+def _met(parts: list[tuple], state: _State, basis: _Basis, step: _Step) -> tf.Tensor:
+    """The stopping rule, for what :func:`_advance` was given and returned of several blocks."""
+    # A is the last to settle where μ grows.
+    changes = [_largest(basis.Q, new.A - block.A) for block, new, _, _ in parts]
+    return tf.cond(
+        _all_below(changes, step.tolerance),
+        lambda: _all_below(
+            [each for part in parts for each in _largest_entries(*part, state, basis, step)],
+            step.tolerance,
+        ),
+        lambda: tf.constant(False),
+    )
+
+
+def _largest_entries(
+    block: Block,
+    new: Block,
+    r1: tf.Tensor,
+    unmet: tf.Tensor,
+    state: _State,
+    basis: _Basis,
+    step: _Step,
 ) -> tuple[tf.Tensor, ...]:
     """Largest absolute entries that the stopping rule looks at, but for the change of A."""
-    s, V, Q = basis
-    change = _coefficients(new, s) - _coefficients(block, s)
-    change_of_J = change - s * (unmet - begun * block.unmet())
+    (s, V, Q), gains = basis, state.gains
+    begun = tf.cast(step.begun, s.dtype)
+    change = _coefficients(new, s, gains) - _coefficients(block, s, gains)
+    change_of_J = change - s * (unmet - begun * block.unmet(gains))
     return (
         _largest(V, change),
         _largest(V, change_of_J),
@@ -363,95 +442,18 @@ def _largest_changes(
     )
 
 
-_NOT_INLINED = tf.function(autograph=False, experimental_attributes={"_noinline": True})
-"""For branches: every operation of one costs something where it is not taken, a call once."""
+def _largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
+    """Largest absolute entry of a block in the original coordinates."""
+    return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
 
 
-@_NOT_INLINED
-def _met(each: list[tuple], basis: _Basis, begun: tf.Tensor, tolerance: tf.Tensor) -> tf.Tensor:
-    """The stopping rule, for what :func:`_advance` was given and returned of several blocks."""
-
-    def below(terms: list[tf.Tensor]) -> tf.Tensor:
-        return tf.reduce_all(tf.cast(tf.stack(terms), tf.float64) < tolerance)
-
-    # A is the last to settle where μ grows.
-    return tf.cond(
-        below([_largest(basis.Q, new.A - block.A) for block, new, _, _ in each]),
-        lambda: below([term for parts in each for term in _largest_changes(*parts, basis, begun)]),
-        lambda: tf.constant(False),
-    )
+def _all_below(terms: list[tf.Tensor], tolerance: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_all(tf.cast(tf.stack(terms), tf.float64) < tolerance)
 
 
-def _advance(
-    block: _Block, c: tf.Tensor, s2: tf.Tensor, basis: _Basis, step: _Step, problem: _Problem
-) -> tuple[_Block, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One iteration for a block.
-
-    Returns:
-        The state, X − Z − A, (W̃ − J̃)/s, T Tᵀ, and the norms of the rows of the second and of the
-        third, ``[2, l]``; the last two float64.
-    """
-    dtype, Q = block.X.dtype, basis.Q
-    K, threshold, kappa = (tf.cast(each, dtype) for each in step[:3])
-
-    def shrink(R: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if problem.loss == "l1":  # the one loss that a rotation of the latent space changes
-            A, loss = residual_shrinkage_and_loss(tf.matmul(Q, R), threshold, "l1")
-            return tf.matmul(Q, A, transpose_a=True), loss
-        return residual_shrinkage_and_loss(R, threshold, problem.loss)
-
-    new, r1, unmet = block.advance(c, s2, K, kappa, shrink)
-    T = tf.cast(new.T, tf.float64)
-    rows = tf.math.reduce_euclidean_norm(r1, axis=1)
-    others = rows if unmet is r1 else tf.math.reduce_euclidean_norm(unmet, axis=1)
-    norms = tf.cast(tf.stack([rows, others]), tf.float64)
-    return new, r1, unmet, tf.matmul(T, T, transpose_b=True), norms
-
-
-def _advance_group(
-    blocks: list[_Block],
-    state: _State,
-    basis: _Basis,
-    step: _Step,
-    problem: _Problem,
-    advance: Callable,
-    look: bool,
-) -> tuple[list[_Block], Sums]:
-    """One iteration for as many blocks as there are lanes, and what it adds to the sums.
-
-    To look at the stopping rule keeps the arrays of the last iteration, which otherwise make
-    room in the cache at once: a quarter more time.
-    """
-    moved, r1, unmet, grams, norms = zip(
-        *[advance(block, state.c, state.s2, basis, step) for block in blocks], strict=True
-    )
-    loss, before = (
-        tf.cast(tf.add_n([block.loss for block in each]), tf.float64) for each in (moved, blocks)
-    )
-    s = tf.cast(basis.s[:, 0], tf.float64)
-    weights = tf.stack([tf.ones_like(s), tf.square(s)])
-    squares = tf.reduce_sum(weights * tf.add_n([tf.square(each) for each in norms]), axis=1)
-    pixels = tf.cast(problem.lanes * tf.shape(state.c)[1], tf.float64)
-    entries = pixels * tf.constant([problem.width, problem.atoms], tf.float64)
-    # Where no entry reaches the tolerance, no sum over the blocks reaches these.
-    bounds = entries * tf.square(step.tolerance)
-    # J, W and W − J change by less than the tolerance in the last iteration, so that no entry of
-    # W − J is three times the tolerance in the one before it; a tenth more for rounding.
-    allows = squares[1] <= 10.0 * bounds[1]
-
-    closed = tf.constant(False)
-    if look:
-        possible = tf.reduce_all(squares <= bounds)
-        if problem.loss != "frobenius":
-            # A column's norm changes by no more than √l times what its entries change by.
-            most = entries[0] / (problem.width**0.5 if problem.loss == "l21" else 1.0)
-            rounding = 100.0 * np.finfo(state.c.dtype.as_numpy_dtype).eps * loss
-            possible &= tf.abs(loss - before) <= most * step.tolerance + rounding
-        begun = tf.cast(step.begun, state.c.dtype)
-        each = list(zip(blocks, moved, r1, unmet, strict=True))
-        closed = tf.cond(possible, lambda: _met(each, basis, begun, step.tolerance), lambda: closed)
-    open_ = tf.cast(~tf.stack([closed, allows]), tf.float64)
-    return list(moved), Sums(tf.add_n(grams), loss, squares, open_)
+def _coefficients(block: Block, s: tf.Tensor, gains: Gains) -> tf.Tensor:
+    """W̃ of a block."""
+    return tf.math.divide_no_nan(block.T, s) - s * block.in_T(gains)
 
 
 # --- all blocks -----------------------------------------------------------------------------
@@ -474,9 +476,9 @@ def _start(X: tf.Tensor, basis: _Basis, problem: _Problem) -> _State:
     in_a_group = max(1, problem.lanes * problem.block // l)
     count = problem.lanes * (tf.maximum(1, pixels // in_a_group) if problem.looped else 1)
     n = -(-pixels // count)
-    kind = _BlockJAW if problem.order == "JAW" else _BlockJWA
+    kind = JWA if problem.order == "JWA" else LeanJAW if problem.looped else HeldJAW
 
-    def block(b: int | tf.Tensor) -> _Block:
+    def block(b: int | tf.Tensor) -> Block:
         rows = X[b * n : (b + 1) * n]
         rows = tf.pad(rows, [[0, n - tf.shape(rows)[0]], [0, 0]])
         return kind.start(tf.matmul(Q, rows, transpose_a=True, transpose_b=True))
@@ -499,45 +501,36 @@ def _start(X: tf.Tensor, basis: _Basis, problem: _Problem) -> _State:
         blocks = (lists,)
     else:
         blocks = tuple(block(b) for b in range(problem.lanes))
-    s2 = tf.square(s)
-    return _State(blocks, *(tf.broadcast_to(each, [l, n]) for each in (s2 / (1.0 + s2), s2)))
+    return _State(blocks, Gains.of(s, n), n)
 
 
-def _sweep(state: _State, basis: _Basis, step: _Step, problem: _Problem) -> tuple[_State, Sums]:
-    """One iteration for all blocks."""
-    # One graph, which every lane calls.
-    advance = tf.function(partial(_advance, problem=problem), autograph=False)
-    sweep = partial(_sweep_blocks, problem=problem, advance=advance)
-    look, plain = _NOT_INLINED(partial(sweep, look=True)), partial(sweep, look=False)
-    return tf.cond(step.look, lambda: look(state, basis, step), lambda: plain(state, basis, step))
-
-
-def _sweep_blocks(
-    state: _State, basis: _Basis, step: _Step, problem: _Problem, advance: Callable, look: bool
+def _sweep(
+    state: _State, basis: _Basis, step: _Step, problem: _Problem, kind: str
 ) -> tuple[_State, Sums]:
+    """One iteration for all blocks."""
     group = partial(
         _advance_group,
         state=state,
         basis=basis,
         step=step,
         problem=problem,
-        advance=advance,
-        look=look,
+        advance=_advance_graph(problem, near=kind != _FAR),
+        kind=kind,
     )
     if not problem.looped:
         blocks, sums = group(list(state.blocks))
         return state._replace(blocks=tuple(blocks)), sums
+    (lists,) = state.blocks
+    stay = {"X"} if kind != _FAR else {"X"} | KEPT_FOR_THE_RULE[type(lists)]
 
-    def body(first: tf.Tensor, lists: _Block, sums: Sums) -> tuple[tf.Tensor, _Block, Sums]:
+    def body(first: tf.Tensor, lists: Block, sums: Sums) -> tuple[tf.Tensor, Block, Sums]:
         places = [first + lane for lane in range(problem.lanes)]
         blocks = [_read(lists, place, state) for place in places]
         blocks, more = group(blocks)
         for place, block in zip(places, blocks, strict=True):
-            # The samples stay.
-            lists = _write(lists, place, block)._replace(X=lists.X)
+            lists = _write(lists, place, block, stay)
         return first + problem.lanes, lists, Sums(*map(tf.add, sums, more))
 
-    (lists,) = state.blocks
     _, lists, sums = tf.while_loop(
         lambda first, *_: first < tf.raw_ops.TensorListLength(input_handle=lists.X),
         body,
@@ -547,27 +540,32 @@ def _sweep_blocks(
     return state._replace(blocks=(lists,)), sums
 
 
-def _read(lists: _Block, place: tf.Tensor, state: _State) -> _Block:
+def _read(lists: Block, place: tf.Tensor, state: _State) -> Block:
+    c = state.gains.c
+
     def read(name: str, handle: tf.Tensor) -> tf.Tensor:
         value = tf.raw_ops.TensorListGetItem(
-            input_handle=handle, index=place, element_shape=-1, element_dtype=state.c.dtype
+            input_handle=handle, index=place, element_shape=-1, element_dtype=c.dtype
         )
-        return tf.ensure_shape(value, [] if name == "loss" else state.c.shape)
+        return tf.ensure_shape(value, [] if name == "loss" else [c.shape[0], None])
 
     return type(lists)(*map(read, lists._fields, lists))
 
 
-def _write(lists: _Block, place: tf.Tensor, block: _Block) -> _Block:
+def _write(lists: Block, place: tf.Tensor, block: Block, stay: set[str] = frozenset()) -> Block:
+    """The lists with a block in its place, but for the fields that stay."""
     return type(lists)(
         *(
-            tf.raw_ops.TensorListSetItem(input_handle=handle, index=place, item=value)
-            for handle, value in zip(lists, block, strict=True)
+            handle
+            if name in stay
+            else tf.raw_ops.TensorListSetItem(input_handle=handle, index=place, item=value)
+            for name, handle, value in zip(lists._fields, lists, block, strict=True)
         )
     )
 
 
 def _no_sums(l: int) -> Sums:
-    return Sums(*(tf.zeros(shape, tf.float64) for shape in ([l, l], [], [2], [2])))
+    return Sums(*(tf.zeros(shape, tf.float64) for shape in ([l, l], [], [2], [3])))
 
 
 def _result(
@@ -575,15 +573,15 @@ def _result(
 ) -> tf.Tensor:
     """Of a state and its number of pixels A or Y ``[N, l]`` or W ``[N, m]``."""
     state, pixels = of
-    n = tf.shape(state.c)[1]
+    n = state.n
 
-    def rows(b: int | tf.Tensor, block: _Block) -> tf.Tensor:
+    def rows(b: int | tf.Tensor, block: Block) -> tf.Tensor:
         if which == "A":
             M = block.A
         elif which == "W":
-            M = _coefficients(block, basis.s)
+            M = _coefficients(block, basis.s, state.gains)
         else:
-            M = tf.cast(mu, block.U1.dtype) * block.U1
+            M = tf.cast(mu, block.X.dtype) * block.scaled_multiplier(state.gains)
         rotation = basis.V if which == "W" else basis.Q
         here = tf.clip_by_value(pixels - b * n, 0, n)
         return tf.matmul(M[:, :here], rotation, transpose_a=True, transpose_b=True)
@@ -594,7 +592,7 @@ def _result(
     count = tf.raw_ops.TensorListLength(input_handle=lists.X)
     width = problem.atoms if which == "W" else problem.width
     parts = tf.TensorArray(
-        state.c.dtype, size=count, infer_shape=False, element_shape=[None, width]
+        state.gains.c.dtype, size=count, infer_shape=False, element_shape=[None, width]
     )
     _, parts = tf.while_loop(
         lambda b, _: b < count,
@@ -611,23 +609,36 @@ def _result(
 def _at_start(rule: Rule, l: int) -> _Progress:
     gram = tf.zeros([l, l], tf.float64)
     # Nothing before the first iteration keeps it from being the last.
-    return _Progress(tf.constant(0), rule.mu, gram, look=tf.constant(True), done=tf.constant(False))
+    near = look = tf.constant(True)
+    settled = rule.settled <= rule.tolerance
+    return _Progress(tf.constant(0), rule.mu, gram, near, look, settled, done=tf.constant(False))
 
 
-def _plan(progress: _Progress, basis: _Basis, rule: Rule) -> tuple[_Step, tf.Tensor, tf.Tensor]:
+def _kind(progress: _Progress, last: bool) -> str:
+    """Of the next iteration, known outside a graph."""
+    if progress.look or last:
+        return _LOOK
+    return _NEAR if progress.near else _FAR
+
+
+def _plan(
+    progress: _Progress, basis: _Basis, rule: Rule
+) -> tuple[_Step, tf.Tensor, tf.Tensor]:
     """What the next iteration does, the nuclear norm of its J, and μ after it."""
     s = tf.cast(basis.s, tf.float64)
     unscaled = tf.math.divide_no_nan(tf.ones_like(s), s)
     row = tf.transpose(unscaled)
     P, sigma = shrinkage_matrix(unscaled * progress.gram * row, 1.0 / progress.mu)
-    mu = tf.minimum(rule.rho * progress.mu, rule.mu_max)
+    faster = progress.settled & (rule.settled > rule.tolerance)
+    rho = tf.where(faster, tf.maximum(rule.rho, RHO_SETTLED), rule.rho)
+    mu = tf.minimum(rho * progress.mu, rule.mu_max)
     step = _Step(
         K=s / (1.0 + tf.square(s)) * P * row,
         threshold=rule.lam / progress.mu,
+        next_threshold=rule.lam / mu,
         kappa=progress.mu / mu,
         begun=tf.cast(progress.i > 0, tf.float64),
-        tolerance=rule.tolerance,
-        look=progress.look,
+        tolerance=tf.where(progress.settled, rule.tolerance, rule.settled),
     )
     return step, tf.reduce_sum(sigma), mu
 
@@ -637,8 +648,16 @@ def _after(
 ) -> tuple[_Progress, tf.Tensor]:
     """Where the run stands after an iteration, and its line of the history."""
     record = tf.concat([[nuclear + rule.lam * sums.loss], tf.sqrt(sums.squares)], axis=0)
-    done, look = tf.unstack(tf.equal(sums.open, 0.0))
-    return _Progress(progress.i + 1, mu, sums.gram, look, done), record
+    met, look, near = tf.unstack(tf.equal(sums.open, 0.0))
+    return _Progress(
+        progress.i + 1,
+        mu,
+        sums.gram,
+        near,
+        look,
+        settled=progress.settled | met,
+        done=progress.settled & met,
+    ), record
 
 
 def _run(
@@ -648,18 +667,34 @@ def _run(
     max_iterations: tf.Tensor,
     problem: _Problem,
 ) -> tuple[_State, _Progress, tf.Tensor]:
-    """The whole recursion; scalars are tensors, so that λ does not retrace."""
+    """The whole recursion; scalars are tensors, so that λ does not retrace.
 
-    def body(state, progress, history):
+    Each kind of iteration has a loop or a place of its own: a branch within a loop costs every
+    array that it may touch something, taken or not.
+    """
+
+    def iterate(kind: str, state: _State, progress: _Progress, history: Any) -> tuple:
         step, nuclear, mu = _plan(progress, basis, rule)
-        state, sums = _sweep(state, basis, step, problem)
+        state, sums = _sweep(state, basis, step, problem, kind)
         after, record = _after(progress, sums, nuclear, mu, rule)
         return state, after, history.write(progress.i, record)
+
+    def repeat(kind: str, run: tuple, unless: Callable) -> tuple:
+        # The last iteration of all is a look, for its A.
+        def goes_on(state: _State, progress: _Progress, history: Any) -> tf.Tensor:
+            return (progress.i < max_iterations - 1) & ~unless(progress)
+
+        return tf.while_loop(goes_on, partial(iterate, kind), run)
+
+    def to_the_next_look(*run: Any) -> tuple:
+        run = repeat(_FAR, run, unless=lambda progress: progress.near | progress.look)
+        run = repeat(_NEAR, run, unless=lambda progress: progress.look)
+        return iterate(_LOOK, *run)
 
     history = tf.TensorArray(tf.float64, size=0, dynamic_size=True, element_shape=[3])
     state, progress, history = tf.while_loop(
         lambda state, progress, history: (progress.i < max_iterations) & ~progress.done,
-        body,
+        to_the_next_look,
         (_start(X, basis, problem), _at_start(rule, problem.width), history),
     )
     return state, progress, history.stack()
@@ -684,7 +719,7 @@ class _Graphs(NamedTuple):
     whole: Callable
     run: Callable
     start: Callable
-    sweep: Callable
+    sweep: dict[str, Callable]
     result: dict[str, Callable]
 
 
@@ -700,6 +735,6 @@ def _graphs(problem: _Problem) -> _Graphs:
         graph(_whole),
         graph(_run),
         graph(_start),
-        graph(_sweep),
+        {kind: graph(_sweep, kind=kind) for kind in (_FAR, _NEAR, _LOOK)},
         {which: graph(_result, which=which) for which in ("A", "Y", "W")},
     )

@@ -70,6 +70,7 @@ def solve_low_rank(
     mu_max: float = 1e10,
     tolerance: float = 1e-8,
     max_iterations: int = 500,
+    settled: float = 0.0,
     dtype: str = "float64",
     workers: Workers | None = None,
 ) -> LowRankResult:
@@ -85,6 +86,11 @@ def solve_low_rank(
         tolerance: stop when the largest absolute change of W, A and J and the largest
             absolute entry of both residuals are below it.
         max_iterations: stop at the latest after this many.
+        settled: once the stopping rule would be met with this tolerance times the largest entry of
+            X, μ grows tenfold in every iteration. 0: always by ρ, as the paper and the release
+            have it. What is then left of a run are steps that shrink as 1/μ, a third of its
+            iterations and more; with 1e-6, A and the objective keep to about 5e-5 of their
+            largest entries, W, which A knows only through W D, and the multiplier less well.
         dtype: ``"float64"``, or ``"float32"`` for the pixels, with sums in float64: half the
             memory. A differs by about 1e-5 of its largest entry. The tolerance is hardly ever
             met, so that the largest number of iterations ends the run.
@@ -103,6 +109,8 @@ def solve_low_rank(
         raise InputError(f"rho is {rho}; expected a finite number of at least 1.")
     if not (np.isfinite(mu_max) and mu_max >= mu):
         raise InputError(f"mu_max is {mu_max}; expected a finite number of at least mu ({mu}).")
+    if not (np.isfinite(settled) and settled >= 0):
+        raise InputError(f"settled is {settled}; expected a finite number of at least 0.")
     if max_iterations < 1:
         raise InputError(f"max_iterations is {max_iterations}; expected 1 or more.")
     if loss not in LOSSES:
@@ -114,7 +122,7 @@ def solve_low_rank(
     solution = admm.solve(
         tf.convert_to_tensor(X if compact is None else compact.X),
         tf.convert_to_tensor(D if compact is None else compact.D),
-        _rule(lam, mu, rho, mu_max, tolerance),
+        _rule(lam, mu, rho, mu_max, tolerance, settled * float(np.abs(X).max())),
         tf.constant(max_iterations, tf.int32),
         loss=loss,
         order=order,
@@ -134,8 +142,10 @@ def solve_low_rank(
     )
 
 
-def _rule(lam: float, mu: float, rho: float, mu_max: float, tolerance: float) -> admm.Rule:
-    values = lam, mu, rho, mu_max, tolerance
+def _rule(
+    lam: float, mu: float, rho: float, mu_max: float, tolerance: float, settled: float = 0.0
+) -> admm.Rule:
+    values = lam, mu, rho, mu_max, tolerance, settled
     return admm.Rule(*(tf.constant(value, tf.float64) for value in values))
 
 

@@ -63,7 +63,7 @@ class TestBlocks:
         state = admm._start(X, admm._basis(D), kind)
         count = tf.raw_ops.TensorListLength(input_handle=state.blocks[0].X)
         # 80 pixels in groups of three blocks of five: five groups of blocks of six.
-        assert (int(count), state.c.shape) == (15, (5, 6))
+        assert (int(count), state.gains.c.shape) == (15, (5, 6))
 
     @pytest.mark.parametrize("n", [1, 2, 3, 14, 16, 47])
     def test_numbers_of_pixels_that_do_not_divide(self, small_blocks, n):
@@ -91,9 +91,9 @@ class TestBlocks:
         kind = admm._Problem.of(X, D, "l21", "JAW")
         basis = admm._basis(D)
         state = admm._start(X, basis, kind)
-        rule = admm.Rule(*(tf.constant(v, tf.float64) for v in (0.05, 1.0, 1.2, 1e10, 1e-8)))
+        rule = admm.Rule(*(tf.constant(v, tf.float64) for v in (0.05, 1.0, 1.2, 1e10, 1e-8, 0)))
         step, *_ = admm._plan(admm._at_start(rule, 5), basis, rule)
-        swept, sums = admm._sweep(state, basis, step, kind)
+        swept, sums = admm._sweep(state, basis, step, kind, "near")
         before, after = (admm._read(each.blocks[0], 2, each) for each in (state, swept))
         np.testing.assert_array_equal(after.X, before.X)
         assert np.abs(after.A - before.A).max() > 0.01
@@ -107,7 +107,8 @@ class TestShares:
         X, D = problem(n=n)
         alone = solve_low_rank(X, D, 0.05, order=order, **RULE)
         assert alone.converged
-        assert_equal(solve_low_rank(X, D, 0.05, order=order, workers=Shares(2), **RULE), alone)
+        shared = solve_low_rank(X, D, 0.05, order=order, workers=Shares(2), **RULE)
+        assert_equal(shared, alone, within=1e-10)
 
     def test_in_many_blocks(self, small_blocks):
         X, D = problem()
@@ -130,8 +131,52 @@ class TestShares:
 
         X, D = problem()
         result = solve_low_rank(X, D, 0.05, workers=Counted(2), **RULE)
-        # Gram matrix, loss, two sums of squares, two counts.
-        assert sizes == [5 * 5 + 1 + 2 + 2] * result.iterations
+        # Gram matrix, loss, two sums of squares, three counts.
+        assert sizes == [5 * 5 + 1 + 2 + 3] * result.iterations
+
+
+class TestSettled:
+    """Once a run has settled, μ may grow faster."""
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_fewer_iterations_to_nearly_the_same_result(self, order, loss):
+        X, D = problem()
+        settings = {"loss": loss, "order": order, "tolerance": 1e-7}
+        plain = solve_low_rank(X, D, lam_for(loss), **settings)
+        faster = solve_low_rank(X, D, lam_for(loss), settled=1e-6, **settings)
+        assert plain.converged and faster.converged
+        assert faster.iterations < plain.iterations
+        assert 0 < np.abs(faster.A - plain.A).max() < 1e-4 * np.abs(plain.A).max()
+        np.testing.assert_allclose(faster.objective[-1], plain.objective[-1], rtol=1e-4)
+
+    def test_the_first_iterations_are_the_same(self):
+        X, D = problem()
+        plain = solve_low_rank(X, D, 0.05, **RULE)
+        faster = solve_low_rank(X, D, 0.05, settled=1e-4, **RULE)
+        same = np.isclose(faster.objective, plain.objective[: faster.iterations], rtol=1e-12)
+        assert same[: faster.iterations // 2].all() and not same[-1]
+
+    def test_a_value_below_the_tolerance_changes_nothing(self):
+        X, D = problem()
+        plain = solve_low_rank(X, D, 0.05, **RULE)
+        same = solve_low_rank(X, D, 0.05, settled=0.9e-6 / np.abs(X).max(), **RULE)
+        assert_equal(same, plain)
+
+    def test_a_larger_rho_stays(self):
+        X, D = problem()
+        settings = RULE | {"rho": 20.0}
+        plain = solve_low_rank(X, D, 0.05, **settings)
+        assert_equal(solve_low_rank(X, D, 0.05, settled=1e-2, **settings), plain)
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_in_blocks_and_shares(self, small_blocks, order):
+        X, D = problem()
+        settings = {"order": order, "settled": 1e-4, **RULE}
+        alone = solve_low_rank(X, D, 0.05, **settings)
+        assert alone.iterations < solve_low_rank(X, D, 0.05, order=order, **RULE).iterations
+        shared = solve_low_rank(X, D, 0.05, workers=Shares(3), **settings)
+        assert_equal(shared, alone, within=1e-9)
 
 
 @pytest.mark.parametrize("order", ORDERS)

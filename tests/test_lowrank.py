@@ -300,6 +300,8 @@ class TestRefusals:
             ({"mu_max": np.nan}, "mu_max is nan"),
             # μ would overflow, and ∞/∞ turn the multipliers into NaN.
             ({"mu_max": np.inf}, "mu_max is inf"),
+            ({"settled": -1e-6}, "settled is -1e-06; expected a finite number of at least 0"),
+            ({"settled": np.nan}, "settled is nan"),
             ({"max_iterations": 0}, "max_iterations is 0; expected 1 or more"),
             ({"max_iterations": -3}, "max_iterations is -3"),
             ({"loss": "l2"}, "loss 'l2' is unknown; expected one of l21, l1, frobenius"),
