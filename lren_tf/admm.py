@@ -387,7 +387,7 @@ def _advance_group(
             (block, one.block, one.r1, one.unmet)
             for block, one in zip(blocks, each, strict=True)
         ]
-        closed = tf.cond(possible, lambda: _met(parts, state, basis, step), lambda: never)
+        closed = tf.cond(possible, lambda: _met(parts, state.gains, basis, step), lambda: never)
     open_ = tf.cast(~tf.stack([closed, allows, near]), tf.float64)
     return moved, Sums(tf.add_n([one.gram for one in each]), loss, squares, open_)
 
@@ -406,14 +406,14 @@ def _settles(
 
 
 @_NOT_INLINED
-def _met(parts: list[tuple], state: _State, basis: _Basis, step: _Step) -> tf.Tensor:
+def _met(parts: list[tuple], gains: Gains, basis: _Basis, step: _Step) -> tf.Tensor:
     """The stopping rule, for what :func:`_advance` was given and returned of several blocks."""
     # A is the last to settle where μ grows.
     changes = [_largest(basis.Q, new.A - block.A) for block, new, _, _ in parts]
     return tf.cond(
         _all_below(changes, step.tolerance),
         lambda: _all_below(
-            [each for part in parts for each in _largest_entries(*part, state, basis, step)],
+            [each for part in parts for each in _largest_entries(*part, gains, basis, step)],
             step.tolerance,
         ),
         lambda: tf.constant(False),
@@ -425,12 +425,12 @@ def _largest_entries(
     new: Block,
     r1: tf.Tensor,
     unmet: tf.Tensor,
-    state: _State,
+    gains: Gains,
     basis: _Basis,
     step: _Step,
 ) -> tuple[tf.Tensor, ...]:
     """Largest absolute entries that the stopping rule looks at, but for the change of A."""
-    (s, V, Q), gains = basis, state.gains
+    s, V, Q = basis
     begun = tf.cast(step.begun, s.dtype)
     change = _coefficients(new, s, gains) - _coefficients(block, s, gains)
     change_of_J = change - s * (unmet - begun * block.unmet(gains))
