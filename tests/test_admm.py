@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf import admm
+from lren_tf import admm, sweep
 from lren_tf.lowrank import LOSSES, ORDERS, residual_in_graph, solve_low_rank
 from lren_tf.workers import Workers
 from tests.recursion import admm as recursion
@@ -38,9 +38,9 @@ def assert_equal(one, other, within=1e-12):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of five pixels, so that 80 pixels are many groups with pixels of zeros."""
-    monkeypatch.setattr(admm, "_BLOCK", 25)
-    monkeypatch.setattr(admm, "_LANES", 3)
-    monkeypatch.setattr(admm, "_LANES_OF_ANY_SIZE", 3)
+    monkeypatch.setattr(sweep, "_BLOCK", 25)
+    monkeypatch.setattr(sweep, "_LANES", 3)
+    monkeypatch.setattr(sweep, "_LANES_OF_ANY_SIZE", 3)
 
 
 class TestBlocks:
@@ -51,16 +51,16 @@ class TestBlocks:
         settings = {"loss": loss, "order": order, **RULE}
         whole = solve_low_rank(X, D, lam_for(loss), **settings)
         assert whole.converged
-        monkeypatch.setattr(admm, "_BLOCK", 25)
-        monkeypatch.setattr(admm, "_LANES", 3)
+        monkeypatch.setattr(sweep, "_BLOCK", 25)
+        monkeypatch.setattr(sweep, "_LANES", 3)
         # The Gram matrix is added up in another order, and its root magnifies that.
         assert_equal(solve_low_rank(X, D, lam_for(loss), **settings), whole, within=1e-9)
 
     def test_there_are_as_many_as_the_test_says(self, small_blocks):
         X, D = map(tf.constant, problem())
-        kind = admm._Problem.of(X, D, "l21", "JAW")
+        kind = sweep.Problem.of(X, D, "l21", "JAW")
         assert (kind.lanes, kind.looped) == (3, True)
-        state = admm._start(X, admm._basis(D), kind)
+        state = sweep.start(X, sweep.singular_bases(D), kind)
         count = tf.raw_ops.TensorListLength(input_handle=state.blocks[0].X)
         # 80 pixels in groups of three blocks of five: five groups of blocks of six.
         assert (int(count), state.gains.c.shape) == (15, (5, 6))
@@ -88,13 +88,13 @@ class TestBlocks:
 
     def test_an_iteration_replaces_all_but_the_samples(self, small_blocks):
         X, D = map(tf.constant, problem())
-        kind = admm._Problem.of(X, D, "l21", "JAW")
-        basis = admm._basis(D)
-        state = admm._start(X, basis, kind)
+        kind = sweep.Problem.of(X, D, "l21", "JAW")
+        basis = sweep.singular_bases(D)
+        state = sweep.start(X, basis, kind)
         rule = admm.Rule(*(tf.constant(v, tf.float64) for v in (0.05, 1.0, 1.2, 1e10, 1e-8, 0)))
         step, *_ = admm._plan(admm._at_start(rule, 5), basis, rule)
-        swept, sums = admm._sweep(state, basis, step, kind, "near")
-        before, after = (admm._read(each.blocks[0], 2, each) for each in (state, swept))
+        swept, sums = sweep.sweep(state, basis, step, kind, sweep.NEAR)
+        before, after = (sweep._read(each.blocks[0], 2, each) for each in (state, swept))
         np.testing.assert_array_equal(after.X, before.X)
         assert np.abs(after.A - before.A).max() > 0.01
         assert float(sums.open[0]) > 0
