@@ -35,7 +35,7 @@ _LANES_OF_ANY_SIZE = 4
 """As many where the graph is made before the number of pixels is known."""
 _NEARNESS = 30.0
 """Times what the stopping rule admits of W − J: below it iterations are near. Where W − J fell
-thirtyfold at once, a run might end an iteration later."""
+tenfold at once, a run might end an iteration later."""
 
 
 class Sums(NamedTuple):
@@ -440,4 +440,4 @@ def _all_below(terms: list[tf.Tensor], tolerance: tf.Tensor) -> tf.Tensor:
 
 def _coefficients(block: Block, s: tf.Tensor, gains: Gains) -> tf.Tensor:
     """W̃ of a block."""
-    return tf.math.divide_no_nan(block.T, s) - s * block.in_T(gains)
+    return tf.math.reciprocal_no_nan(s) * block.T - s * block.in_T(gains)
