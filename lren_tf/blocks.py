@@ -1,7 +1,10 @@
 """One iteration of the low-rank step for a block of pixels.
 
-The letters are those of :mod:`lren_tf.admm`, which says how these formulas come about and puts
-the blocks together. Arrays are ``[l, n]``, pixels last, and never changed in place.
+The letters are those of :mod:`lren_tf.admm`, which says how these formulas come about;
+:mod:`lren_tf.sweep` puts the blocks together. Arrays are ``[l, n]``, pixels last.
+
+Where a block stays in the cache, operations that might run at a time are told to wait for each
+other: a core that has begun a block then has its arrays to itself, an eighth less time.
 """
 
 from __future__ import annotations
@@ -71,11 +74,7 @@ class HeldJAW(NamedTuple):
         return shrink(self.R)
 
     def advance(self, gains: Gains, K: tf.Tensor, kappa: tf.Tensor, shrink: Shrink) -> Moved:
-        """One iteration.
-
-        Operations that might run at a time are told to wait for each other: a core that has begun
-        a block then has its arrays to itself, an eighth less time.
-        """
+        """One iteration."""
         X, T, U1, R = self.X, self.T, self.U1, self.R
         A, loss = shrink(R)
         with tf.control_dependencies([loss]):
@@ -176,18 +175,27 @@ class JWA(NamedTuple):
     def advance(self, gains: Gains, K: tf.Tensor, kappa: tf.Tensor, shrink: Shrink) -> Moved:
         """One iteration."""
         X, T, U1, A, B = self.X, self.T, self.U1, self.A, self.B
-        Z = gains.c * (X - B) + tf.matmul(K, T)
+        Z = gains.c * (X - B)
+        with tf.control_dependencies([Z]):
+            Z += tf.matmul(K, T)
         rest = X - Z
         R = rest + U1
         A_new, loss = shrink(R)
-        unmet = rest - B
-        moved = kappa * (R - A)
-        U1 = kappa * (R - A_new)
-        # κ (A' − A) is the difference of the two.
-        B = A_new + (moved - U1)
-        r1 = rest - A_new
+        with tf.control_dependencies([loss]):
+            unmet = rest - B
+        with tf.control_dependencies([unmet]):
+            r1 = rest - A_new
         norms = tf.stack([tf.math.reduce_euclidean_norm(M, axis=1) for M in (r1, unmet)])
-        return JWA(X, Z + gains.s2 * moved, U1, A_new, loss, B, unmet), r1, unmet, norms
+        with tf.control_dependencies([norms]):
+            moved = kappa * (R - A)
+        with tf.control_dependencies([moved]):
+            U1 = kappa * (R - A_new)
+        with tf.control_dependencies([U1]):
+            T = Z + gains.s2 * moved
+        with tf.control_dependencies([T]):
+            # κ (A' − A) is the difference of the two.
+            B = A_new + (moved - U1)
+        return JWA(X, T, U1, A_new, loss, B, unmet), r1, unmet, norms
 
 
 Block = HeldJAW | LeanJAW | JWA
