@@ -273,7 +273,8 @@ def _run(
         return tf.while_loop(goes_on, partial(iterate, kind), run)
 
     def to_the_next_look(*run: Any) -> tuple:
-        run = repeat(FAR, run, unless=lambda progress: progress.near | progress.look)
+        if problem.order == "JAW":  # in the other order none is far
+            run = repeat(FAR, run, unless=lambda progress: progress.near | progress.look)
         run = repeat(NEAR, run, unless=lambda progress: progress.look)
         return iterate(LOOK, *run)
 

@@ -200,6 +200,6 @@ class JWA(NamedTuple):
 
 Block = HeldJAW | LeanJAW | JWA
 
-KEPT_FOR_THE_RULE = {HeldJAW: {"A"}, LeanJAW: {"A"}, JWA: {"C"}}
+KEPT_FOR_THE_RULE = {HeldJAW: {"A"}, LeanJAW: {"A"}}
 """Fields that only the stopping rule and the result ask for: where both are far, an iteration
 leaves them as they were."""

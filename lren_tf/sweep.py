@@ -351,7 +351,8 @@ def _advance_group(
         rounding = 100.0 * np.finfo(state.gains.c.dtype.as_numpy_dtype).eps * loss
         return tf.abs(loss - before) <= most * step.tolerance + rounding
 
-    near = squares[1] <= _NEARNESS**2 * bounds[1]
+    # In the order J, W, A all that is kept is needed at once.
+    near = squares[1] <= _NEARNESS**2 * bounds[1] if problem.order == "JAW" else tf.constant(True)
     never = tf.constant(False)
     closed = allows = never
     if kind != FAR:

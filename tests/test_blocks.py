@@ -61,7 +61,7 @@ def test_norms_are_those_of_the_rows_and_the_last_gap_is_remembered(samples, kin
         np.testing.assert_allclose(block.unmet(gains), unmet, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [HeldJAW, LeanJAW, JWA])
+@pytest.mark.parametrize("kind", KEPT_FOR_THE_RULE)
 def test_what_is_kept_for_the_rule_plays_no_part_in_an_iteration(samples, kind):
     s = [3.0, 1.0, 0.5, 0.1, 0.0]
     gains = Gains.of(tf.constant(s, tf.float64)[:, None], N)
