@@ -50,18 +50,16 @@ def readme_table(results: Path = RESULTS) -> str:
                 f"{solver['ratio']:.0f} times as fast",
             ]
         )
-        settled = solver.get("settled")
-        if settled is not None:
-            rows.append(
-                [
-                    f"the same with `settled={settled['value']:g}`, "
-                    f"{settled['iterations']} iterations",
-                    f"{1e3 * median(settled['here_s']):.0f} ms",
-                    "the same",
-                    f"{settled['ratio']:.0f} times as fast",
-                ]
-            )
-    for size in [] if solver is None else solver.get("scaling", []):
+        settled = solver["settled"]
+        rows.append(
+            [
+                f"the same with `settled={settled['value']:g}`, {settled['iterations']} iterations",
+                f"{1e3 * median(settled['here_s']):.0f} ms",
+                "the same",
+                f"{settled['ratio']:.0f} times as fast",
+            ]
+        )
+    for size in [] if solver is None else solver["scaling"]:
         times = size["ns_per_pixel_and_iteration"]
         for dtype in ("float64", "float32"):
             rows.append(

@@ -27,6 +27,8 @@ from lren_tf.training import fixed_batches
 
 PIXELS, BANDS = 10_000, 189
 ROUNDS = 9
+ONE_CORE = "one core for an operation"
+"""The trial that needs a process of its own."""
 STEP_ALONE = "--step-alone"
 """Argument with which the step alone is measured and its seconds printed."""
 
@@ -39,7 +41,7 @@ EXPECTED = {
     "Eigen's as well: 5 % faster",
     "gradient tape": "the step as Keras users write it, layers and a tape: sums of biases, copies "
     "of the residual and a loss of its own, 10 ms: 20 % slower",
-    "one core for an operation": "two slices at a time, each of which stays in the cache of a core "
+    ONE_CORE: "two slices at a time, each of which stays in the cache of a core "
     "instead of being shared by both: 10 % faster",
     "no density": "what is left if the mixture cost nothing, 5 ms: 10 % faster",
     "products alone": "the eleven products of the autoencoder, nothing between them: the best that "
@@ -194,7 +196,7 @@ def main() -> None:
             {name: median_seconds(call, 3) for name, call in calls.items()} for _ in range(ROUNDS)
         ]
     for i, each in enumerate(rounds):
-        each["one core for an operation"] = alone[i % len(alone)]
+        each[ONE_CORE] = alone[i % len(alone)]
     counted = PIXELS * operations_per_pixel(BANDS, model.settings)
     limit = 2 * SIDE**3
     record: dict[str, Any] = {

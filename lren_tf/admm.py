@@ -79,8 +79,8 @@ class Rule(NamedTuple):
     mu_max: tf.Tensor
     tolerance: tf.Tensor
     settled: tf.Tensor
-    """Where a run would stop with this tolerance, μ grows by :data:`RHO_SETTLED` from there on;
-    below the tolerance it never does."""
+    """Where a run would stop with this tolerance, μ grows by :data:`RHO_SETTLED` from there on; the
+    tolerance itself where it never does."""
 
 
 class Solution(NamedTuple):
@@ -196,8 +196,8 @@ def _at_start(rule: Rule, l: int) -> _Progress:
     gram = tf.zeros([l, l], tf.float64)
     # Nothing before the first iteration keeps it from being the last.
     near = look = tf.constant(True)
-    settled = rule.settled <= rule.tolerance
-    return _Progress(tf.constant(0), rule.mu, gram, near, look, settled, done=tf.constant(False))
+    settled = done = tf.constant(False)
+    return _Progress(tf.constant(0), rule.mu, gram, near, look, settled, done)
 
 
 def _kind(progress: _Progress, last: bool) -> str:
@@ -215,8 +215,7 @@ def _plan(
     unscaled = tf.math.divide_no_nan(tf.ones_like(s), s)
     row = tf.transpose(unscaled)
     P, sigma = shrinkage_matrix(unscaled * progress.gram * row, 1.0 / progress.mu)
-    faster = progress.settled & (rule.settled > rule.tolerance)
-    rho = tf.where(faster, tf.maximum(rule.rho, RHO_SETTLED), rule.rho)
+    rho = tf.where(progress.settled, tf.maximum(rule.rho, RHO_SETTLED), rule.rho)
     mu = tf.minimum(rho * progress.mu, rule.mu_max)
     step = Step(
         K=s / (1.0 + tf.square(s)) * P * row,
@@ -242,7 +241,7 @@ def _after(
         near,
         look,
         settled=progress.settled | met,
-        done=progress.settled & met,
+        done=met & (progress.settled | (rule.settled <= rule.tolerance)),
     ), record
 
 

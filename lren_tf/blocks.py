@@ -69,10 +69,6 @@ class HeldJAW(NamedTuple):
         """(W̃ − J̃)/s of the last iteration; there is none at the start."""
         return self.R - self.U1 - self.A
 
-    def next_A(self, shrink: Shrink) -> tuple[tf.Tensor, tf.Tensor]:
-        """A of the next iteration, whose proximal operator is given, and its loss."""
-        return shrink(self.R)
-
     def advance(self, gains: Gains, K: tf.Tensor, kappa: tf.Tensor, shrink: Shrink) -> Moved:
         """One iteration."""
         X, T, U1, R = self.X, self.T, self.U1, self.R
@@ -121,10 +117,6 @@ class LeanJAW(NamedTuple):
     def unmet(self, gains: Gains) -> tf.Tensor:
         """(W̃ − J̃)/s of the last iteration; there is none at the start."""
         return self.R - self.scaled_multiplier(gains) - self.A
-
-    def next_A(self, shrink: Shrink) -> tuple[tf.Tensor, tf.Tensor]:
-        """A of the next iteration, whose proximal operator is given, and its loss."""
-        return shrink(self.R)
 
     def advance(self, gains: Gains, K: tf.Tensor, kappa: tf.Tensor, shrink: Shrink) -> Moved:
         """One iteration."""
@@ -201,5 +193,5 @@ class JWA(NamedTuple):
 Block = HeldJAW | LeanJAW | JWA
 
 KEPT_FOR_THE_RULE = {HeldJAW: {"A"}, LeanJAW: {"A"}}
-"""Fields that only the stopping rule and the result ask for: where both are far, an iteration
-leaves them as they were."""
+"""Fields that only the stopping rule and the result ask for. Where both are far, an iteration
+leaves them as they were; in the order J, W, A, which asks for all it keeps, none is far."""

@@ -103,6 +103,7 @@ class Problem(NamedTuple):
 
     @classmethod
     def of(cls, X: tf.Tensor, D: tf.Tensor, loss: str, order: str) -> Problem:
+        """That of samples ``[N, l]``, N known or not, and atoms ``[m, l]``."""
         (pixels, width), atoms = X.shape, D.shape[0]
         if "GPU" in X.device:
             return cls(loss, order, atoms, width, 1, _BLOCK_GPU, looped=True)
@@ -113,6 +114,7 @@ class Problem(NamedTuple):
 
 
 def singular_bases(D: tf.Tensor) -> Basis:
+    """Bases of a dictionary ``[m, l]``."""
     m, l = D.shape
     s, V, Q = tf.linalg.svd(D, full_matrices=True)
     # Dictionaries with fewer atoms than latent dimensions get inert zero directions, so
@@ -123,7 +125,7 @@ def singular_bases(D: tf.Tensor) -> Basis:
 
 
 def start(X: tf.Tensor, basis: Basis, problem: Problem) -> State:
-    """The state before the first iteration."""
+    """The state of samples ``[N, l]`` before the first iteration."""
     s, _, Q = basis
     pixels, l = tf.shape(X)[0], problem.width
     in_a_group = max(1, problem.lanes * problem.block // l)
@@ -160,7 +162,7 @@ def start(X: tf.Tensor, basis: Basis, problem: Problem) -> State:
 def sweep(
     state: State, basis: Basis, step: Step, problem: Problem, kind: str
 ) -> tuple[State, Sums]:
-    """One iteration for all blocks."""
+    """One iteration of a kind for all blocks: the state after it, and what it adds up."""
     group = partial(
         _advance_group,
         state=state,
@@ -170,11 +172,15 @@ def sweep(
         advance=_advance_graph(problem, near=kind != FAR),
         kind=kind,
     )
+    stay = {"X"} | (KEPT_FOR_THE_RULE[type(state.blocks[0])] if kind == FAR else set())
     if not problem.looped:
-        blocks, sums = group(list(state.blocks))
+        moved, sums = group(list(state.blocks))
+        blocks = [
+            new._replace(**{name: getattr(old, name) for name in stay})
+            for old, new in zip(state.blocks, moved, strict=True)
+        ]
         return state._replace(blocks=tuple(blocks)), sums
     (lists,) = state.blocks
-    stay = {"X"} if kind != FAR else {"X"} | KEPT_FOR_THE_RULE[type(lists)]
 
     def body(first: tf.Tensor, lists: Block, sums: Sums) -> tuple[tf.Tensor, Block, Sums]:
         places = [first + lane for lane in range(problem.lanes)]
@@ -276,7 +282,7 @@ class _Advanced(NamedTuple):
     norms: tf.Tensor
     """Of the rows of these two, float64 ``[2, l]``; ``[1, l]`` where they are one."""
     next_loss: tf.Tensor
-    """Of the next A; where the stopping rule is far, of this one."""
+    """Of the next A where it is known and asked for; else of this one."""
 
 
 @cache
@@ -294,11 +300,8 @@ def _advance(
     shrink = partial(_shrink, basis=basis, problem=problem)
     new, r1, unmet, norms = block.advance(gains, K, kappa, partial(shrink, step.threshold))
     next_loss = new.loss
-    if not near:
-        kept = {name: getattr(block, name) for name in KEPT_FOR_THE_RULE[type(block)]}
-        new = new._replace(**kept)
-    elif problem.order == "JAW":
-        _, next_loss = new.next_A(partial(shrink, step.next_threshold))
+    if near and problem.order == "JAW":
+        _, next_loss = shrink(step.next_threshold, new.R)
     T = tf.cast(new.T, tf.float64)
     with tf.control_dependencies([new.loss, next_loss, norms]):
         gram = tf.matmul(T, T, transpose_b=True)
@@ -351,7 +354,6 @@ def _advance_group(
         rounding = 100.0 * np.finfo(state.gains.c.dtype.as_numpy_dtype).eps * loss
         return tf.abs(loss - before) <= most * step.tolerance + rounding
 
-    # In the order J, W, A all that is kept is needed at once.
     near = squares[1] <= _NEARNESS**2 * bounds[1] if problem.order == "JAW" else tf.constant(True)
     never = tf.constant(False)
     closed = allows = never

@@ -26,11 +26,12 @@ class Shares(Workers):
         return tf.concat([part for of_replica in parts for part in of_replica], axis=0)
 
 
-def assert_equal(one, other, within=1e-12):
+def assert_equal(one, other, within=1e-12, of_W=None):
     assert (one.iterations, one.converged) == (other.iterations, other.converged)
     for name in ("A", "W", "objective", "residuals"):
         a, b = getattr(one, name), getattr(other, name)
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=within, err_msg=name)
+        bound = of_W if name == "W" and of_W is not None else within
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=bound, err_msg=name)
     # μ magnifies the multiplier's rounding.
     np.testing.assert_allclose(one.Y, other.Y, atol=1e-4)
 
@@ -91,7 +92,7 @@ class TestBlocks:
         kind = sweep.Problem.of(X, D, "l21", "JAW")
         basis = sweep.singular_bases(D)
         state = sweep.start(X, basis, kind)
-        rule = admm.Rule(*(tf.constant(v, tf.float64) for v in (0.05, 1.0, 1.2, 1e10, 1e-8, 0)))
+        rule = admm.Rule(*(tf.constant(v, tf.float64) for v in (0.05, 1.0, 1.2, 1e10, 1e-8, 1e-8)))
         step, *_ = admm._plan(admm._at_start(rule, 5), basis, rule)
         swept, sums = sweep.sweep(state, basis, step, kind, sweep.NEAR)
         before, after = (sweep._read(each.blocks[0], 2, each) for each in (state, swept))
@@ -108,7 +109,8 @@ class TestShares:
         alone = solve_low_rank(X, D, 0.05, order=order, **RULE)
         assert alone.converged
         shared = solve_low_rank(X, D, 0.05, order=order, workers=Shares(2), **RULE)
-        assert_equal(shared, alone, within=1e-10)
+        # The Gram matrix is added up in another order, and its root magnifies that in W.
+        assert_equal(shared, alone, of_W=1e-10)
 
     def test_in_many_blocks(self, small_blocks):
         X, D = problem()
