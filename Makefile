@@ -14,7 +14,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test lint \
+.PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test guard lint \
   bench bench-all clean
 .DEFAULT_GOAL := help
 
@@ -61,6 +61,11 @@ report: $(STAMP) ## every table, figure and run on one page, experiments/report.
 
 test: $(STAMP) ## run the tests, on up to four cores
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, on purpose only
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	  $(RUN) -m tests.test_guard > tests/test_guard.json.new
+	mv tests/test_guard.json.new tests/test_guard.json
 
 lint: $(STAMP) ## check style
 	$(VENV)/bin/ruff check .
