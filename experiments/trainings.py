@@ -16,7 +16,7 @@ from experiments import published, scenarios
 from experiments.lren_runs import LrenRun
 from experiments.runs import Workspace
 from lren_tf import Scene, metrics
-from lren_tf.io.atomic import atomic_path
+from lren_tf.runtime.files import atomic_path
 
 if TYPE_CHECKING:
     from lren_tf import LREN

@@ -47,6 +47,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.proximal import shrinkage_matrix
+from lren_tf.runtime.workers import Workers
 from lren_tf.sweep import (
     FAR,
     LOOK,
@@ -61,7 +62,6 @@ from lren_tf.sweep import (
     start,
     sweep,
 )
-from lren_tf.workers import Workers
 
 ORDERS = ("JWA", "JAW")
 """Orders of the updates within an iteration."""

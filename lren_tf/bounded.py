@@ -15,7 +15,7 @@ pixels needs the activations of a chunk of them at a time:
 
 The result is that of :func:`lren_tf.steps.joint_losses` on the batch, to rounding. The price is
 the encoder's way forward, made twice. Whatever is "added up" may be spread over several devices
-and machines: nothing else passes between them (:mod:`lren_tf.workers`).
+and machines: nothing else passes between them (:mod:`lren_tf.runtime.workers`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from lren_tf.mixture import (
     mixture_moments,
     mixture_of,
 )
+from lren_tf.runtime.workers import Workers
 from lren_tf.steps import (
     Losses,
     Network,
@@ -46,7 +47,6 @@ from lren_tf.steps import (
     step_together,
     weighted,
 )
-from lren_tf.workers import Workers
 
 CHUNK = 16384
 """Pixels whose activations are held at a time: 26 MB a layer of 400 units, in the eight slices that

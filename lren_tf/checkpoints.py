@@ -29,13 +29,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.checks import whole
 from lren_tf.errors import InputError, WorkerLost
-from lren_tf.io.atomic import as_path, atomic_path, ensure_writable_folder, ensure_writable_target
 from lren_tf.presets import AFTER_TRAINING, Settings
 from lren_tf.report import versions
+from lren_tf.runtime.files import (
+    as_path,
+    atomic_path,
+    ensure_writable_folder,
+    ensure_writable_target,
+)
+from lren_tf.runtime.workers import Workers
 from lren_tf.scene import data_sha256
-from lren_tf.workers import Workers
+from lren_tf.validators import whole
 
 if TYPE_CHECKING:
     from lren_tf.model import LREN

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import atomic_path
+from lren_tf.runtime.files import atomic_path
 from lren_tf.threshold import score_array
 
 BACKGROUND, DETECTED, NO_DATA = 0, 1, 255

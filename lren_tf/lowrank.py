@@ -34,8 +34,8 @@ from lren_tf import admm
 from lren_tf.admm import ORDERS
 from lren_tf.errors import InputError
 from lren_tf.proximal import LOSSES
+from lren_tf.runtime.workers import Workers
 from lren_tf.scaling import extremes
-from lren_tf.workers import Workers
 
 
 class LowRankResult(NamedTuple):

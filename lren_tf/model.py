@@ -14,17 +14,17 @@ import tensorflow as tf
 
 from lren_tf import checkpoints, presets
 from lren_tf.bounded import CHUNK, BoundedStep
-from lren_tf.checks import size_in_bytes
-from lren_tf.device import resolve_device
 from lren_tf.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.errors import InputError
 from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows, row_chunks
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.kept import KeptBackground, KeptDictionary, KeptScaler
 from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
-from lren_tf.memory import fits, kept_bytes, training_bytes
 from lren_tf.mixture import Mixture, mixture_statistics
 from lren_tf.rows import PixelRows
+from lren_tf.runtime.device import resolve_device
+from lren_tf.runtime.memory import fits, kept_bytes, training_bytes
+from lren_tf.runtime.workers import StrategyWorkers, workers_of
 from lren_tf.samples import Samples, samples_of
 from lren_tf.scaling import Scaler, fit_scaler, standardise
 from lren_tf.serving import export_saved_model
@@ -48,7 +48,7 @@ from lren_tf.training import (
     numbered,
     read_batches,
 )
-from lren_tf.workers import StrategyWorkers, workers_of
+from lren_tf.validators import size_in_bytes
 
 _CHUNK = 65536
 """Pixels passed through the network at a time outside training."""

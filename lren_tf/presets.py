@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from lren_tf import checks
-from lren_tf.checks import not_negative, positive, real, whole
+from lren_tf import validators
 from lren_tf.errors import InputError
+from lren_tf.validators import not_negative, positive, real, whole
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "scaling": ("zscore", "minmax_zscore"),
@@ -308,7 +308,7 @@ def parse(name: str, text: str) -> Any:
     What does not fit its setting is returned as it is, for `Settings` to refuse; so is the
     value of a name that is no setting.
     """
-    return checks.parse(text, get_type_hints(Settings).get(name, str))
+    return validators.parse(text, get_type_hints(Settings).get(name, str))
 
 
 def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:

@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import as_path, atomic_folder
 from lren_tf.lowrank import residual_in_graph
+from lren_tf.runtime.files import as_path, atomic_folder
 
 if TYPE_CHECKING:
     from lren_tf.model import LREN

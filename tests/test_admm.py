@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from lren_tf import admm, sweep
 from lren_tf.lowrank import LOSSES, ORDERS, residual_in_graph, solve_low_rank
-from lren_tf.workers import Workers
+from lren_tf.runtime.workers import Workers
 from tests.recursion import admm as recursion
 from tests.recursion import lam_for, problem
 

@@ -11,8 +11,8 @@ from lren_tf.backprop import Affine, align
 from lren_tf.bounded import BoundedStep
 from lren_tf.datasets import simulate
 from lren_tf.feed import batch_rows
+from lren_tf.runtime.workers import Workers
 from lren_tf.steps import Network, density_losses, joint_losses, mapping_losses
-from lren_tf.workers import Workers
 
 SCENE = simulate(12, 11, 20, seed=1)
 SMALL = {"hidden_units": 16, "estimator_units": 8}

@@ -283,7 +283,7 @@ def test_dependencies_point_one_way():
     for name, inside in (
         ("tail", set()),
         ("threshold", {"lren_tf.errors", "lren_tf.tail"}),
-        ("detections", {"lren_tf.errors", "lren_tf.io.atomic", "lren_tf.threshold"}),
+        ("detections", {"lren_tf.errors", "lren_tf.runtime.files", "lren_tf.threshold"}),
     ):
         file = Path(detections.__file__).with_name(f"{name}.py")
         tree = ast.parse(file.read_text("utf-8"))

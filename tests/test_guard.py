@@ -31,15 +31,13 @@ from lren_tf.datasets import simulate
 
 RECORD = Path(__file__).with_suffix(".json")
 ROOT = Path(__file__).parents[1]
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-    )
-}
+THREADS = (
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+ONE_THREAD = dict.fromkeys(THREADS, "1")
 PRESETS = ("paper", "release", "robust")
 EPOCHS = 20
 TOLERANCE = 1e-6

@@ -23,8 +23,8 @@ from lren_tf.cli.settings import detectors_from
 from lren_tf.console import collected_notices, say, timed
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
-from lren_tf.io.atomic import atomic_paths
 from lren_tf.report import detector_record, json_text, loaded_versions, scene_record
+from lren_tf.runtime.files import atomic_paths
 from lren_tf.scene import Scene
 
 _AREAS = {"AUC(Pd,Pf)": "auc_pd_pf", "AUC(Pf,tau)": "auc_pf_tau", "AUC(Pd,tau)": "auc_pd_tau"}

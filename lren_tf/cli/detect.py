@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lren_tf import checks, detectors, presets
+from lren_tf import detectors, presets, validators
 from lren_tf.cli.distribution import Distribution
 from lren_tf.cli.longruns import LongRun
 from lren_tf.cli.models import Applied, refuse_training_options
@@ -34,8 +34,8 @@ from lren_tf.cli.settings import (
 from lren_tf.cli.thresholds import asked_cut, cut_endings
 from lren_tf.console import collected_notices, say, timed
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import atomic_paths, ensure_writable_target
 from lren_tf.report import detector_record, json_text, loaded_versions, run_record, scene_record
+from lren_tf.runtime.files import atomic_paths, ensure_writable_target
 from lren_tf.scene import Scene
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
     refuse_training_options(arguments)
     lam = None
     if arguments.lam is not None:
-        lam = checks.positive("lam", presets.parse("lam", arguments.lam))
+        lam = validators.positive("lam", presets.parse("lam", arguments.lam))
     outputs = _Outputs(arguments)
     check_scene(arguments)
     seconds: dict[str, float] = {}

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lren_tf.checks import size_in_bytes
-from lren_tf.cluster import Cluster, cluster_of
 from lren_tf.errors import InputError
+from lren_tf.runtime.cluster import Cluster, cluster_of
+from lren_tf.validators import size_in_bytes
 
 OPTIONS = ("strategy", "memory_limit")
 """Options of this module, as attributes of the arguments."""

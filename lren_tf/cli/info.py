@@ -13,8 +13,8 @@ from lren_tf.cli.scenes import check_scene, read_scene
 from lren_tf.console import collected_notices, say
 from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference
-from lren_tf.io.atomic import atomic_path, ensure_writable_target
 from lren_tf.picture import picture_bands, pseudo_colour
+from lren_tf.runtime.files import atomic_path, ensure_writable_target
 from lren_tf.scaling import extremes
 from lren_tf.scene import Scene
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import as_path, ensure_writable_target
+from lren_tf.runtime.files import as_path, ensure_writable_target
 
 OPTIONS = ("resume", "checkpoint_every", "tensorboard", "log")
 """Options of this module, as attributes of the arguments."""

@@ -14,10 +14,10 @@ from lren_tf.cli.longruns import OPTIONS as LONG_RUNS
 from lren_tf.cli.settings import make_repeatable, started
 from lren_tf.console import say
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import as_path
 from lren_tf.pixels import check_finite_pixels
 from lren_tf.report import background_record, loaded_versions, scene_record, solver_record
 from lren_tf.rows import PixelRows
+from lren_tf.runtime.files import as_path
 from lren_tf.scene import Scene
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
@@ -84,7 +84,7 @@ class Applied:
             )
         import tensorflow as tf
 
-        from lren_tf.device import resolve_device
+        from lren_tf.runtime.device import resolve_device
         from lren_tf.serving import is_saved_model
 
         self._model, self._device = None, resolve_device(device)
@@ -177,8 +177,8 @@ def _load_keras(path: Path, device: str | None) -> Any:
     """A fitted LREN of a ``.keras`` file, on a device."""
     import keras
 
-    from lren_tf.device import resolve_device
     from lren_tf.model import LREN
+    from lren_tf.runtime.device import resolve_device
 
     device = resolve_device(device)
     try:

@@ -14,10 +14,10 @@ import numpy as np
 from lren_tf.detections import BACKGROUND, DETECTED, NO_DATA
 from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference
-from lren_tf.io.atomic import as_path
 from lren_tf.io.formats import MAP_FORMATS
 from lren_tf.io.layer import Layer
 from lren_tf.io.save import MapWriter, map_format
+from lren_tf.runtime.files import as_path
 
 AUTO = "auto"
 _NUMPY = MAP_FORMATS["npy"]

@@ -14,8 +14,8 @@ from lren_tf import datasets
 from lren_tf.console import worded
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
-from lren_tf.io.atomic import as_path, ensure_writable_target
 from lren_tf.picture import pseudo_colour
+from lren_tf.runtime.files import as_path, ensure_writable_target
 from lren_tf.scene import Scene
 
 SIMULATED = "simulated"

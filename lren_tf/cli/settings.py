@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, get_type_hints
 
-from lren_tf import checks, detectors, presets
+from lren_tf import detectors, presets, validators
 from lren_tf.cli.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.distribution import Distribution
 from lren_tf.console import quiet_start
@@ -140,7 +140,7 @@ def _create(name: str, asked: Mapping[str, str]) -> Detector:
     kinds = get_type_hints(detectors.detector_class(name))
     with _device_worded():
         return detectors.create(
-            name, **{n: checks.parse(text, kinds.get(n, str)) for n, text in asked.items()}
+            name, **{n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
         )
 
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import ndimage
 
-from lren_tf.checks import not_negative, positive, whole
 from lren_tf.detectors import adversarial
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.rx import global_rx
 from lren_tf.detectors.spatial import attribute_difference, guided_filter
-from lren_tf.device import resolve_device
 from lren_tf.metrics import normalise
+from lren_tf.runtime.device import resolve_device
+from lren_tf.validators import not_negative, positive, whole
 
 _WEIGHT_DEVIATION = 0.01
 _BETA_1 = 0.8

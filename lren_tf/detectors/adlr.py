@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf import checks
+from lren_tf import validators
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.mean_shift import mean_shift
 from lren_tf.detectors.unmixing import mvc_nmf, vca
@@ -97,13 +97,13 @@ class ADLR(Detector):
     """Seeds VCA's directions and the mean shift's starts."""
 
     def __post_init__(self) -> None:
-        checks.whole("endmembers", self.endmembers, 2)
-        checks.not_negative("volume_weight", self.volume_weight)
-        checks.whole("iterations", self.iterations, 0)
-        checks.positive("bandwidth", self.bandwidth)
+        validators.whole("endmembers", self.endmembers, 2)
+        validators.not_negative("volume_weight", self.volume_weight)
+        validators.whole("iterations", self.iterations, 0)
+        validators.positive("bandwidth", self.bandwidth)
         if self.lam is not None:
-            checks.positive("lam", self.lam)
-        checks.whole("seed", self.seed, 0)
+            validators.positive("lam", self.lam)
+        validators.whole("seed", self.seed, 0)
         if not isinstance(self.signed, bool):
             raise InputError(f"setting 'signed' is {self.signed!r}; expected True or False.")
 

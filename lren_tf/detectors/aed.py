@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import PCA
 
-from lren_tf.checks import positive, whole
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.spatial import attribute_difference, morphology
 from lren_tf.errors import InputError
+from lren_tf.validators import positive, whole
 
 
 def principal_maps(cube: npt.NDArray[np.float64], components: int) -> list[npt.NDArray[np.float64]]:

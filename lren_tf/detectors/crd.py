@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf import checks
+from lren_tf import validators
 from lren_tf.detectors import windows
 from lren_tf.detectors.base import Detector
 
@@ -84,7 +84,7 @@ class CRD(Detector):
         inner, outer = windows.checked_windows(self.inner, self.outer)
         object.__setattr__(self, "inner", inner)
         object.__setattr__(self, "outer", outer)
-        object.__setattr__(self, "lam", checks.positive("lam", self.lam))
+        object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         height, width, bands = cube.shape

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from lren_tf.checks import not_negative, positive, real, whole
 from lren_tf.detectors import adversarial
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.rx import global_rx
 from lren_tf.detectors.spatial import attribute_difference, guided_filter
-from lren_tf.device import resolve_device
 from lren_tf.errors import InputError
 from lren_tf.metrics import normalise
+from lren_tf.runtime.device import resolve_device
+from lren_tf.validators import not_negative, positive, real, whole
 
 
 @dataclass(frozen=True)

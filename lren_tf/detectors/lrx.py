@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf import checks
+from lren_tf import validators
 from lren_tf.detectors import windows
 from lren_tf.detectors.base import Detector
 from lren_tf.errors import InputError
@@ -102,7 +102,7 @@ class LRX(Detector):
         inner, outer = windows.checked_windows(self.inner, self.outer)
         object.__setattr__(self, "inner", inner)
         object.__setattr__(self, "outer", outer)
-        object.__setattr__(self, "delta", checks.positive("delta", self.delta))
+        object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         height, width, bands = cube.shape

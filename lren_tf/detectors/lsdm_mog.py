@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf.checks import positive, whole
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.mog_rpca import Factorisation, factorise
 from lren_tf.errors import InputError
+from lren_tf.validators import positive, whole
 
 
 def noise_distance(fit: Factorisation) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from lren_tf import checks
+from lren_tf import validators
 from lren_tf.errors import InputError
 
 BLOCK_ELEMENTS = 1 << 18
@@ -30,7 +30,10 @@ def checked_windows(inner: Any, outer: Any) -> tuple[int, int]:
     Raises:
         InputError: they are not.
     """
-    widths = {"inner": checks.whole("inner", inner, 1), "outer": checks.whole("outer", outer, 3)}
+    widths = {
+        "inner": validators.whole("inner", inner, 1),
+        "outer": validators.whole("outer", outer, 3),
+    }
     for name, width in widths.items():
         if width % 2 == 0:
             raise InputError(

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from lren_tf.errors import InputError
 from lren_tf.georeference import Georeference, LookupTable
 from lren_tf.io import geotiff
-from lren_tf.io.atomic import as_path, atomic_paths
 from lren_tf.io.formats import MAP_FORMATS, MapFormat
 from lren_tf.io.layer import Layer
+from lren_tf.runtime.files import as_path, atomic_paths
 
 _BY_SUFFIX = {suffix: form for form in MAP_FORMATS.values() for suffix in form.suffixes}
 _BY_SUFFIX |= dict.fromkeys(geotiff.SUFFIXES, MAP_FORMATS["geotiff"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import as_path
+from lren_tf.runtime.files import as_path
 
 # A damaged or hostile header can declare any size. Deflate gains at most a factor 1032, and
 # MATLAB stores doubles which happen to be small integers in one byte each: 8 · 1032 < 10⁴.

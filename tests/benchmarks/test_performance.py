@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import operations, performance, tables
 from lren_tf import LREN, presets
-from lren_tf.io.atomic import atomic_path
+from lren_tf.runtime.files import atomic_path
 
 PAGE = performance.PAGE.read_text(encoding="utf-8")
 RESULTS = sorted(tables.RESULTS.glob("*.json"))

@@ -15,8 +15,8 @@ import numpy as np
 import scipy.io
 
 from lren_tf import datasets, detectors
-from lren_tf.checks import whole
 from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.validators import whole
 
 ROOT = Path(__file__).parents[2]
 REFUSAL = "the window is larger than the scene; expected a smaller one, lower it."

@@ -336,7 +336,7 @@ class TestRefusedArguments:
         def refuse(**keywords):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("lren_tf.io.atomic.tempfile.NamedTemporaryFile", refuse)
+        monkeypatch.setattr("lren_tf.runtime.files.tempfile.NamedTemporaryFile", refuse)
         assert "cannot be written (Permission denied)" in refused("detect", scene_file)
 
     def test_gpu_without_one(self, scene_file, refused):

@@ -14,7 +14,7 @@ from experiments import published, tables23_comparison
 from experiments.detector_runs import DetectorRun, seeds_of
 from experiments.runs import Workspace, execute_missing, is_finished, load_map
 from lren_tf import InputError, datasets, detectors, metrics
-from lren_tf.checks import whole
+from lren_tf.validators import whole
 
 RX_RUN = DetectorRun("comparison", "sandiego", "rx")
 

@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from lren_tf.device import resolve_device
 from lren_tf.errors import InputError
+from lren_tf.runtime.device import resolve_device
 
 GPUS = len(tf.config.list_logical_devices("GPU"))
 

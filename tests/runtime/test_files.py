@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lren_tf.errors import InputError
-from lren_tf.io.atomic import (
+from lren_tf.runtime.files import (
     as_path,
     atomic_folder,
     atomic_path,
@@ -281,7 +281,7 @@ class TestEnsureWritableTarget:
         def refuse(**keywords):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("lren_tf.io.atomic.tempfile.NamedTemporaryFile", refuse)
+        monkeypatch.setattr("lren_tf.runtime.files.tempfile.NamedTemporaryFile", refuse)
         with pytest.raises(InputError, match=r"cannot be written \(Permission denied\)"):
             ensure_writable_target(tmp_path / "new" / "a.npy")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lren_tf import memory, presets
+from lren_tf import presets
+from lren_tf.runtime import memory
 
 
 def test_free_memory_is_less_than_what_the_machine_has():

@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from lren_tf.checks import parse
+from lren_tf.validators import parse
 
 
 @pytest.mark.parametrize(

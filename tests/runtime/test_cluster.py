@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from lren_tf.cluster import Cluster, cluster_of
 from lren_tf.errors import InputError, WorkerLost
+from lren_tf.runtime.cluster import Cluster, cluster_of
 
 
 def config(cluster, kind="worker", index=0):

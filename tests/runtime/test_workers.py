@@ -10,7 +10,7 @@ from lren_tf import LREN, InputError
 from lren_tf.bounded import BoundedStep
 from lren_tf.errors import WorkerLost
 from lren_tf.feed import batch_rows
-from lren_tf.workers import StrategyWorkers, Workers, workers_of
+from lren_tf.runtime.workers import StrategyWorkers, Workers, workers_of
 from tests.test_bounded import KINDS, PIXELS, Rows, network
 
 
