@@ -36,7 +36,7 @@ from benchmarks.record import keep, print_table
 from experiments.published import LAMBDA
 from lren_tf import LREN, datasets, solve_low_rank
 from lren_tf.datasets import DatasetUnavailable
-from lren_tf.lowrank import ORDERS, LowRankResult
+from lren_tf.low_rank.solve import ORDERS, LowRankResult
 
 SCENE = "pavia"
 LAM = LAMBDA["release"][SCENE]

@@ -12,7 +12,7 @@ import numpy as np
 from experiments import proposed, render, robust, tables23_comparison
 from experiments.runs import Workspace, load_map, load_scene
 from lren_tf import metrics, plots
-from lren_tf.picture import pseudo_colour
+from lren_tf.data.pseudo_colour import pseudo_colour
 
 
 def maps_of(scene: str, space: Workspace) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from experiments.lren_runs import LrenRun
 from experiments.provenance import ROOT, write_text
 from experiments.runs import Workspace, load_map, load_result, load_scene
 from lren_tf import metrics, plots
-from lren_tf.picture import pseudo_colour
+from lren_tf.data.pseudo_colour import pseudo_colour
 
 README = ROOT / "README.md"
 _TITLES = {

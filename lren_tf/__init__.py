@@ -1,59 +1,50 @@
 """LREN (Low-Rank Embedded Network, AAAI 2021) for hyperspectral anomaly detection.
 
-Names are loaded when they are first used, so that reading a scene or judging a map does
-not wait for TensorFlow.
+The public names are those listed here; everything else may change without notice. A name is
+loaded when it is first used, so that reading a scene or judging a map does not wait for
+TensorFlow. Type checkers read ``__init__.pyi``.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lren_tf.version import __version__
 
-if TYPE_CHECKING:
-    from lren_tf import datasets, metrics
-    from lren_tf.errors import InputError, TrainingDiverged
-    from lren_tf.io import load_map, load_scene
-    from lren_tf.lowrank import LowRankResult, solve_low_rank
-    from lren_tf.model import LREN
-    from lren_tf.presets import Settings
-    from lren_tf.scene import Scene
-
 _HOMES = {
-    "InputError": "errors",
-    "LREN": "model",
-    "LowRankResult": "lowrank",
-    "Scene": "scene",
-    "Settings": "presets",
-    "TrainingDiverged": "errors",
-    "load_map": "io",
-    "load_scene": "io",
-    "solve_low_rank": "lowrank",
+    # public name -> module that defines it; a module of its own has no second half
+    "EpochLog": "lren_tf.checkpoints",
+    "InputError": "lren_tf.errors",
+    "LREN": "lren_tf.model",
+    "LowRankResult": "lren_tf.low_rank.solve",
+    "Scene": "lren_tf.data.scene",
+    "Settings": "lren_tf.presets",
+    "TrainingDiverged": "lren_tf.errors",
+    "find_detections": "lren_tf.evaluation.detections",
+    "load_map": "lren_tf.io",
+    "load_scene": "lren_tf.io",
+    "save_map": "lren_tf.io",
+    "solve_low_rank": "lren_tf.low_rank.solve",
+    "threshold_at": "lren_tf.evaluation.threshold",
 }
-_MODULES = ("datasets", "metrics")
+_MODULES = {
+    # public name -> the module itself
+    "datasets": "lren_tf.datasets",
+    "detectors": "lren_tf.detectors",
+    "io": "lren_tf.io",
+    "metrics": "lren_tf.evaluation.metrics",
+    "plots": "lren_tf.plots",
+}
 
-__all__ = [
-    "LREN",
-    "InputError",
-    "LowRankResult",
-    "Scene",
-    "Settings",
-    "TrainingDiverged",
-    "__version__",
-    "datasets",
-    "load_map",
-    "load_scene",
-    "metrics",
-    "solve_low_rank",
-]
+__all__ = ["__version__", *sorted(_HOMES), *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(f"lren_tf.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _MODULES:
-        return importlib.import_module(f"lren_tf.{name}")
+        return importlib.import_module(_MODULES[name])
     raise AttributeError(f"module 'lren_tf' has no attribute {name!r}")
 
 

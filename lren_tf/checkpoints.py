@@ -29,6 +29,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.data.scene import data_sha256
 from lren_tf.errors import InputError, WorkerLost
 from lren_tf.presets import AFTER_TRAINING, Settings
 from lren_tf.report import versions
@@ -39,7 +40,6 @@ from lren_tf.runtime.files import (
     ensure_writable_target,
 )
 from lren_tf.runtime.workers import Workers
-from lren_tf.scene import data_sha256
 from lren_tf.validators import whole
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_map, load_scene
 from lren_tf.runtime.files import ensure_writable_folder
-from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
 __all__ = [

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from lren_tf.backprop import aligned_width
-from lren_tf.rows import PixelRows
-from lren_tf.scaling import Scaler, standardise
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.standardisation import Scaler, standardise
 
 _BLOCK = 1024
 """Rows standardised at a time: in float32 they stay in the cache between the operations."""

@@ -18,11 +18,11 @@ from lren_tf.background import (
     level_and_spread,
     with_neighbourhood,
 )
+from lren_tf.data.standardisation import Scaler
 from lren_tf.dictionary import Dictionary
 from lren_tf.mixture import Mixture
 from lren_tf.presets import Settings
 from lren_tf.samples import Samples
-from lren_tf.scaling import Scaler
 
 
 class _Kept(keras.layers.Layer):
@@ -40,7 +40,7 @@ class _Kept(keras.layers.Layer):
 
 
 class KeptScaler(_Kept):
-    """A :class:`lren_tf.scaling.Scaler`.
+    """A :class:`lren_tf.data.standardisation.Scaler`.
 
     Args:
         bands: L of the sensor.

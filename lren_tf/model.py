@@ -14,19 +14,19 @@ import tensorflow as tf
 
 from lren_tf import checkpoints, presets
 from lren_tf.bounded import CHUNK, BoundedStep
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.standardisation import Scaler, fit_scaler, standardise
 from lren_tf.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.errors import InputError
 from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows, row_chunks
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.kept import KeptBackground, KeptDictionary, KeptScaler
-from lren_tf.lowrank import LowRankResult, row_norms, solve_low_rank
+from lren_tf.low_rank.solve import LowRankResult, row_norms, solve_low_rank
 from lren_tf.mixture import Mixture, mixture_statistics
-from lren_tf.rows import PixelRows
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.memory import fits, kept_bytes, training_bytes
 from lren_tf.runtime.workers import StrategyWorkers, workers_of
 from lren_tf.samples import Samples, samples_of
-from lren_tf.scaling import Scaler, fit_scaler, standardise
 from lren_tf.serving import export_saved_model
 from lren_tf.steps import (
     LAYERS,

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lren_tf.bands import ranges_text
-from lren_tf.scene import Scene, data_sha256
+from lren_tf.data.band_selection import ranges_text
+from lren_tf.data.scene import Scene, data_sha256
 from lren_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lren_tf.detectors import Detector
     from lren_tf.dictionary import Dictionary
-    from lren_tf.lowrank import LowRankResult
+    from lren_tf.low_rank.solve import LowRankResult
     from lren_tf.mixture import Mixture
     from lren_tf.model import LREN
 

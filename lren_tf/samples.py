@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.array_checks import check_finite_pixels
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
-from lren_tf.pixels import check_finite_pixels
-from lren_tf.rows import PixelRows
-from lren_tf.scene import Scene
 
 
 class Samples(NamedTuple):
@@ -33,7 +33,7 @@ class Samples(NamedTuple):
         """Refuse NaN and infinity in good bands, with their place.
 
         Raises:
-            InputError: as :func:`lren_tf.pixels.check_finite_pixels`.
+            InputError: as :func:`lren_tf.data.array_checks.check_finite_pixels`.
         """
         # Pixels with holes between them have numbers, but neither rows nor columns.
         grid_width = self.grid[1] if len(self.grid) == 2 and self.valid is None else None

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from lren_tf.errors import InputError
-from lren_tf.lowrank import residual_in_graph
+from lren_tf.low_rank.solve import residual_in_graph
 from lren_tf.runtime.files import as_path, atomic_folder
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene
 
 # Multi-pixel targets, one row of text per image row.
 _SHAPES = tuple(

@@ -17,10 +17,10 @@ import scipy.io
 from scipy.stats import rankdata
 
 from lren_tf import datasets, simulation
+from lren_tf.data.array_checks import check_finite_pixels, varying_bands
+from lren_tf.data.scene import data_sha256
 from lren_tf.datasets import DatasetUnavailable, find, load, names, published_map, simulate
 from lren_tf.errors import InputError
-from lren_tf.pixels import check_finite_pixels, varying_bands
-from lren_tf.scene import data_sha256
 
 REAL_DATA = os.environ.get("LREN_TF_DATA")
 

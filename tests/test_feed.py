@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lren_tf.backprop import align
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.feed import AlignedRows, Chunks, StandardisedRows, batch_rows, row_chunks
-from lren_tf.rows import PixelRows
-from lren_tf.scaling import fit_scaler, standardise
 
 
 class TestBatches:

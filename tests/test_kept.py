@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from lren_tf import presets
 from lren_tf.background import background_energy, background_mixture, level_and_spread
+from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.dictionary import Dictionary
 from lren_tf.kept import KeptBackground, KeptDictionary, KeptScaler
 from lren_tf.mixture import Mixture
 from lren_tf.samples import samples_of
-from lren_tf.scaling import fit_scaler, standardise
 
 RNG = np.random.default_rng(4)
 

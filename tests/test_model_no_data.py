@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.model import LREN
 from lren_tf.report import dictionary_record
-from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
 CUBE = simulate(14, 11, 12, seed=2).cube

@@ -16,8 +16,8 @@ from lren_tf.background import (
     level_and_spread,
     with_neighbourhood,
 )
+from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.model import seed_of_member
-from lren_tf.scaling import fit_scaler, standardise
 
 SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3}
 SCENE = datasets.simulate(14, 13, 20, seed=1)

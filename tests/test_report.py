@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lren_tf import detectors
-from lren_tf.georeference import Georeference
+from lren_tf.data.georeference import Georeference
+from lren_tf.data.scene import Scene
 from lren_tf.report import (
     detector_record,
     json_text,
@@ -13,7 +14,6 @@ from lren_tf.report import (
     scene_record,
     versions,
 )
-from lren_tf.scene import Scene
 
 
 def test_json_is_strict_and_plain():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.samples import samples_of
-from lren_tf.scene import Scene
 
 CUBE = np.arange(24.0).reshape(2, 3, 4)
 VALID = np.array([[1, 0, 1], [1, 1, 0]], bool)

@@ -21,11 +21,11 @@ from lren_tf.cli.scenes import (
 )
 from lren_tf.cli.settings import detectors_from
 from lren_tf.console import collected_notices, say, timed
+from lren_tf.data.scene import Scene
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.report import detector_record, json_text, loaded_versions, scene_record
 from lren_tf.runtime.files import atomic_paths
-from lren_tf.scene import Scene
 
 _AREAS = {"AUC(Pd,Pf)": "auc_pd_pf", "AUC(Pf,tau)": "auc_pf_tau", "AUC(Pd,tau)": "auc_pd_tau"}
 
@@ -149,7 +149,8 @@ def _write(
     report: dict[str, Any],
 ) -> None:
     """Draw, then write all files or none; `report` is completed on the way."""
-    from lren_tf import metrics, plots
+    from lren_tf import plots
+    from lren_tf.evaluation import metrics
 
     titled = {titles[name]: score for name, score in maps.items()}
     with timed(report["seconds"], "draw"):

@@ -33,13 +33,13 @@ from lren_tf.cli.settings import (
 )
 from lren_tf.cli.thresholds import asked_cut, cut_endings
 from lren_tf.console import collected_notices, say, timed
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.report import detector_record, json_text, loaded_versions, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
-from lren_tf.scene import Scene
 
 if TYPE_CHECKING:
-    from lren_tf.lowrank import LowRankResult
+    from lren_tf.low_rank.solve import LowRankResult
 
 
 def detect(arguments: argparse.Namespace) -> None:

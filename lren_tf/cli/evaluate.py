@@ -18,7 +18,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         score = load_placed_map(arguments.score, key=arguments.score_key).values
     with worded(key="--truth-key", truth_key="--truth-key"):
         truth = _truth(arguments.truth, arguments.truth_key)
-    from lren_tf import metrics
+    from lren_tf.evaluation import metrics
 
     print(json_text(metrics.evaluate(score, truth)), end="")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.bands import ranges_text, unused_bands, water_bands
 from lren_tf.cli.scenes import check_scene, read_scene
 from lren_tf.console import collected_notices, say
+from lren_tf.data.band_selection import ranges_text, unused_bands, water_bands
+from lren_tf.data.georeference import Georeference
+from lren_tf.data.pseudo_colour import picture_bands, pseudo_colour
+from lren_tf.data.scene import Scene
+from lren_tf.data.standardisation import extremes
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
-from lren_tf.picture import picture_bands, pseudo_colour
 from lren_tf.runtime.files import atomic_path, ensure_writable_target
-from lren_tf.scaling import extremes
-from lren_tf.scene import Scene
 
 _REASONS = {
     "bad": "listed as bad, without data, or not asked for",

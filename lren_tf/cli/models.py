@@ -13,12 +13,12 @@ from lren_tf.cli.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.longruns import OPTIONS as LONG_RUNS
 from lren_tf.cli.settings import make_repeatable, started
 from lren_tf.console import say
+from lren_tf.data.array_checks import check_finite_pixels
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.pixels import check_finite_pixels
 from lren_tf.report import background_record, loaded_versions, scene_record, solver_record
-from lren_tf.rows import PixelRows
 from lren_tf.runtime.files import as_path
-from lren_tf.scene import Scene
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""

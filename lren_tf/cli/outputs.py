@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lren_tf.detections import BACKGROUND, DETECTED, NO_DATA
+from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
+from lren_tf.evaluation.detections import BACKGROUND, DETECTED, NO_DATA
 from lren_tf.io.formats import MAP_FORMATS
 from lren_tf.io.layer import Layer
 from lren_tf.io.save import MapWriter, map_format

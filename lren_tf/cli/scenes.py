@@ -12,11 +12,11 @@ import numpy as np
 
 from lren_tf import datasets
 from lren_tf.console import worded
+from lren_tf.data.pseudo_colour import pseudo_colour
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
-from lren_tf.picture import pseudo_colour
 from lren_tf.runtime.files import as_path, ensure_writable_target
-from lren_tf.scene import Scene
 
 SIMULATED = "simulated"
 
@@ -111,7 +111,7 @@ def judged(score: np.ndarray, truth: np.ndarray | None) -> dict[str, Any] | None
     """Every metric of a score map, or None without a truth to judge it by."""
     if truth is None:
         return None
-    from lren_tf import metrics  # scikit-learn takes its time to import
+    from lren_tf.evaluation import metrics  # scikit-learn takes its time to import
 
     return metrics.evaluate(score, truth)
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from lren_tf.cli.outputs import MapOutput, asked_format, refuse_to_replace
 from lren_tf.console import collected_notices, say, worded
-from lren_tf.detections import (
+from lren_tf.data.georeference import Georeference
+from lren_tf.errors import InputError
+from lren_tf.evaluation.detections import (
     DETECTED,
     NO_DATA,
     Detections,
@@ -20,12 +22,10 @@ from lren_tf.detections import (
     write_csv,
     write_geojson,
 )
-from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
+from lren_tf.evaluation.threshold import Threshold, checked_rate, threshold_at
 from lren_tf.io import load_placed_map
 from lren_tf.report import json_text
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
-from lren_tf.threshold import Threshold, checked_rate, threshold_at
 from lren_tf.validators import parse
 from lren_tf.version import __version__
 

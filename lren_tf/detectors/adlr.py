@@ -37,7 +37,7 @@ class ADLR(Detector):
        then MVC-NMF (:mod:`lren_tf.detectors.unmixing`).
     3. Mean shift over the abundances S [N, p] (:mod:`lren_tf.detectors.mean_shift`).
     4. Dictionary D: of every cluster its mode and the member farthest from it.
-    5. min ‖Z‖_* + λ ‖E‖₁  s.t.  S = Z D + E, by :func:`lren_tf.lowrank.solve_low_rank`, whose
+    5. min ‖Z‖_* + λ ‖E‖₁  s.t.  S = Z D + E, by :func:`lren_tf.low_rank.solve.solve_low_rank`, whose
        order J, W, A is the release's J, Z, E, with its μ = 1e-6, ρ = 1.1, tolerance 1e-6.
     6. Score: the sum over each row of E, with its sign. Where the sign varies the background
        lies in the middle of the range, so AUC(Pf, τ) is far from 0.
@@ -145,7 +145,7 @@ class ADLR(Detector):
     def _anomalous_part(self, S: np.ndarray, D: np.ndarray) -> np.ndarray:
         """E [N, p]."""
         # TensorFlow's start takes seconds; settings are refused without it.
-        from lren_tf.lowrank import solve_low_rank
+        from lren_tf.low_rank.solve import solve_low_rank
 
         lam = 1.0 / np.sqrt(len(S)) if self.lam is None else self.lam
         result = solve_low_rank(S, D, lam, loss="l1", order="JWA", **_SOLVER)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene
 
 
 def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:

@@ -17,7 +17,7 @@ from lren_tf.detectors.base import Detector
 from lren_tf.detectors.rx import global_rx
 from lren_tf.detectors.spatial import attribute_difference, guided_filter
 from lren_tf.errors import InputError
-from lren_tf.metrics import normalise
+from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
 from lren_tf.validators import not_negative, positive, real, whole
 

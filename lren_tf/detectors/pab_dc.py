@@ -10,12 +10,12 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector, full_cube, usable_scene
 from lren_tf.detectors.patch_clustering import cluster_windows, window_members
 from lren_tf.detectors.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.two_dictionaries import decompose
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene
 from lren_tf.validators import positive, whole
 
 SCORE_PARTS = ("anomaly", "residual", "both")

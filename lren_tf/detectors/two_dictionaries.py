@@ -34,7 +34,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import linalg
 
-from lren_tf.proximal import residual_shrinkage, shrinkage_matrix
+from lren_tf.low_rank.proximal import residual_shrinkage, shrinkage_matrix
 
 _MU, _RHO, _MU_MAX = 1e-4, 1.1, 1e10  # as released
 # Pixels are iterated in blocks, so that a block's arrays stay in the cache of one core.

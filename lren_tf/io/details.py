@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.georeference import Georeference
+from lren_tf.data.georeference import Georeference
 
 # Units of length as headers spell them, in lower case -> nanometres.
 _NANOMETRES = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 import h5py
 import numpy as np
 
-from lren_tf.georeference import Georeference, LookupTable
+from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.io.details import Details, in_nanometres
 from lren_tf.io.hdf_nodes import array_at, values
 

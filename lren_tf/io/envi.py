@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
 from lren_tf.io.details import Details, in_nanometres
 from lren_tf.io.envi_place import Header, entries_of, georeference_of, with_entries
 from lren_tf.io.layer import Layer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.georeference import Georeference, Transform
+from lren_tf.data.georeference import Georeference, Transform
 from lren_tf.io.crs import understood_crs, wkt_of_epsg
 from lren_tf.io.optional import needs
 

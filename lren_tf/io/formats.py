@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
 from lren_tf.io import envi, geotiff, hdf
 from lren_tf.io.details import Details, no_details
 from lren_tf.io.layer import Layer

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lren_tf.georeference import Georeference
+from lren_tf.data.georeference import Georeference
 from lren_tf.io.crs import understood_crs
 from lren_tf.io.details import Details, in_nanometres, wavelength_in
 from lren_tf.io.layer import Layer

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lren_tf.data.array_checks import real_array
+from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
-from lren_tf.pixels import real_array
 
 # Types that not every format holds -> one that all of them do.
 _WIDER = {

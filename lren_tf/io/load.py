@@ -12,16 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf.bands import parse_bands, ranges_text, water_bands
+from lren_tf.data.array_checks import real_array
+from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
+from lren_tf.data.georeference import Georeference
+from lren_tf.data.scene import Scene
+from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference
 from lren_tf.io.choice import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
 from lren_tf.io.details import Details
 from lren_tf.io.formats import Format, opened
 from lren_tf.io.variable import Variable
-from lren_tf.pixels import real_array
-from lren_tf.scene import Scene
-from lren_tf.validity import find_valid, holds_no_data_value
 
 _Path = str | os.PathLike[str]
 
@@ -41,8 +41,8 @@ def load_scene(
 
     A pixel holds no data where the mask is 0, where a value of a good band is NaN or infinite,
     and where a value of a good band is the no-data value of the file or of `no_data`. A band
-    that is so in every pixel with anything else is not a good one. `lren_tf.validity` has the
-    rule.
+    that is so in every pixel with anything else is not a good one. `lren_tf.data.valid_pixels` has
+    the rule.
 
     Args:
         path: the file, an ENVI header or its file of values; its stem becomes the scene's name.
@@ -59,7 +59,7 @@ def load_scene(
             as it is read; NaN for none.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
         drop_water: whether to leave out the bands that water vapour absorbs
-            (`lren_tf.bands.WATER_WINDOWS`); the file has to say wavelengths.
+            (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,

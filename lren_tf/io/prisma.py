@@ -15,7 +15,7 @@ from __future__ import annotations
 import h5py
 import numpy as np
 
-from lren_tf.georeference import Georeference
+from lren_tf.data.georeference import Georeference
 from lren_tf.io.crs import wkt_of_epsg
 from lren_tf.io.details import Details
 from lren_tf.io.hdf_nodes import array_at, check_readable

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference, LookupTable
 from lren_tf.io import geotiff
 from lren_tf.io.formats import MAP_FORMATS, MapFormat
 from lren_tf.io.layer import Layer

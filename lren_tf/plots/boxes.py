@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lren_tf import metrics
-from lren_tf.metrics import BoxWhisker
+from lren_tf.evaluation import metrics
+from lren_tf.evaluation.metrics import BoxWhisker
 from lren_tf.plots.style import (
     ANOMALY_COLOUR,
     BACKGROUND_COLOUR,

@@ -10,7 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lren_tf.metrics import RocCurve
+from lren_tf.evaluation.metrics import RocCurve
 from lren_tf.plots.style import LABEL, TICK, TITLE, line_styles, need_some, new_figure
 
 PF_FLOOR = 1e-4

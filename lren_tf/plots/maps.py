@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from lren_tf import metrics
 from lren_tf.errors import InputError
+from lren_tf.evaluation import metrics
 from lren_tf.plots.style import (
     LABEL,
     NO_DATA_COLOUR,

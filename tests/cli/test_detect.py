@@ -12,7 +12,7 @@ import pytest
 
 from lren_tf import datasets, metrics
 from lren_tf.cli import main
-from lren_tf.scene import data_sha256
+from lren_tf.data.scene import data_sha256
 from tests.cli.common import SCENE, SMALL, SMALL_SETTINGS, files, mat, report
 
 

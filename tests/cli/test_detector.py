@@ -10,7 +10,7 @@ import pytest
 
 from lren_tf import detectors, metrics
 from lren_tf.cli import main
-from lren_tf.scene import Scene
+from lren_tf.data.scene import Scene
 from tests.cli.common import REFUSAL, SCENE, SMALL, Diverging, Noise, Refusing, files, mat, report
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lren_tf.cli import main
-from lren_tf.picture import pseudo_colour
+from lren_tf.data.pseudo_colour import pseudo_colour
 from tests.cli.common import SCENE, files
 from tests.io.products import cube, write_emit, write_envi, write_geotiff
 

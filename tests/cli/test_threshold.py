@@ -10,9 +10,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from lren_tf import datasets, detections
+from lren_tf import datasets
 from lren_tf.cli import main
-from lren_tf.threshold import threshold_at
+from lren_tf.evaluation import detections
+from lren_tf.evaluation.threshold import threshold_at
 from tests.cli.common import SCENE, SMALL, files, mat, report
 
 WIDE = datasets.simulate(40, 40, 12, seed=3)

@@ -7,9 +7,9 @@ import pytest
 from scipy.special import softmax
 
 from lren_tf import datasets, detectors, metrics
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.adlr import ADLR
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
 

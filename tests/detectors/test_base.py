@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lren_tf import detectors
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import full_cube
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene
 
 CUBE = np.random.default_rng(0).uniform(size=(4, 5, 3))
 VALID = np.ones((4, 5), bool)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lren_tf import detectors
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.scene import Scene
 from lren_tf.simulation import simulate
 
 QUICK: dict[str, dict[str, object]] = {

@@ -22,7 +22,7 @@ from experiments.captions import STUDIES
 from experiments.failure_analysis import FailureRun, ask
 from experiments.runs import Workspace, execute_missing, is_finished, load_map, load_result
 from lren_tf import LREN, TrainingDiverged, datasets, detectors, metrics, plots
-from lren_tf.lowrank import solve_low_rank
+from lren_tf.low_rank.solve import solve_low_rank
 
 SCENES = tuple(published.SCENES)
 SCENE = datasets.simulate(24, 20, 12, seed=3)

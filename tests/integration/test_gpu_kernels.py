@@ -17,7 +17,7 @@ from tensorflow.python.framework.kernels import get_registered_kernels_for_op
 
 from lren_tf import LREN, solve_low_rank
 from lren_tf.datasets import simulate
-from lren_tf.lowrank import LOSSES, ORDERS
+from lren_tf.low_rank.solve import LOSSES, ORDERS
 
 SMALL = {"hidden_units": 16, "estimator_units": 8}
 

@@ -15,9 +15,9 @@ import scipy.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
-from lren_tf.scene import Scene
 from tests.io.bounds import bounded
 from tests.io.mat73 import write_mat73
 from tests.io.products import cube, write_emit, write_envi, write_geotiff, write_prisma

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.errors import InputError
-from lren_tf.georeference import Georeference, LookupTable
 from lren_tf.io import load_map, load_placed_map, load_scene, save, save_map
 from lren_tf.io.formats import MAP_FORMATS
 from lren_tf.io.save import map_format

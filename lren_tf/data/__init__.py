@@ -1,0 +1,1 @@
+"""A scene in memory: values, validity, bands, georeference."""

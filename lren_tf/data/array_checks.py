@@ -1,0 +1,169 @@
+"""Checks of arrays of pixels, in chunks of bounded size: real numbers, finite, not constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.errors import InputError
+
+# Elements looked at in one go: a few MiB of temporaries.
+_CHUNK_ELEMENTS = 1 << 20
+
+
+def check_finite_pixels(
+    pixels: np.ndarray | PixelRows,
+    grid_width: int | None = None,
+    what: str = "cube",
+    *,
+    valid: np.ndarray | None = None,
+    bands: np.ndarray | None = None,
+) -> None:
+    """Refuse NaN and infinity, saying how many there are and where the first one is.
+
+    Args:
+        pixels: [N, L] real numbers of any dtype; looked at in chunks of bounded size.
+        grid_width: W of the image the pixels come from; None for samples without a grid.
+        what: how the message calls the data.
+        valid: [N] bool, False on pixels that are not looked at; None for all.
+        bands: [L] bool, False on bands that are not looked at; None for all.
+
+    Raises:
+        InputError: a value is not finite; the message gives the count, the first bad pixel
+            (row and column with a `grid_width`, else sample index) and its band, from 0.
+            Also when `pixels` is not a real 2-D array or `grid_width` is below 1.
+    """
+    pixels = _pixel_table(pixels, what)
+    if grid_width is not None and grid_width < 1:
+        raise InputError(
+            f"{what}: grid_width is {grid_width}; expected at least 1, pass the image's columns."
+        )
+    if pixels.dtype.kind != "f":
+        return
+    bad, first = 0, None
+    for start, chunk in row_chunks(pixels):
+        finite = np.isfinite(chunk)
+        if bands is not None:
+            finite |= ~bands
+        if valid is not None:
+            finite |= ~valid[start : start + len(chunk), None]
+        if finite.all():
+            continue
+        bad += int(finite.size - np.count_nonzero(finite))
+        if first is None:
+            row, column = np.unravel_index(int(np.argmin(finite)), finite.shape)
+            first = start + int(row), int(column)
+    if first is None:
+        return
+    index, band = first
+    where = (
+        f"sample {index}"
+        if grid_width is None
+        else f"row {index // grid_width}, column {index % grid_width}"
+    )
+    values = "1 value is" if bad == 1 else f"{bad} values are"
+    raise InputError(
+        f"{what}: {values} NaN or infinite, the first at {where}, band {band} (counted from 0); "
+        "expected finite numbers, remove those bands or fill those pixels."
+    )
+
+
+def varying_bands(
+    pixels: np.ndarray | PixelRows,
+    what: str = "cube",
+    *,
+    valid: np.ndarray | None = None,
+    bands: np.ndarray | None = None,
+) -> np.ndarray:
+    """Which bands are not constant, and so can be standardised.
+
+    Args:
+        pixels: [N, L] real numbers, finite where they are looked at (see
+            `check_finite_pixels`).
+        what: how the message calls the data.
+        valid: [N] bool, False on pixels that are not looked at; None for all.
+        bands: [L] bool, False on bands that cannot be used whatever they hold; None for none.
+
+    Returns:
+        [L] bool, False wherever `bands` is.
+
+    Raises:
+        InputError: every band is constant, or `pixels` is not a real 2-D array with at
+            least one sample and one band.
+    """
+    pixels = _pixel_table(pixels, what)
+    if 0 in pixels.shape:
+        raise InputError(
+            f"{what}: the pixels have shape {pixels.shape}; expected at least one sample and "
+            "one band, check how they were selected."
+        )
+    varying = varies(pixels, valid)
+    if bands is not None:
+        varying &= bands
+    if not varying.any():
+        count = pixels.shape[1] if bands is None else int(np.count_nonzero(bands))
+        looked_at = len(pixels) if valid is None else int(np.count_nonzero(valid))
+        raise InputError(
+            f"{what}: all {count} bands are constant over the {looked_at} pixels; "
+            "expected at least one band that varies, check that this is the image and not a "
+            "filled or cropped copy."
+        )
+    return varying
+
+
+def varies(pixels: np.ndarray | PixelRows, valid: np.ndarray | None = None) -> np.ndarray:
+    """Which bands of pixels [N, L] are not constant over the valid ones [N]; bool [L]."""
+    reference = pixels[0 if valid is None else int(np.argmax(valid))]
+    varying = np.zeros(pixels.shape[1], bool)
+    for start, chunk in row_chunks(pixels):
+        # Without a copy of all valid pixels.
+        looked_at = chunk if valid is None else chunk[valid[start : start + len(chunk)]]
+        varying |= (looked_at != reference).any(axis=0)
+    return varying
+
+
+def real_array(values: object, what: str) -> np.ndarray:
+    """`values` as an ndarray of bool, integer or float dtype.
+
+    Raises:
+        InputError: it is masked, no array, or of another dtype.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(
+            f"{what} is a masked array, whose mask would be lost; expected a plain array, fill "
+            "the masked values first."
+        )
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # whatever an array-like's own conversion raises
+        raise InputError(
+            f"{what} cannot be read as an array ({type(error).__name__}); expected a NumPy array "
+            "of numbers, convert it first."
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{what} has dtype {array.dtype}; expected real numbers, convert it first."
+        )
+    return array
+
+
+def row_chunks(array: np.ndarray | PixelRows) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive slices of the first axis with about `_CHUNK_ELEMENTS` elements each."""
+    per_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
+    rows = max(1, _CHUNK_ELEMENTS // per_row)
+    for start in range(0, array.shape[0], rows):
+        yield start, array[start : start + rows]
+
+
+def _pixel_table(pixels: object, what: str) -> np.ndarray | PixelRows:
+    if isinstance(pixels, PixelRows):
+        return pixels
+    array = real_array(pixels, what)
+    if array.ndim != 2:
+        raise InputError(
+            f"{what}: the pixels have shape {array.shape}; expected samples × bands, reshape "
+            "them first."
+        )
+    return array

@@ -1,0 +1,127 @@
+"""Which pixels of a cube hold data, from no-data values, NaN and a user's mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from lren_tf.data.array_checks import row_chunks
+from lren_tf.data.pixel_matrix import PixelRows
+
+# Headers print a no-data value with fewer digits than float32 has.
+_RELATIVE = 1e-6
+
+
+class Validity(NamedTuple):
+    """What `find_valid` found."""
+
+    valid: np.ndarray | None
+    """[H, W] bool, or None where every pixel holds data."""
+    good_bands: np.ndarray | None
+    """[B] bool, or None where every band is good."""
+    partial: int
+    """Pixels left out though some of their good bands do hold data."""
+    empty_bands: np.ndarray
+    """[B] bool: bands that were good, and hold data in no pixel."""
+
+
+def find_valid(
+    cube: np.ndarray,
+    *,
+    no_data: Iterable[float] = (),
+    mask: np.ndarray | None = None,
+    good_bands: np.ndarray | None = None,
+) -> Validity:
+    """Find the pixels with a complete spectrum.
+
+    A value is missing where it is NaN, infinite or one of `no_data`. A band that is missing in
+    every pixel that has anything else is not a good one. A pixel is valid where the mask says
+    so and no good band is missing: one fill value among measurements makes an outlier of a
+    pixel that is none.
+
+    Args:
+        cube: [H, W, B] real numbers, looked at in chunks of bounded size.
+        no_data: values that mark missing data; those that the dtype cannot hold match nothing.
+        mask: [H, W] bool, False on pixels to be left out; None for none.
+        good_bands: [B] bool, False on bands that do not matter; None for none.
+
+    Returns:
+        Mask and bands; the mask can be False everywhere.
+    """
+    height, width, bands = cube.shape
+    good = np.ones(bands, bool) if good_bands is None else good_bands.copy()
+    inside = np.ones(height * width, bool) if mask is None else mask.reshape(-1)
+    ranges = _ranges(no_data, cube.dtype)
+    nothing = np.zeros(bands, bool)
+    if not ranges and cube.dtype.kind != "f":
+        return _found(inside, good, 0, nothing, (height, width))
+
+    pixels = PixelRows(cube)
+    some, every = np.empty(len(pixels), bool), np.empty(len(pixels), bool)
+    holders, missing_in = 0, np.zeros(bands, np.int64)
+    for start, chunk in row_chunks(pixels):
+        rows = slice(start, start + len(chunk))
+        missing = _missing(chunk, ranges) & good
+        count = np.count_nonzero(missing, axis=1)
+        some[rows] = count > 0
+        every[rows] = count == np.count_nonzero(good)
+        holding = inside[rows] & ~every[rows]
+        holders += int(np.count_nonzero(holding))
+        missing_in += np.count_nonzero(missing[holding], axis=0)
+    empty = good & (missing_in == holders) if holders else nothing
+    if empty.any():
+        good &= ~empty
+        for start, chunk in row_chunks(pixels):
+            some[start : start + len(chunk)] = (_missing(chunk, ranges) & good).any(axis=1)
+    partial = int(np.count_nonzero(inside & some & ~every))
+    return _found(inside & ~some, good, partial, empty, (height, width))
+
+
+def holds_no_data_value(values: np.ndarray, no_data: Iterable[float]) -> np.ndarray:
+    """Where an array of integers or floats holds one of the values that mark missing data.
+
+    Floats match within the digits that headers print; NaN and infinity are not looked for.
+    """
+    return _in_ranges(values, _ranges(no_data, values.dtype))
+
+
+def _found(
+    valid: np.ndarray, good: np.ndarray, partial: int, empty: np.ndarray, grid: tuple[int, int]
+) -> Validity:
+    return Validity(
+        None if valid.all() else valid.reshape(grid), None if good.all() else good, partial, empty
+    )
+
+
+def _missing(chunk: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+    marked = _in_ranges(chunk, ranges)
+    return marked | ~np.isfinite(chunk) if chunk.dtype.kind == "f" else marked
+
+
+def _in_ranges(values: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+    found = np.zeros(values.shape, bool)
+    for low, high in ranges:
+        found |= (values >= low) & (values <= high)
+    return found
+
+
+def _ranges(no_data: Iterable[float], dtype: np.dtype) -> list[tuple[float, float]]:
+    return [limits for value in no_data if (limits := _limits(value, dtype)) is not None]
+
+
+def _limits(value: float, dtype: np.dtype) -> tuple[float, float] | None:
+    """Smallest and largest number of the dtype that stand for a no-data value."""
+    if not np.isfinite(value):
+        return None  # missing as it is
+    if dtype.kind != "f":
+        held = np.iinfo(dtype)
+        whole = float(value).is_integer() and held.min <= value <= held.max
+        return (dtype.type(int(value)), dtype.type(int(value))) if whole else None
+    slack = abs(value) * _RELATIVE
+    largest = float(np.finfo(dtype).max)
+    if abs(value) - slack > largest:
+        return None
+    low, high = (float(np.clip(v, -largest, largest)) for v in (value - slack, value + slack))
+    return dtype.type(low), dtype.type(high)

@@ -1,0 +1,1 @@
+"""Score maps judged against ground truth and cut into detections."""
