@@ -20,7 +20,7 @@ from experiments import published
 from experiments.provenance import ROOT, write_record
 from lren_tf import InputError, Scene, datasets, metrics
 from lren_tf.data.scene import data_sha256
-from lren_tf.io.numpy import write_npy
+from lren_tf.io.formats.npy import write_npy
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The exact step on a batch that is never held as a whole.
 
 The density couples all pixels, but only through three sums over them, S0ₖ = Σβᵢₖ,
-S1ₖ = Σβᵢₖzᵢ and S2ₖ = Σβᵢₖzᵢzᵢᵀ (:class:`lren_tf.mixture.Moments`). So a step on any number of
+S1ₖ = Σβᵢₖzᵢ and S2ₖ = Σβᵢₖzᵢzᵢᵀ (:class:`lren_tf.latent.mixture.Moments`). So a step on any number of
 pixels needs the activations of a chunk of them at a time:
 
 1. every chunk through the encoder; its latent samples are kept, nine numbers a pixel;
@@ -29,7 +29,7 @@ import tensorflow as tf
 
 from lren_tf.backprop import latent_samples, loss_gradients
 from lren_tf.feed import AlignedRows, Chunks, row_chunks
-from lren_tf.mixture import (
+from lren_tf.latent.mixture import (
     Mixture,
     Moments,
     covariance_penalty,

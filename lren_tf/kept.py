@@ -12,15 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.background import (
+from lren_tf.data.standardisation import Scaler
+from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,
     with_neighbourhood,
 )
-from lren_tf.data.standardisation import Scaler
-from lren_tf.dictionary import Dictionary
-from lren_tf.mixture import Mixture
+from lren_tf.latent.dictionary import Dictionary
+from lren_tf.latent.mixture import Mixture
 from lren_tf.presets import Settings
 from lren_tf.samples import Samples
 
@@ -139,7 +139,7 @@ class KeptDictionary(_Kept):
 
 
 class KeptBackground(_Kept):
-    """The background of a scene and the scale of its energies (:mod:`lren_tf.background`).
+    """The background of a scene and the scale of its energies (:mod:`lren_tf.latent.background`).
 
     Args:
         settings: of the model.
@@ -197,7 +197,7 @@ class KeptBackground(_Kept):
 
         Args:
             z: latent samples ``[n, l]``.
-            grid, valid: as for :func:`lren_tf.background.with_neighbourhood`.
+            grid, valid: as for :func:`lren_tf.latent.background.with_neighbourhood`.
         """
         energy = background_energy(self._features(z, grid, valid), self.mixture())
         return (energy - self._level) / self._spread

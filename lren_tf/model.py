@@ -16,13 +16,13 @@ from lren_tf import checkpoints, presets
 from lren_tf.bounded import CHUNK, BoundedStep
 from lren_tf.data.pixel_matrix import PixelRows
 from lren_tf.data.standardisation import Scaler, fit_scaler, standardise
-from lren_tf.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.errors import InputError
 from lren_tf.feed import AlignedRows, StandardisedRows, batch_rows, row_chunks
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
 from lren_tf.kept import KeptBackground, KeptDictionary, KeptScaler
+from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
+from lren_tf.latent.mixture import Mixture, mixture_statistics
 from lren_tf.low_rank.solve import LowRankResult, row_norms, solve_low_rank
-from lren_tf.mixture import Mixture, mixture_statistics
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.memory import fits, kept_bytes, training_bytes
 from lren_tf.runtime.workers import StrategyWorkers, workers_of
@@ -673,7 +673,7 @@ class LREN(keras.Model):
 
     @property
     def backgrounds(self) -> list[Mixture]:
-        """The background of every member, NumPy: see :mod:`lren_tf.background`.
+        """The background of every member, NumPy: see :mod:`lren_tf.latent.background`.
 
         Features are the latent sample and, with a neighbourhood, its mean around the pixel.
         A component that is no background has weight 0.

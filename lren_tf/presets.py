@@ -193,7 +193,7 @@ class Settings:
     scoring: str = "residual"
     """What the score of a pixel is: ``"residual"``, the norm of its residual in the low-rank
     step (paper, release), or ``"energy"``, its energy, eq. (8), under the mixture of the
-    background, see :mod:`lren_tf.background` (robust)."""
+    background, see :mod:`lren_tf.latent.background` (robust)."""
     component_share: float = 0.05
     """Smallest share of the pixels that a component of the background needs."""
     trimmed_share: float = 0.02

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import keras
 
     from lren_tf.detectors import Detector
-    from lren_tf.dictionary import Dictionary
+    from lren_tf.latent.dictionary import Dictionary
+    from lren_tf.latent.mixture import Mixture
     from lren_tf.low_rank.solve import LowRankResult
-    from lren_tf.mixture import Mixture
     from lren_tf.model import LREN
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy")

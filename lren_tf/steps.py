@@ -13,9 +13,9 @@ import keras
 import tensorflow as tf
 
 from lren_tf.backprop import Affine, loss_gradients
-from lren_tf.estimator import assignments
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS
-from lren_tf.mixture import Mixture, first_bad_component, mixture_loss
+from lren_tf.latent.mixture import Mixture, first_bad_component, mixture_loss
+from lren_tf.latent.responsibilities import assignments
 from lren_tf.presets import Settings
 
 if TYPE_CHECKING:

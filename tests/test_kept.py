@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf import presets
-from lren_tf.background import background_energy, background_mixture, level_and_spread
 from lren_tf.data.standardisation import fit_scaler, standardise
-from lren_tf.dictionary import Dictionary
 from lren_tf.kept import KeptBackground, KeptDictionary, KeptScaler
-from lren_tf.mixture import Mixture
+from lren_tf.latent.background import background_energy, background_mixture, level_and_spread
+from lren_tf.latent.dictionary import Dictionary
+from lren_tf.latent.mixture import Mixture
 from lren_tf.samples import samples_of
 
 RNG = np.random.default_rng(4)

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from lren_tf import LREN, InputError, Scene, TrainingDiverged, solve_low_rank
 from lren_tf.datasets import simulate
-from lren_tf.dictionary import centroid_and_farthest, extreme_assignments
 from lren_tf.initialisers import RELEASE_OPERATION_SEEDS, TF1GlorotUniform
+from lren_tf.latent.dictionary import centroid_and_farthest, extreme_assignments
 
 SMALL = {"hidden_units": 16, "estimator_units": 8}
 PRESETS = ("paper", "release")

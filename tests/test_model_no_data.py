@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.simulation import simulate
 from lren_tf.errors import InputError
 from lren_tf.model import LREN
 from lren_tf.report import dictionary_record
-from lren_tf.simulation import simulate
 
 CUBE = simulate(14, 11, 12, seed=2).cube
 SMALL = {"hidden_units": 8, "estimator_units": 4, "components": 3, "latent_units": 3,

@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 
 from lren_tf import LREN, InputError, Scene, TrainingDiverged, datasets, detectors, metrics
-from lren_tf.background import (
+from lren_tf.data.standardisation import fit_scaler, standardise
+from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,
     with_neighbourhood,
 )
-from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.model import seed_of_member
 
 SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3}

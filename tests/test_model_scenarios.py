@@ -8,7 +8,7 @@ import pytest
 
 from lren_tf import LREN, InputError, TrainingDiverged, solve_low_rank
 from lren_tf.datasets import simulate
-from lren_tf.dictionary import (
+from lren_tf.latent.dictionary import (
     as_spectra,
     centroid_and_farthest,
     extreme_assignments,

@@ -14,8 +14,8 @@ import numpy as np
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
 from lren_tf.evaluation.detections import BACKGROUND, DETECTED, NO_DATA
-from lren_tf.io.formats import MAP_FORMATS
-from lren_tf.io.layer import Layer
+from lren_tf.io.base.layer import Layer
+from lren_tf.io.registry import MAP_FORMATS
 from lren_tf.io.save import MapWriter, map_format
 from lren_tf.runtime.files import as_path
 

@@ -12,8 +12,8 @@ from lren_tf import validators
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.mean_shift import mean_shift
 from lren_tf.detectors.unmixing import mvc_nmf, vca
-from lren_tf.dictionary import centroid_and_farthest
 from lren_tf.errors import InputError
+from lren_tf.latent.dictionary import centroid_and_farthest
 
 # The weight of the abundances' sum, on data of at most 1 (release).
 _SUM_WEIGHT = 20.0

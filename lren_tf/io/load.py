@@ -18,10 +18,10 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import InputError
-from lren_tf.io.choice import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
-from lren_tf.io.details import Details
-from lren_tf.io.formats import Format, opened
-from lren_tf.io.variable import Variable
+from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.variable import Variable
+from lren_tf.io.registry import Format, opened
+from lren_tf.io.select_variables import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
 
 _Path = str | os.PathLike[str]
 

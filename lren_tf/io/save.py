@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.errors import InputError
-from lren_tf.io import geotiff
-from lren_tf.io.formats import MAP_FORMATS, MapFormat
-from lren_tf.io.layer import Layer
+from lren_tf.io.base.layer import Layer
+from lren_tf.io.formats import geotiff
+from lren_tf.io.registry import MAP_FORMATS, MapFormat
 from lren_tf.runtime.files import as_path, atomic_paths
 
 _BY_SUFFIX = {suffix: form for form in MAP_FORMATS.values() for suffix in form.suffixes}

@@ -362,11 +362,11 @@ class TestInputsStay:
 
 # What writes: the families' own, of which the second call writes the mask, and what all share.
 WRITERS = [
-    ("scene", "lren_tf.io.envi.write_envi", 2),
+    ("scene", "lren_tf.io.formats.envi.write_envi", 2),
     ("scene", "spectral.io.envi.write_envi_header", 1),
-    ("scene.tif", "lren_tf.io.geotiff.write_geotiff", 2),
-    ("scene.mat", "lren_tf.io.formats.write_mat", 2),
-    ("scene.npy", "lren_tf.io.formats.write_npy", 2),
+    ("scene.tif", "lren_tf.io.formats.geotiff.write_geotiff", 2),
+    ("scene.mat", "lren_tf.io.registry.write_mat", 2),
+    ("scene.npy", "lren_tf.io.registry.write_npy", 2),
     ("scene", "lren_tf.plots.save", 1),
     ("scene", "lren_tf.cli.thresholds.write_csv", 1),
     ("scene", "lren_tf.cli.detect.json_text", 1),

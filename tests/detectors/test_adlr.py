@@ -8,9 +8,9 @@ from scipy.special import softmax
 
 from lren_tf import datasets, detectors, metrics
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.adlr import ADLR
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 
 def by_the_paper(S: np.ndarray, D: np.ndarray, lam: float) -> np.ndarray:

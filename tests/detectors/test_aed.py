@@ -9,9 +9,9 @@ import pytest
 from scipy import ndimage, signal
 
 from lren_tf import datasets, metrics
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.aed import AED, boolean_fusion, domain_transform_filter, principal_maps
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 pytest.importorskip("skimage")
 

@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from lren_tf import datasets, metrics
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.hadgan import HADGAN, _Gan
 from lren_tf.detectors.rx import global_rx
 from lren_tf.detectors.spatial import attribute_difference, guided_filter
 from lren_tf.errors import InputError, TrainingDiverged
-from lren_tf.simulation import simulate
 
 QUICK = {"steps": 30, "hidden_units": 16, "batch_size": 64}
 RNG = np.random.default_rng(8)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from lren_tf import detectors
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.lren import LREN
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 
 def test_it_scores_as_the_model_does() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lren_tf import datasets, metrics
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors import windows
 from lren_tf.detectors.lrx import LRX
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 from tests.detectors import plain
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lren_tf import datasets, metrics
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.lsdm_mog import LSDMMoG, noise_distance
 from lren_tf.detectors.mog_rpca import factorise
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 
 @pytest.fixture(scope="module")

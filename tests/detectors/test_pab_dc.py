@@ -7,13 +7,13 @@ import pytest
 from scipy import ndimage
 
 from lren_tf import datasets, metrics
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors import patch_clustering
 from lren_tf.detectors.pab_dc import PABDC, SCORE_PARTS
 from lren_tf.detectors.patch_clustering import cluster_windows, patch_distances, window_members
 from lren_tf.detectors.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.two_dictionaries import decompose
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 SMALL = PABDC(clusters=3, sparsity=4, background_fraction=0.1, anomaly_atoms=30)
 

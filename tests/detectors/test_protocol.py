@@ -10,8 +10,8 @@ import pytest
 
 from lren_tf import detectors
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.simulation import simulate
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 QUICK: dict[str, dict[str, object]] = {
     "lsdm_mog": {"rank": 8},

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lren_tf import datasets, metrics
+from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.rx import RX
 from lren_tf.errors import InputError
-from lren_tf.simulation import simulate
 
 spectral = pytest.importorskip("spectral")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -81,8 +83,8 @@ def test_cdf_is_that_of_a_mixture():
 def test_flat_density_integrates_to_its_cdf():
     for logarithmic in (False, True):
         part = Tail(0.1, 1.0, flat=1.0, low=2.0, high=7.0, logarithmic=logarithmic)
-        density = pareto_tail._flat_density
-        area = quad(lambda y, p=part: float(density(np.array([y]), p)[0, 0]), 2, 5)[0]
+        density = functools.partial(pareto_tail._flat_density, tail=part)
+        area = quad(lambda y, f=density: float(f(np.array([y]))[0, 0]), 2, 5)[0]
         assert part.cdf(np.array([5.0])) == pytest.approx(area)
         assert part.cdf(np.array([7.0])) == pytest.approx(1.0)
 

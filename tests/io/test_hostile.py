@@ -18,8 +18,8 @@ from h5py import h5d, h5p, h5s, h5t
 
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
-from lren_tf.io.hdf_nodes import node_at
-from lren_tf.io.mat import mat_variables
+from lren_tf.io.base.hdf5_nodes import node_at
+from lren_tf.io.formats.matlab import mat_variables
 from tests.io.bounds import bounded
 from tests.io.products import cube, header, write_emit, write_envi, write_geotiff, write_prisma
 

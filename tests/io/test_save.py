@@ -14,7 +14,7 @@ import pytest
 from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.errors import InputError
 from lren_tf.io import load_map, load_placed_map, load_scene, save, save_map
-from lren_tf.io.formats import MAP_FORMATS
+from lren_tf.io.registry import MAP_FORMATS
 from lren_tf.io.save import map_format
 from tests.io.products import UTM33, cube, write_emit, write_envi, write_geotiff, write_prisma
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
-from lren_tf.io.crs import understood_crs
-from lren_tf.io.details import Details, in_nanometres, wavelength_in
-from lren_tf.io.layer import Layer
-from lren_tf.io.optional import needs
-from lren_tf.io.variable import (
+from lren_tf.io.base.crs import understood_crs
+from lren_tf.io.base.layer import Layer
+from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
+from lren_tf.io.base.optional import needs
+from lren_tf.io.base.variable import (
     Variable,
     check_block_size,
     check_declared_size,

@@ -19,9 +19,9 @@ import numpy as np
 import scipy.io
 
 from lren_tf.errors import InputError
-from lren_tf.io.hdf_nodes import array_at, node_at, values
-from lren_tf.io.mat5_headers import FILE_HEADER_BYTES, mat5_variables
-from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.base.hdf5_nodes import array_at, node_at, values
+from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.formats.matlab5_headers import FILE_HEADER_BYTES, mat5_variables
 from lren_tf.runtime.files import as_path, atomic_path
 
 _ITEM_BYTES = {

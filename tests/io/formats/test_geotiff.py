@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lren_tf.errors import InputError
-from lren_tf.io import geotiff, load_map, load_scene
+from lren_tf.io import load_map, load_scene
+from lren_tf.io.formats import geotiff
 from tests.io.products import cube, write_geotiff
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio, of the extra geo, is not installed")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lren_tf.dictionary import (
+from lren_tf.latent.dictionary import (
     as_spectra,
     centroid_and_farthest,
     extreme_assignments,

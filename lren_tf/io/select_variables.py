@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.io.details import in_nanometres
-from lren_tf.io.formats import Format
-from lren_tf.io.variable import Variable, listed
+from lren_tf.io.base.metadata import in_nanometres
+from lren_tf.io.base.variable import Variable, listed
+from lren_tf.io.registry import Format
 
 # Compared in lower case without underscores and hyphens.
 _TRUTH_NAMES = frozenset(

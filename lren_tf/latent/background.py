@@ -21,7 +21,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.mixture import Mixture, mixture_energy, mixture_statistics
+from lren_tf.latent.mixture import Mixture, mixture_energy, mixture_statistics
 
 _ROUNDS = 4
 """Trimming settles after two or three rounds on every scene that was tried."""

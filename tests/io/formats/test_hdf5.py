@@ -6,7 +6,7 @@ import pytest
 
 from lren_tf.errors import InputError
 from lren_tf.io import load_map, load_scene
-from lren_tf.io.hdf import hdf_variables, read_hdf
+from lren_tf.io.formats.hdf5 import hdf_variables, read_hdf
 from tests.io.products import cube
 
 CUBE = cube()

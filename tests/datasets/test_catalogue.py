@@ -16,10 +16,20 @@ import pytest
 import scipy.io
 from scipy.stats import rankdata
 
-from lren_tf import datasets, simulation
+from lren_tf import datasets
 from lren_tf.data.array_checks import check_finite_pixels, varying_bands
 from lren_tf.data.scene import data_sha256
-from lren_tf.datasets import DatasetUnavailable, find, load, names, published_map, simulate
+from lren_tf.datasets import (
+    DatasetUnavailable,
+    benchmarks,
+    download,
+    find,
+    load,
+    names,
+    published_map,
+    simulate,
+    simulation,
+)
 from lren_tf.errors import InputError
 
 REAL_DATA = os.environ.get("LREN_TF_DATA")
@@ -62,7 +72,7 @@ def tiny(tmp_path, monkeypatch):
 
 
 def use(monkeypatch, entry):
-    monkeypatch.setattr(datasets, "BENCHMARKS", MappingProxyType({entry.name: entry}))
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", MappingProxyType({entry.name: entry}))
 
 
 @pytest.fixture
@@ -182,7 +192,7 @@ class TestLoad:
     @pytest.mark.parametrize("kind", ["short", "wrong", "missing", "stalled"])
     def test_failed_downloads_leave_nothing(self, places, tiny, server, monkeypatch, kind):
         entry, content = tiny
-        monkeypatch.setattr(datasets, "_SILENCE_SECONDS", 0.5)
+        monkeypatch.setattr(download, "_SILENCE_SECONDS", 0.5)
         url = {
             "short": lambda: server(content[:100], declared=len(content)),
             "wrong": lambda: server(content[:-1] + b"x"),
@@ -215,7 +225,7 @@ class TestLoad:
             raise OSError
 
         monkeypatch.setattr(socket, "create_connection", hang)
-        monkeypatch.setattr(datasets, "_CONNECT_SECONDS", 0.2)
+        monkeypatch.setattr(download, "_CONNECT_SECONDS", 0.2)
         start = time.monotonic()
         with pytest.raises(DatasetUnavailable, match=r"no answer from 127\.0\.0\.1"):
             load("tiny")

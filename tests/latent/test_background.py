@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import ndimage
 from scipy.stats import multivariate_normal
 
-from lren_tf.background import (
+from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,

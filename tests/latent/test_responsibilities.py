@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.estimator import assignments
+from lren_tf.latent.responsibilities import assignments
 
 
 def test_assignments_and_their_gradients_equal_those_of_keras_layers() -> None:

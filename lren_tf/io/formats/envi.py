@@ -4,7 +4,7 @@ Either of the two files can be named. The values are mapped into memory, not rea
 band-interleaved-by-pixel image in the machine's byte order is never copied; other layouts are
 copied once, when a `Scene` puts the bands of a pixel side by side. A `reflectance scale
 factor` is divided by, which makes a float32 copy (float64 for doubles). Maps are written with
-one band; `lren_tf.io.envi_place` has what both say about the place.
+one band; `lren_tf.io.formats.envi_georeference` has what both say about the place.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.io.details import Details, in_nanometres
-from lren_tf.io.envi_place import Header, entries_of, georeference_of, with_entries
-from lren_tf.io.layer import Layer
-from lren_tf.io.optional import needs
-from lren_tf.io.variable import Variable, damaged, existing_file, reading
+from lren_tf.io.base.layer import Layer
+from lren_tf.io.base.metadata import Details, in_nanometres
+from lren_tf.io.base.optional import needs
+from lren_tf.io.base.variable import Variable, damaged, existing_file, reading
+from lren_tf.io.formats.envi_georeference import Header, entries_of, georeference_of, with_entries
 
 SUFFIXES = (".hdr", ".img", ".dat", ".raw", ".bin", ".bsq", ".bil", ".bip", ".envi")
 
@@ -119,7 +119,7 @@ def envi_details(path: Path, name: str = "") -> Details:
 
 
 def envi_place(place: Georeference | None) -> Georeference | None:
-    """A place as `write_envi` needs it, see `lren_tf.io.envi_place.with_entries`.
+    """A place as `write_envi` needs it, see `lren_tf.io.formats.envi_georeference.with_entries`.
 
     Raises:
         InputError: a package is not installed; also without a place.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from lren_tf.errors import InputError
-from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
 from lren_tf.runtime.files import as_path, atomic_path
 
 _MEMBER_SUFFIX = ".npy"

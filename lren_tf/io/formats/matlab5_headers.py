@@ -16,7 +16,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from lren_tf.io.variable import Variable
+from lren_tf.io.base.variable import Variable
 
 FILE_HEADER_BYTES = 128
 

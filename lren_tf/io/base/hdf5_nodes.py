@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from lren_tf.io.variable import check_block_size, check_declared_size
+from lren_tf.io.base.variable import check_block_size, check_declared_size
 
 Node = h5py.Group | h5py.Dataset
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.data.georeference import Georeference, Transform
-from lren_tf.io.crs import understood_crs, wkt_of_epsg
-from lren_tf.io.optional import needs
+from lren_tf.io.base.crs import understood_crs, wkt_of_epsg
+from lren_tf.io.base.optional import needs
 
 Header = dict[str, "str | list[str]"]
 """Entries of a header as SPy reads them: names in lower case, lists for what braces enclose."""

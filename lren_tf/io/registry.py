@@ -10,12 +10,12 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.io import envi, geotiff, hdf
-from lren_tf.io.details import Details, no_details
-from lren_tf.io.layer import Layer
-from lren_tf.io.mat import mat_variables, read_mat, write_mat
-from lren_tf.io.numpy import npy_variables, npz_variables, read_npy, read_npz, write_npy
-from lren_tf.io.variable import Variable, existing_file
+from lren_tf.io.base.layer import Layer
+from lren_tf.io.base.metadata import Details, no_details
+from lren_tf.io.base.variable import Variable, existing_file
+from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
+from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
+from lren_tf.io.formats import envi, geotiff, hdf5
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ _ENVI = Format("ENVI", envi.envi_variables, envi.read_envi, envi.envi_details)
 _GEOTIFF = Format(
     "GeoTIFF", geotiff.geotiff_variables, geotiff.read_geotiff, geotiff.geotiff_details
 )
-_HDF = Format("HDF5", hdf.hdf_variables, hdf.read_hdf, hdf.hdf_details, product=True)
+_HDF = Format("HDF5", hdf5.hdf_variables, hdf5.read_hdf, hdf5.hdf_details, product=True)
 
 FORMATS = {
     ".mat": Format("MATLAB", mat_variables, read_mat),
@@ -42,7 +42,7 @@ FORMATS = {
     ".npz": Format("NumPy", npz_variables, read_npz),
     **dict.fromkeys(envi.SUFFIXES, _ENVI),
     **dict.fromkeys(geotiff.SUFFIXES, _GEOTIFF),
-    **dict.fromkeys(hdf.SUFFIXES, _HDF),
+    **dict.fromkeys(hdf5.SUFFIXES, _HDF),
 }
 
 

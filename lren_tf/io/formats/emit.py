@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference, LookupTable
-from lren_tf.io.details import Details, in_nanometres
-from lren_tf.io.hdf_nodes import array_at, values
+from lren_tf.io.base.hdf5_nodes import array_at, values
+from lren_tf.io.base.metadata import Details, in_nanometres
 
 _FILL = -9999.0
 _BANDS = "sensor_band_parameters"

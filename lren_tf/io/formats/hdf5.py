@@ -1,7 +1,7 @@
 """HDF5 and netCDF-4 files: EMIT, PRISMA, and any other whose cube can be told.
 
 Arrays are named by their path in the file, without the first slash. Of a product that is known
-(`lren_tf.io.emit`, `lren_tf.io.prisma`) the cube, its bands and its place are known too; of any
+(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are known too; of any
 other file the only 3-D numeric array is the cube, rows × columns × bands as it is stored.
 """
 
@@ -14,10 +14,10 @@ import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.io import emit, prisma
-from lren_tf.io.details import Details
-from lren_tf.io.hdf_nodes import array_at, values
-from lren_tf.io.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.base.hdf5_nodes import array_at, values
+from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.formats import emit, prisma
 
 SUFFIXES = (".nc", ".nc4", ".he5", ".h5", ".hdf5", ".hdf")
 

@@ -16,10 +16,10 @@ import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
-from lren_tf.io.crs import wkt_of_epsg
-from lren_tf.io.details import Details
-from lren_tf.io.hdf_nodes import array_at, check_readable
-from lren_tf.io.variable import Variable
+from lren_tf.io.base.crs import wkt_of_epsg
+from lren_tf.io.base.hdf5_nodes import array_at, check_readable
+from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.variable import Variable
 
 NAME = "VNIR_Cube and SWIR_Cube"
 """What the joint cube is called."""

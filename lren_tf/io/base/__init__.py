@@ -1,0 +1,1 @@
+"""Helpers that every file format uses."""
