@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from benchmarks.scenes import median_seconds
-from lren_tf.backprop import aligned_width
 from lren_tf.presets import Settings
+from lren_tf.training.backprop import aligned_width
 
 SIDE = 2048
 """Of the float32 matrix product that is the limit."""

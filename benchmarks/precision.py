@@ -23,8 +23,9 @@ from experiments import proposed
 from experiments.lren_runs import LrenRun
 from experiments.published import AUTHORS_SEED, LAMBDA, SCENES
 from experiments.runs import REAL, load_result
-from lren_tf import LREN, backprop, datasets, metrics
+from lren_tf import LREN, datasets, metrics
 from lren_tf.data.scene import data_sha256
+from lren_tf.training import backprop
 
 PRESET, SEED = "release", AUTHORS_SEED
 AREAS = ("auc_pd_pf", "auc_pf_tau", "auc_pd_tau")

@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks import operations
 from experiments.provenance import ROOT
 from experiments.render import markdown_table, scene_title
-from lren_tf.bounded import CHUNK
 from lren_tf.presets import PRESETS
+from lren_tf.training.chunked_step import CHUNK
 
 RESULTS = ROOT / "benchmarks" / "results"
 SCENES = (

@@ -22,7 +22,7 @@ from benchmarks.operations import SIDE, operations_per_pixel
 from benchmarks.record import keep, print_table
 from benchmarks.scenes import median_seconds
 from lren_tf import LREN
-from lren_tf.training import fixed_batches
+from lren_tf.training.batches import fixed_batches
 
 PIXELS, BANDS = 10_000, 189
 ROUNDS = 15

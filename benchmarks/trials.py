@@ -22,8 +22,9 @@ import tensorflow as tf
 from benchmarks.operations import SIDE, operations_per_pixel
 from benchmarks.record import keep, print_table
 from benchmarks.scenes import epoch_seconds, median_seconds
-from lren_tf import LREN, backprop, steps
-from lren_tf.training import fixed_batches
+from lren_tf import LREN
+from lren_tf.training import backprop, losses
+from lren_tf.training.batches import fixed_batches
 
 PIXELS, BANDS = 10_000, 189
 ROUNDS = 9
@@ -72,7 +73,7 @@ def _compiled(model: LREN, batch: tf.Tensor, jit: bool = False) -> Step:
 
 def _tape(model: LREN, batch: tf.Tensor) -> Step:
     """The same losses through Keras layers and a gradient tape."""
-    network = steps.network_of(model)
+    network = losses.network_of(model)
     variables = network.variables
     names = ("encoder_hidden", "encoder_latent", "decoder_hidden", "decoder_output")
     layers = [getattr(model, name) for name in names]
@@ -84,7 +85,7 @@ def _tape(model: LREN, batch: tf.Tensor) -> Step:
             z = layers[1](layers[0](pixels))
             x_hat = layers[3](layers[2](z))
             loss = tf.reduce_mean(tf.reduce_sum(tf.square(pixels - x_hat), axis=1))
-            loss += steps._density(steps.network_of(model), z)[0]
+            loss += losses._density(losses.network_of(model), z)[0]
         gradients = tape.gradient(loss, [v.value for v in variables])
         model.optimizer.apply(gradients, variables)
         return loss
@@ -96,12 +97,12 @@ def _tape(model: LREN, batch: tf.Tensor) -> Step:
 def _without_density(model: LREN, batch: tf.Tensor) -> Step:
     @tf.function
     def step(x: tf.Tensor) -> tf.Tensor:
-        losses = steps.mapping_losses(steps.network_of(model), x)
+        found = losses.mapping_losses(losses.network_of(model), x)
         model.optimizer.apply(
-            [*losses.gradients, *map(tf.zeros_like, model.trainable_variables[8:])],
+            [*found.gradients, *map(tf.zeros_like, model.trainable_variables[8:])],
             model.trainable_variables,
         )
-        return losses.terms.loss
+        return found.terms.loss
 
     step(batch)
     return step

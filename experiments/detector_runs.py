@@ -11,7 +11,7 @@ from experiments.provenance import provenance
 from experiments.runs import Run, Workspace, keep_failure, keep_score
 from lren_tf import InputError, Scene, detectors
 from lren_tf.errors import TrainingDiverged
-from lren_tf.report import scene_record
+from lren_tf.records import scene_record
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ from experiments.runs import (
 )
 from experiments.study import carry_out
 from lren_tf import Scene, detectors, metrics, plots
-from lren_tf.console import quiet_start
-from lren_tf.report import scene_record
+from lren_tf.cli.console import quiet_start
+from lren_tf.records import scene_record
 
 if TYPE_CHECKING:
     from lren_tf import LREN
@@ -80,7 +80,7 @@ class FailureRun(Run):
         with quiet_start():
             import keras
 
-            import lren_tf.model  # noqa: F401  (Keras finds the class by its import)
+            import lren_tf.model.lren  # noqa: F401  (Keras finds the class by its import)
 
             model = keras.models.load_model(self.training.model_path(space))
         started = time.perf_counter()

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from lren_tf.report import json_text, versions
+from lren_tf.records import json_text, versions
 from lren_tf.runtime.files import atomic_path
 
 ROOT = Path(__file__).resolve().parent.parent

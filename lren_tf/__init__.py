@@ -14,9 +14,9 @@ from lren_tf.version import __version__
 
 _HOMES = {
     # public name -> module that defines it; a module of its own has no second half
-    "EpochLog": "lren_tf.checkpoints",
+    "EpochLog": "lren_tf.training.checkpoint",
     "InputError": "lren_tf.errors",
-    "LREN": "lren_tf.model",
+    "LREN": "lren_tf.model.lren",
     "LowRankResult": "lren_tf.low_rank.solve",
     "Scene": "lren_tf.data.scene",
     "Settings": "lren_tf.presets",

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lren_tf.cli.arguments import make_parser
+from lren_tf.cli.parser import make_parser
 from lren_tf.errors import InputError, TrainingDiverged, WorkerLost
 
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import ndimage
 
-from lren_tf.detectors import adversarial
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts import adversarial
+from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
 from lren_tf.detectors.rx import global_rx
-from lren_tf.detectors.spatial import attribute_difference, guided_filter
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
 from lren_tf.validators import not_negative, positive, whole

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from lren_tf import validators
 from lren_tf.detectors.base import Detector
-from lren_tf.detectors.mean_shift import mean_shift
-from lren_tf.detectors.unmixing import mvc_nmf, vca
+from lren_tf.detectors.parts.mean_shift import mean_shift
+from lren_tf.detectors.parts.unmixing import mvc_nmf, vca
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import centroid_and_farthest
 
@@ -34,8 +34,8 @@ class ADLR(Detector):
 
     1. X, pixels over the largest magnitude of the cube, in their p leading singular directions.
     2. Unmixing X ≈ S A, S ≥ 0 with rows that sum to one: VCA, fully constrained least squares,
-       then MVC-NMF (:mod:`lren_tf.detectors.unmixing`).
-    3. Mean shift over the abundances S [N, p] (:mod:`lren_tf.detectors.mean_shift`).
+       then MVC-NMF (:mod:`lren_tf.detectors.parts.unmixing`).
+    3. Mean shift over the abundances S [N, p] (:mod:`lren_tf.detectors.parts.mean_shift`).
     4. Dictionary D: of every cluster its mode and the member farthest from it.
     5. min ‖Z‖_* + λ ‖E‖₁  s.t.  S = Z D + E, by :func:`lren_tf.low_rank.solve.solve_low_rank`, whose
        order J, W, A is the release's J, Z, E, with its μ = 1e-6, ρ = 1.1, tolerance 1e-6.

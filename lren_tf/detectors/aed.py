@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 
 from lren_tf.detectors.base import Detector
-from lren_tf.detectors.spatial import attribute_difference, morphology
+from lren_tf.detectors.parts.spatial import attribute_difference, morphology
 from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 

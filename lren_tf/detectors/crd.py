@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.detectors import windows
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts import dual_window
 
 RIDGE = 1e-9
 """Added to the penalty of every weight: a pixel of the ring with the very spectrum of the pixel
@@ -81,16 +81,16 @@ class CRD(Detector):
     """λ, in the cube scaled to [0, 1]; the paper's, who find the result insensitive to it."""
 
     def __post_init__(self) -> None:
-        inner, outer = windows.checked_windows(self.inner, self.outer)
+        inner, outer = dual_window.checked_windows(self.inner, self.outer)
         object.__setattr__(self, "inner", inner)
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         height, width, bands = cube.shape
-        rings = windows.Rings(height, width, self.inner, self.outer)
-        pixels = windows.unit_range(cube).reshape(-1, bands)
-        n = windows.ring_size(self.inner, self.outer)
+        rings = dual_window.Rings(height, width, self.inner, self.outer)
+        pixels = dual_window.unit_range(cube).reshape(-1, bands)
+        n = dual_window.ring_size(self.inner, self.outer)
 
         def residuals(block: slice) -> npt.NDArray[np.float64]:
             ring = rings.of(block)

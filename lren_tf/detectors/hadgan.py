@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from lren_tf.detectors import adversarial
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts import adversarial
+from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
 from lren_tf.detectors.rx import global_rx
-from lren_tf.detectors.spatial import attribute_difference, guided_filter
 from lren_tf.errors import InputError
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device

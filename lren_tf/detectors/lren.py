@@ -18,7 +18,7 @@ from lren_tf.errors import InputError
 class LREN(Detector):
     """Low-Rank Embedded Network under the protocol of its comparators.
 
-    `score` trains a new :class:`lren_tf.model.LREN` on the scene and scores the same scene;
+    `score` trains a new :class:`lren_tf.model.lren.LREN` on the scene and scores the same scene;
     what the network is, and every setting, is said there and in :mod:`lren_tf.presets`. To
     keep the trained network use the model itself.
     """
@@ -70,9 +70,9 @@ class LREN(Detector):
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         # TensorFlow takes seconds to import, and the other detectors do not need it.
-        from lren_tf import model
+        from lren_tf.model import lren
 
-        network = model.LREN(self.preset, self.seed, self.device, **dict(self.settings))
+        network = lren.LREN(self.preset, self.seed, self.device, **dict(self.settings))
         network.fit(cube, verbose=0)
         return network.score(cube)
 

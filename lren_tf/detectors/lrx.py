@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.detectors import windows
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts import dual_window
 from lren_tf.errors import InputError
 
 
@@ -99,16 +99,16 @@ class LRX(Detector):
     of the public code lzw-lzw/Hyperspectral-anomaly-detection-methods."""
 
     def __post_init__(self) -> None:
-        inner, outer = windows.checked_windows(self.inner, self.outer)
+        inner, outer = dual_window.checked_windows(self.inner, self.outer)
         object.__setattr__(self, "inner", inner)
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         height, width, bands = cube.shape
-        rings = windows.Rings(height, width, self.inner, self.outer)
-        pixels = windows.unit_range(cube).reshape(-1, bands)
-        n = windows.ring_size(self.inner, self.outer)
+        rings = dual_window.Rings(height, width, self.inner, self.outer)
+        pixels = dual_window.unit_range(cube).reshape(-1, bands)
+        n = dual_window.ring_size(self.inner, self.outer)
 
         def distances(block: slice) -> npt.NDArray[np.float64]:
             own = np.arange(block.start, block.stop)[:, None]

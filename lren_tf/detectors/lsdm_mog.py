@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.detectors.base import Detector
-from lren_tf.detectors.mog_rpca import Factorisation, factorise
+from lren_tf.detectors.parts.mog_rpca import Factorisation, factorise
 from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 

@@ -13,9 +13,9 @@ from lren_tf.errors import InputError
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, no_details
 from lren_tf.io.base.variable import Variable, existing_file
+from lren_tf.io.formats import envi, geotiff, hdf5
 from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
 from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
-from lren_tf.io.formats import envi, geotiff, hdf5
 
 
 @dataclass(frozen=True)

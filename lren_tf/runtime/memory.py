@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lren_tf.backprop import aligned_width
 from lren_tf.presets import Settings
+from lren_tf.training.backprop import aligned_width
 
 _CGROUPS = (
     # file with the limit, file with what is used; version 2, then 1

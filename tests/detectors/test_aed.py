@@ -15,7 +15,7 @@ from lren_tf.errors import InputError
 
 pytest.importorskip("skimage")
 
-from lren_tf.detectors.spatial import attribute_difference
+from lren_tf.detectors.parts.spatial import attribute_difference
 
 
 def smooth(seed: int, height: int = 23, width: int = 19, sigma: float = 1.5) -> np.ndarray:

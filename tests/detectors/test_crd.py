@@ -7,8 +7,8 @@ import pytest
 
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors import windows
 from lren_tf.detectors.crd import CRD, RIDGE
+from lren_tf.detectors.parts import dual_window
 from lren_tf.errors import InputError
 from tests.detectors import plain
 
@@ -52,7 +52,7 @@ def test_no_pixel_is_represented_by_its_own_mirror_image() -> None:
 
 def test_the_size_of_the_blocks_changes_nothing(cube, monkeypatch) -> None:
     whole = CRD(5, 9).score(cube)
-    monkeypatch.setattr(windows, "BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr(dual_window, "BLOCK_ELEMENTS", 1)
     np.testing.assert_allclose(CRD(5, 9).score(cube), whole, rtol=1e-6, atol=1e-9)
 
 

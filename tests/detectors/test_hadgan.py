@@ -9,8 +9,8 @@ import tensorflow as tf
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.hadgan import HADGAN, _Gan
+from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
 from lren_tf.detectors.rx import global_rx
-from lren_tf.detectors.spatial import attribute_difference, guided_filter
 from lren_tf.errors import InputError, TrainingDiverged
 
 QUICK = {"steps": 30, "hidden_units": 16, "batch_size": 64}

@@ -18,11 +18,11 @@ from lren_tf.errors import InputError
 
 
 def test_it_scores_as_the_model_does() -> None:
-    from lren_tf import model
+    from lren_tf.model import lren
 
     scene = simulate(20, 22, 24, seed=1)
     settings = {"epochs": 2, "hidden_units": 8, "score_norm": "l1"}
-    network = model.LREN("release", seed=5, device="/CPU:0", **settings)
+    network = lren.LREN("release", seed=5, device="/CPU:0", **settings)
     network.fit(scene, verbose=0)
     detector = LREN("release", seed=5, settings=settings, device="/CPU:0")
     np.testing.assert_array_equal(detector.score(scene), network.score(scene))

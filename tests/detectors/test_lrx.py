@@ -7,8 +7,8 @@ import pytest
 
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors import windows
 from lren_tf.detectors.lrx import LRX
+from lren_tf.detectors.parts import dual_window
 from lren_tf.errors import InputError
 from tests.detectors import plain
 
@@ -56,7 +56,7 @@ def test_lrx_tends_to_spy_where_no_ring_is_mirrored(cube) -> None:
 
 def test_the_size_of_the_blocks_changes_nothing(cube, monkeypatch) -> None:
     whole = LRX(5, 9).score(cube)
-    monkeypatch.setattr(windows, "BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr(dual_window, "BLOCK_ELEMENTS", 1)
     np.testing.assert_allclose(LRX(5, 9).score(cube), whole, rtol=1e-6)
 
 

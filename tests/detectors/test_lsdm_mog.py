@@ -8,7 +8,7 @@ import pytest
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.lsdm_mog import LSDMMoG, noise_distance
-from lren_tf.detectors.mog_rpca import factorise
+from lren_tf.detectors.parts.mog_rpca import factorise
 from lren_tf.errors import InputError
 
 

@@ -8,11 +8,15 @@ from scipy import ndimage
 
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors import patch_clustering
 from lren_tf.detectors.pab_dc import PABDC, SCORE_PARTS
-from lren_tf.detectors.patch_clustering import cluster_windows, patch_distances, window_members
-from lren_tf.detectors.simultaneous_omp import simultaneous_omp
-from lren_tf.detectors.two_dictionaries import decompose
+from lren_tf.detectors.parts import patch_clustering
+from lren_tf.detectors.parts.patch_clustering import (
+    cluster_windows,
+    patch_distances,
+    window_members,
+)
+from lren_tf.detectors.parts.simultaneous_omp import simultaneous_omp
+from lren_tf.detectors.parts.two_dictionary_decomposition import decompose
 from lren_tf.errors import InputError
 
 SMALL = PABDC(clusters=3, sparsity=4, background_fraction=0.1, anomaly_atoms=30)
@@ -132,7 +136,7 @@ def parallel_spectra(rng, count, bands):
 
 @pytest.mark.parametrize("chunk", [1 << 20, 120])
 def test_somp_equals_one_group_at_a_time(rng, monkeypatch, chunk) -> None:
-    monkeypatch.setattr("lren_tf.detectors.simultaneous_omp._CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr("lren_tf.detectors.parts.simultaneous_omp._CHUNK_ELEMENTS", chunk)
     signals, dictionary = parallel_spectra(rng, 60, 25), parallel_spectra(rng, 40, 25)
     groups = rng.integers(0, 60, (17, 9))
     excluded = rng.integers(-1, 40, (17, 6))
@@ -196,7 +200,7 @@ def test_the_decomposition_is_the_recursion(
     rng, monkeypatch, background, anomalies, tolerance
 ) -> None:
     """More and fewer atoms than bands; several blocks; converged and cut off."""
-    monkeypatch.setattr("lren_tf.detectors.two_dictionaries._BLOCK_ELEMENTS", 700)
+    monkeypatch.setattr("lren_tf.detectors.parts.two_dictionary_decomposition._BLOCK_ELEMENTS", 700)
     X = parallel_spectra(rng, 90, 20)
     X[:3] = rng.standard_normal((3, 20)) / np.sqrt(20)
     Db, Da = X[3 : background + 3], np.concatenate([X[1:3], X[-anomalies + 2 :]])

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lren_tf import LREN, checkpoints
+from lren_tf import LREN
+from lren_tf.training import checkpoint
 from tests.integration.distributed import CASES, SCENE, SMALL, trained
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
     command = ["lren_tf", "detect", "scene.npy", "--strategy", "multiworker", "--preset", "release",
                *settings, "--resume", "run", "--checkpoint-every", "1", "--out", "out"]  # fmt: skip
     chief, other = workers([command, command], folders)
-    state, limit = folders[0] / "run" / checkpoints.FILE, time.monotonic() + 200
+    state, limit = folders[0] / "run" / checkpoint.FILE, time.monotonic() + 200
     while not state.exists():
         assert chief.poll() is None, chief.communicate()
         assert time.monotonic() < limit
@@ -133,7 +134,7 @@ def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
     assert err.startswith("lren-tf: worker 0 of 2 lost worker 1 (")
     assert err.endswith("and start all of them again.\n")
     assert err.count("\n") == 1
-    before = checkpoints.kept(folders[0] / "run")
+    before = checkpoint.kept(folders[0] / "run")
     assert 0 < before.epoch < LONG["epochs"]
     assert not before.finished
     assert not (folders[0] / "out").exists()

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lren_tf import LREN, checkpoints, datasets
+from lren_tf import LREN, datasets
+from lren_tf.training import checkpoint
 
 ROOT = Path(__file__).parents[2]
 SCENE = datasets.simulate(12, 10, 8, seed=1)
@@ -84,7 +85,7 @@ def test_killed_again_and_again(start, tmp_path):
         process.communicate()
         # Else it was not killed in its training, and nothing is tested here.
         assert process.returncode == -signal.SIGKILL
-        state = checkpoints.kept(folder)
+        state = checkpoint.kept(folder)
         assert not state.finished
         epochs.append(state.epoch)
     assert sorted(set(epochs)) == epochs  # each process went on from where the last was killed
@@ -104,7 +105,7 @@ def test_interrupted(start, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    epoch = checkpoints.kept(tmp_path / "run").epoch
+    epoch = checkpoint.kept(tmp_path / "run").epoch
     assert err == (
         f"lren-tf: interrupted after epoch {epoch} of 800, run the same command again to go on "
         "from run.\n"

@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from lren_tf import LREN, InputError
-from lren_tf.bounded import BoundedStep
 from lren_tf.errors import WorkerLost
-from lren_tf.feed import batch_rows
 from lren_tf.runtime.workers import StrategyWorkers, Workers, workers_of
-from tests.test_bounded import KINDS, PIXELS, Rows, network
+from lren_tf.training.chunked_step import BoundedStep
+from lren_tf.training.pixel_reader import batch_rows
+from tests.training.test_chunked_step import KINDS, PIXELS, Rows, network
 
 
 class Three(Workers):

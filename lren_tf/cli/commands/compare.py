@@ -1,0 +1,171 @@
+"""``lren-tf compare``: several detectors on one scene, each with its defaults."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf import detectors
+from lren_tf.cli.console import collected_notices, say, timed
+from lren_tf.cli.options.detector import detectors_from
+from lren_tf.cli.options.scene import (
+    check_scene,
+    described,
+    judged,
+    judging_truth,
+    output_path,
+    pictures,
+    read_usable_scene,
+)
+from lren_tf.data.scene import Scene
+from lren_tf.detectors import Detector
+from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.records import detector_record, json_text, loaded_versions, scene_record
+from lren_tf.runtime.files import atomic_paths
+
+_AREAS = {"AUC(Pd,Pf)": "auc_pd_pf", "AUC(Pf,tau)": "auc_pf_tau", "AUC(Pd,tau)": "auc_pd_tau"}
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Run detectors on one scene; print a table, write maps, pictures and report."""
+    names = _names(arguments.detectors)
+    targets = {
+        what: output_path(arguments, ending)
+        for what, ending in {
+            "maps": "_comparison.npz",
+            "picture": "_comparison.png",
+            "roc": "_roc.png",
+            # Last, so that whatever a report names is there when the report is.
+            "report": "_comparison.json",
+        }.items()
+    }
+    check_scene(arguments)
+    seconds: dict[str, float] = {}
+    with collected_notices() as notices:
+        # All before the scene: reading one can take a download, and a seed that is refused
+        # must not be so after an hour.
+        with timed(seconds, "start"):
+            chosen = detectors_from(names, arguments.seed)
+        with timed(seconds, "read"):
+            scene = read_usable_scene(arguments)
+        truth = judging_truth(scene)
+        if truth is None:
+            del targets["roc"]
+        say(described(scene, seconds["read"]))
+        maps, records = _run_all(chosen, scene, truth, notices)
+        if not maps:
+            raise InputError(
+                f"no detector of {', '.join(names)} could be used on {scene.name}; expected one "
+                "at least, what each said is above."
+            )
+        titles = {detector.name: detector.title for detector in chosen}
+        say(_table(records, titles, with_areas=truth is not None))
+        report = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
+        report |= {"seconds": seconds, "notices": notices}
+        _write(scene, truth, maps, titles, targets, report)
+    for what, target in targets.items():
+        say(f"{what}: {target}")
+
+
+def _names(listed: str | None) -> list[str]:
+    """The detectors asked for, by name; all of them by default."""
+    if listed is None:
+        return detectors.names()
+    names = [name.strip() for name in listed.split(",")]
+    for name in names:
+        if not name:
+            raise InputError(
+                f"--detectors got {listed!r}; expected names separated by commas, such as "
+                f"{','.join(detectors.names()[:2])}."
+            )
+        detectors.check_name(name)
+        if names.count(name) > 1:
+            raise InputError(
+                f"--detectors names {name!r} {names.count(name)} times; expected each detector "
+                "once, leave the others out."
+            )
+    return names
+
+
+def _run_all(
+    chosen: list[Detector], scene: Scene, truth: np.ndarray | None, notices: list[str]
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+    """Every map that could be made, and the record of every detector, both by name."""
+    maps: dict[str, np.ndarray] = {}
+    records: dict[str, dict[str, Any]] = {}
+    for number, detector in enumerate(chosen, 1):
+        label = f"{number}/{len(chosen)} {detector.title}"
+        say(f"{label}: running")
+        spent: dict[str, float] = {}
+        before, failed, metrics = len(notices), None, None
+        with timed(spent, "score"):
+            try:
+                maps[detector.name] = detector.score(scene)
+            except (InputError, TrainingDiverged) as error:
+                failed = str(error)
+        if failed is None:
+            metrics = judged(maps[detector.name], truth)
+            say(f"{label}: {spent['score']:.1f} s")
+        else:
+            say(f"{label}: failed after {spent['score']:.1f} s, {failed}")
+        records[detector.name] = {
+            **detector_record(detector),
+            "seconds": spent["score"],
+            "failed": failed,
+            "metrics": metrics,
+            "notices": notices[before:],
+        }
+    return maps, records
+
+
+def _table(
+    records: Mapping[str, dict[str, Any]], titles: Mapping[str, str], *, with_areas: bool
+) -> str:
+    """One row for each detector; one that failed has its sentence instead of numbers."""
+    areas = _AREAS if with_areas else {}
+    width = max(len("detector"), *(len(titles[name]) for name in records))
+    rows = ["  ".join(["detector".ljust(width), *areas, "seconds"])]
+    for name, record in records.items():
+        cells = [titles[name].ljust(width)]
+        if record["failed"] is None:
+            cells += [f"{record['metrics'][key]:{len(area)}.4f}" for area, key in areas.items()]
+            cells.append(f"{record['seconds']:{len('seconds')}.1f}")
+        else:
+            cells.append(f"failed: {record['failed']}")
+        rows.append("  ".join(cells))
+    return "\n".join(rows)
+
+
+def _write(
+    scene: Scene,
+    truth: np.ndarray | None,
+    maps: Mapping[str, np.ndarray],
+    titles: Mapping[str, str],
+    targets: Mapping[str, Path],
+    report: dict[str, Any],
+) -> None:
+    """Draw, then write all files or none; `report` is completed on the way."""
+    from lren_tf import plots
+    from lren_tf.evaluation import metrics
+
+    titled = {titles[name]: score for name, score in maps.items()}
+    with timed(report["seconds"], "draw"):
+        figures = {
+            "picture": plots.detection_panel(*pictures(scene), titled)
+        }
+        if truth is not None:
+            figures["roc"] = plots.roc_curves(
+                {title: metrics.roc_curve(score, truth) for title, score in titled.items()}
+            )
+    with atomic_paths(*targets.values()) as temporary:
+        paths = dict(zip(targets, temporary, strict=True))
+        with timed(report["seconds"], "write"):
+            np.savez(paths["maps"], **maps)
+            for what, figure in figures.items():
+                plots.save(figure, paths[what])
+        report["files"] = {what: str(target) for what, target in targets.items()}
+        paths["report"].write_text(json_text(report), encoding="ascii")

@@ -1,0 +1,281 @@
+"""``lren-tf detect``: one detector on one scene; score, picture and report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lren_tf import detectors, presets, validators
+from lren_tf.cli.commands.threshold import asked_cut, cut_endings
+from lren_tf.cli.console import collected_notices, say, timed
+from lren_tf.cli.options.detector import (
+    LREN,
+    detector_from,
+    lren_model,
+    lren_settings,
+    refuse_lren_options,
+)
+from lren_tf.cli.options.distribution import Distribution
+from lren_tf.cli.options.long_training import LongRun
+from lren_tf.cli.options.outputs import MAPS, MapOutput, asked_format, refuse_to_replace
+from lren_tf.cli.options.scene import (
+    check_scene,
+    described,
+    judged,
+    judging_truth,
+    output_path,
+    pictures,
+    read_scene,
+    read_usable_scene,
+)
+from lren_tf.cli.trained_model import Applied, refuse_training_options
+from lren_tf.data.scene import Scene
+from lren_tf.errors import InputError
+from lren_tf.records import detector_record, json_text, loaded_versions, run_record, scene_record
+from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+
+if TYPE_CHECKING:
+    from lren_tf.low_rank.solve import LowRankResult
+
+
+def detect(arguments: argparse.Namespace) -> None:
+    """Score one scene with one detector; write score, picture and report."""
+    if arguments.detector == LREN and arguments.apply is not None:
+        _detect_with_a_trained_model(arguments)
+    elif arguments.detector == LREN:
+        _detect_with_lren(arguments)
+    else:
+        _detect_with_another(arguments)
+
+
+def _detect_with_lren(arguments: argparse.Namespace) -> None:
+    preset, settings = lren_settings(arguments)
+    distribution = Distribution(arguments)
+    long_run = LongRun(arguments, writes=distribution.chief)
+    outputs = _Outputs(arguments) if distribution.chief else None
+    seconds: dict[str, float] = {}
+    epochs = presets.resolve(preset, **settings).total_epochs
+    with (
+        distribution.speaking(),
+        collected_notices(distribution.chief) as notices,
+        long_run.interruptible(epochs),
+    ):
+        with timed(seconds, "read"):
+            scene = read_scene(arguments)
+        with timed(seconds, "start"):
+            model = lren_model(preset, settings, arguments.device, distribution)
+        # What the chief refuses, the others hear of.
+        with model.workers.agreed():
+            if outputs is not None:
+                outputs.follow(scene)
+            long_run.begin()
+        import keras
+
+        from lren_tf.training.batches import EpochProgress
+
+        title = f"LREN ({model.preset})"
+
+        def open_training(logs: Any) -> None:
+            # Printed when training begins: until then the scene may be refused, and a refusal
+            # prints nothing here.
+            say(described(scene, seconds["read"]))
+            if long_run.opening is not None:
+                say(long_run.opening)
+
+        watching = [keras.callbacks.LambdaCallback(on_train_begin=open_training)]
+        if not long_run.finished and distribution.chief:
+            watching.append(EpochProgress(f"{title}, {model.where}", epochs))
+        watching += long_run.callbacks()
+        with timed(seconds, "train"):
+            history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
+        # What `model.score` does, with the solution kept for the report.
+        with timed(seconds, "score"):
+            result = model.decompose(scene) if model.settings.scoring == "residual" else None
+            score = (
+                model.score(scene)
+                if result is None
+                else model.score_of(result).reshape(scene.shape[:2])
+            )
+        say(f"{_ending(result)}, {seconds['score']:.1f} s")
+        if outputs is not None:
+            _finish(
+                scene, title, score, outputs, seconds, notices,
+                lambda: {
+                    "detector": LREN,
+                    **run_record(model, scene, history, result),
+                    **distribution.record(model),
+                    **long_run.record(),
+                },
+                model.save,
+            )  # fmt: skip
+        # Who leaves earlier is taken for dead by those who still work.
+        model.workers.meet()
+
+
+def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
+    refuse_training_options(arguments)
+    lam = None
+    if arguments.lam is not None:
+        lam = validators.positive("lam", presets.parse("lam", arguments.lam))
+    outputs = _Outputs(arguments)
+    check_scene(arguments)
+    seconds: dict[str, float] = {}
+    with collected_notices() as notices:
+        # Before the scene: reading one can take a download.
+        with timed(seconds, "start"):
+            trained = Applied(arguments.apply, arguments.device, lam)
+        with timed(seconds, "read"):
+            scene = read_scene(arguments)
+        outputs.follow(scene)
+        with timed(seconds, "score"):
+            score, record = trained.score(scene)
+        say(described(scene, seconds["read"]))
+        say(f"{trained.title} of {trained.path}: {seconds['score']:.1f} s")
+        _finish(
+            scene, trained.title, score, outputs, seconds, notices,
+            lambda: {"detector": LREN, **record},
+        )  # fmt: skip
+
+
+def _ending(result: LowRankResult | None) -> str:
+    """How scoring ended, for a line of its own."""
+    if result is None:
+        return "energy under the background's mixture"
+    ending = "converged" if result.converged else "not converged"
+    return f"low-rank step: {result.iterations} iterations, {ending}"
+
+
+def _detect_with_another(arguments: argparse.Namespace) -> None:
+    detectors.check_name(arguments.detector)
+    refuse_lren_options(arguments)
+    outputs = _Outputs(arguments)
+    check_scene(arguments)
+    seconds: dict[str, float] = {}
+    with collected_notices() as notices:
+        # Before the scene: reading one can take a download.
+        with timed(seconds, "start"):
+            detector = detector_from(arguments)
+        with timed(seconds, "read"):
+            scene = read_usable_scene(arguments)
+        outputs.follow(scene)
+        say(described(scene, seconds["read"]))
+        with timed(seconds, "score"):
+            score = detector.score(scene)
+        say(f"{detector.title}: {seconds['score']:.1f} s")
+        _finish(
+            scene, detector.title, score, outputs, seconds, notices,
+            lambda: {
+                **detector_record(detector),
+                "scene": scene_record(scene),
+                "versions": loaded_versions(),
+            },
+        )  # fmt: skip
+
+
+class _Outputs:
+    """What is asked for, and the files that it takes, each proved to be writable.
+
+    Made before the scene is read, so that what can be refused then is; which files there are
+    besides hangs on the scene.
+
+    Attributes:
+        cut: the false-alarm rate asked for, or None.
+        maps: the formats of score and mask.
+        targets: the files, by what they are, in the order of writing.
+
+    Raises:
+        InputError: an option or a file that cannot be used.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._format = asked_format(arguments)
+        self.cut = asked_cut(arguments)
+        self._use(MapOutput(self._format))
+
+    def follow(self, scene: Scene) -> None:
+        """Take the format and the place of the scene's file."""
+        self._use(MapOutput(self._format, scene.source_format, scene.georeference))
+
+    def _use(self, maps: MapOutput) -> None:
+        arguments, model = self._arguments, self._arguments.save_model
+        if model is not None and not model.endswith(".keras"):
+            raise InputError(
+                f"--save-model is {model!r}; expected a name that ends in .keras, "
+                "Keras' own format, add it."
+            )
+        self.maps = maps
+        endings = {**maps.endings("score"), "picture": "_score.png"}
+        if self.cut is not None:
+            endings |= cut_endings(maps)
+        self.targets = {
+            **{what: output_path(arguments, ending) for what, ending in endings.items()},
+            **({} if model is None else {"model": ensure_writable_target(model)}),
+            # Last, so that whatever a report names is there when the report is.
+            "report": output_path(arguments, "_report.json"),
+        }
+        refuse_to_replace(self.targets, [arguments.scene, arguments.truth, arguments.mask])
+
+
+def _finish(
+    scene: Scene,
+    title: str,
+    score: np.ndarray,
+    outputs: _Outputs,
+    seconds: dict[str, float],
+    notices: list[str],
+    record: Callable[[], dict[str, Any]],
+    save_model: Callable[[Path], None] | None = None,
+) -> None:
+    """Judge and draw a score map, write all files, say what came out.
+
+    Args:
+        record: makes the part of the report that depends on the detector.
+        save_model: writes the file ``"model"`` of the targets, where that is asked for.
+    """
+    from lren_tf import plots
+
+    with timed(seconds, "evaluate"):
+        truth = judging_truth(scene)
+        metrics = judged(score, truth)
+    panels, outcome = {title: score}, None
+    if outputs.cut is not None:
+        with timed(seconds, "threshold"):
+            outcome = outputs.cut.applied(score, truth, place=scene.georeference)
+        panels[outcome.label] = outcome.panel()
+    with timed(seconds, "draw"):
+        figure = plots.detection_panel(*pictures(scene), panels)
+    targets, maps = outputs.targets, outputs.maps
+    with atomic_paths(*targets.values()) as temporary:
+        paths = dict(zip(targets, temporary, strict=True))
+        with timed(seconds, "write"):
+            maps.write(paths, "score", score)
+            plots.save(figure, paths["picture"])
+            if outcome is not None:
+                outcome.write(paths, maps)
+            if save_model is not None and "model" in paths:
+                save_model(paths["model"])
+        report = {
+            **record(),
+            "seconds": seconds,
+            "metrics": metrics,
+            **({} if outcome is None else {"threshold": outcome.record()}),
+            "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
+            "notices": notices,
+            "files": {what: str(target) for what, target in targets.items()},
+        }
+        paths["report"].write_text(json_text(report), encoding="ascii")
+    say(f"score: {np.nanmin(score):.6g} to {np.nanmax(score):.6g}; higher = more anomalous")
+    if metrics is not None:
+        say(
+            f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
+            f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
+        )
+    if outcome is not None:
+        say(outcome.line())
+    for what, target in targets.items():
+        say(f"{what}: {target}")

@@ -1,0 +1,40 @@
+"""``lren-tf evaluate``: the metrics of a score map that is already there."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from lren_tf.cli.console import worded
+from lren_tf.errors import InputError
+from lren_tf.io import load_map, load_placed_map, load_scene
+from lren_tf.records import json_text
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Print every metric of a score map as JSON."""
+    with worded(key="--score-key"):
+        score = load_placed_map(arguments.score, key=arguments.score_key).values
+    with worded(key="--truth-key", truth_key="--truth-key"):
+        truth = _truth(arguments.truth, arguments.truth_key)
+    from lren_tf.evaluation import metrics
+
+    print(json_text(metrics.evaluate(score, truth)), end="")
+
+
+def _truth(path: str, key: str | None) -> np.ndarray:
+    """The truth in a file that holds a map, or a cube and its truth."""
+    if key is not None:
+        return load_map(path, key=key)
+    try:
+        # First, since it knows which of several maps beside a cube is the truth, if any.
+        scene = load_scene(path)
+    except InputError:
+        return load_map(path)
+    if scene.truth is None:
+        raise InputError(
+            f"{path} holds a cube without truth; expected a truth map, pass its variable with "
+            "truth_key= or another file."
+        )
+    return scene.truth

@@ -1,0 +1,131 @@
+"""``lren-tf info``: what is understood of a scene, before anything is computed on it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lren_tf.cli.console import collected_notices, say
+from lren_tf.cli.options.scene import check_scene, read_scene
+from lren_tf.data.band_selection import ranges_text, unused_bands, water_bands
+from lren_tf.data.georeference import Georeference
+from lren_tf.data.pseudo_colour import picture_bands, pseudo_colour
+from lren_tf.data.scene import Scene
+from lren_tf.data.standardisation import extremes
+from lren_tf.errors import InputError
+from lren_tf.runtime.files import atomic_path, ensure_writable_target
+
+_REASONS = {
+    "bad": "listed as bad, without data, or not asked for",
+    "water": "absorbed by water vapour",
+    "constant": "constant",
+}
+
+
+def info(arguments: argparse.Namespace) -> None:
+    """Print what is understood of a scene; write its picture where that is asked for."""
+    target = _target(arguments.picture)
+    check_scene(arguments)
+    with collected_notices():
+        scene = read_scene(arguments)
+        lines = list(_described(scene, drop_water=arguments.drop_water_bands))
+        if target is not None:
+            _write_picture(scene, target)
+            lines.append(("picture", f"{target}, {_picture_text(scene)}"))
+    width = max(len(what) for what, _ in lines) + 2
+    for what, text in lines:
+        say(f"{what + ':':<{width}}{text}")
+
+
+def _target(picture: str | None) -> Path | None:
+    if picture is None:
+        return None
+    if not picture.lower().endswith(".png"):
+        raise InputError(f"--picture is {picture!r}; expected a name that ends in .png, add it.")
+    return ensure_writable_target(picture)
+
+
+def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
+    yield "scene", scene.name
+    yield "format", scene.source_format or ("simulated" if scene.simulated else "unknown")
+    yield "size", f"{scene.height} rows × {scene.width} columns × {scene.bands} bands"
+    yield "values", f"{scene.rows.dtype}, {_range_text(scene)}"
+    count = scene.height * scene.width
+    yield "valid pixels", f"{scene.valid_count} of {count} ({scene.valid_count / count:.1%})"
+    unused = unused_bands(scene)
+    if drop_water and scene.wavelengths is not None:
+        # They left the good bands when the file was read.
+        unused["water"] = unused["bad"] & water_bands(scene.wavelengths)
+        unused["bad"] = unused["bad"] & ~unused["water"]
+    used = ~np.any(list(unused.values()), axis=0)
+    yield "used bands", f"{np.count_nonzero(used)} of {scene.bands}: {ranges_text(used) or 'none'}"
+    for reason, text in _REASONS.items():
+        if unused[reason].any():
+            yield (
+                "unused bands",
+                f"{np.count_nonzero(unused[reason])} {text}: {ranges_text(unused[reason])}",
+            )
+    yield "wavelengths", _wavelengths_text(scene)
+    yield from _place_lines(scene.georeference)
+    yield "truth", _truth_text(scene)
+
+
+def _range_text(scene: Scene) -> str:
+    rows = scene.rows if scene.good_bands is None else scene.rows.of_bands(scene.good_bands)
+    low, high = extremes(rows)
+    return f"{low:.6g} to {high:.6g}"
+
+
+def _wavelengths_text(scene: Scene) -> str:
+    if scene.wavelengths is None:
+        return "not said"
+    low, high = scene.wavelengths.min(), scene.wavelengths.max()
+    return f"{low:.1f} to {high:.1f} nm"
+
+
+def _place_lines(place: Georeference | None) -> Iterator[tuple[str, str]]:
+    if place is None:
+        yield "georeference", "none"
+        return
+    crs = " ".join((place.crs or "unknown system").split())
+    # The name is the first text in quotes: PROJCS["WGS 84 / UTM zone 33N", ...
+    name = crs.split('"')[1] if crs.count('"') > 1 else crs[:60]
+    if place.transform is not None:
+        a, b, c, d, e, f = place.transform
+        wide, high = np.hypot(a, d), np.hypot(b, e)
+        yield "georeference", f"{name}; corner {c:.10g}, {f:.10g}; pixel {wide:.6g} × {high:.6g}"
+    elif place.positions is not None:
+        low, high = place.positions.min(axis=(0, 1)), place.positions.max(axis=(0, 1))
+        yield (
+            "georeference",
+            f"{name}; a position for each pixel, {low[0]:.6g} to {high[0]:.6g}, "
+            f"{low[1]:.6g} to {high[1]:.6g} (sensor geometry)",
+        )
+    else:
+        yield "georeference", f"{name}; no coordinates of pixels"
+
+
+def _truth_text(scene: Scene) -> str:
+    if scene.truth is None:
+        return "none"
+    anomalous = np.count_nonzero(scene.truth)
+    if scene.valid is None:
+        return f"{anomalous} anomalous pixels"
+    return f"{anomalous} anomalous pixels, {np.count_nonzero(scene.truth & scene.valid)} valid"
+
+
+def _picture_text(scene: Scene) -> str:
+    bands = picture_bands(scene)
+    if scene.wavelengths is None:
+        return "bands " + ", ".join(map(str, bands))
+    return "bands " + ", ".join(f"{band} ({scene.wavelengths[band]:.0f} nm)" for band in bands)
+
+
+def _write_picture(scene: Scene, target: Path) -> None:
+    from lren_tf import plots
+
+    with atomic_path(target) as temporary:
+        plots.save_pixels(pseudo_colour(scene), temporary)

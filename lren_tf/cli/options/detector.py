@@ -1,0 +1,172 @@
+"""From options to settings, and from settings to a model or a detector that has started."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, get_type_hints
+
+from lren_tf import detectors, presets, validators
+from lren_tf.cli.console import quiet_start
+from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
+from lren_tf.cli.options.distribution import Distribution
+from lren_tf.detectors import Detector
+from lren_tf.errors import InputError
+
+LREN = "lren"
+"""The detector which has options of its own, and keeps a model, its training and its solution."""
+
+DEFAULT_PRESET = "robust"
+"""What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
+
+_ONLY_LREN = (
+    "preset", "lam", "epochs", "save_model", "apply", "resume", "checkpoint_every", "tensorboard",
+    "log", *DISTRIBUTION,
+)
+
+
+def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """The preset and the settings asked for, checked together.
+
+    ``--lam``, ``--seed`` and ``--epochs`` are short for ``--set``, with the same refusals.
+    """
+    # No default of argparse: beside another detector the option itself is refused.
+    preset = DEFAULT_PRESET if arguments.preset is None else arguments.preset
+    asked = _asked(arguments, "seed", "lam", "epochs")
+    settings = {name: presets.parse(name, text) for name, text in asked.items()}
+    scoring = presets.resolve(preset, **settings).scoring
+    for name in asked:
+        # Even at its default: who gives it expects it to count.
+        if name in presets.unused_settings(scoring):
+            raise presets.no_effect(name, scoring)
+    return preset, settings
+
+
+def refuse_lren_options(arguments: argparse.Namespace) -> None:
+    """Refuse the options of LREN beside another detector."""
+    for name in _ONLY_LREN:
+        if getattr(arguments, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise InputError(
+                f"{option} was given with the detector {arguments.detector!r}; expected it with "
+                f"--detector {LREN} only, leave it out; --set changes the detector's own settings."
+            )
+
+
+def detector_from(arguments: argparse.Namespace) -> Detector:
+    """The detector of ``--detector`` with ``--seed``, ``--device`` and ``--set``."""
+    asked = _asked(arguments, "seed", "device")
+    with _started():
+        made = detectors.detector_class(arguments.detector)
+        for name in ("seed", "device"):
+            if getattr(arguments, name) is not None and name not in made.setting_names():
+                raise InputError(
+                    f"--{name} was given, but {made.title} has no {name}; expected it with a "
+                    "detector that has one, leave it out."
+                )
+        return _create(arguments.detector, asked)
+
+
+def detectors_from(names: list[str], seed: str | None) -> list[Detector]:
+    """Detectors with their defaults, and with `seed` where they have one."""
+    with _started():
+        seeded = [n for n in names if "seed" in detectors.detector_class(n).setting_names()]
+        if seed is not None and not seeded:
+            raise InputError(
+                f"--seed was given, but no detector of {', '.join(names)} has a seed; expected it "
+                "with one that has, leave it out."
+            )
+        if LREN in names:
+            # Its own module leaves this to the first score.
+            importlib.import_module("lren_tf.model.lren")
+        return [
+            _create(name, {"seed": seed} if seed is not None and name in seeded else {})
+            for name in names
+        ]
+
+
+def lren_model(
+    preset: str, settings: dict[str, Any], device: str | None, distribution: Distribution
+) -> Any:
+    """A new LREN."""
+    with started():
+        # First: a strategy of several processes has to exist before TensorFlow is used.
+        options = distribution.model_options()
+        from lren_tf.model.lren import LREN
+
+        model = LREN(preset, device=device, **options, **settings)
+    make_repeatable(model.device)
+    return model
+
+
+@contextmanager
+def started() -> Iterator[None]:
+    """For a body that makes or loads an LREN: TensorFlow imported, and quiet."""
+    with quiet_start():
+        import tensorflow as tf
+
+        _import_drawing()
+        tf.get_logger().setLevel("ERROR")
+        with _device_worded():
+            yield
+
+
+def make_repeatable(device: str) -> None:
+    """Make two runs agree to the bit; on a CPU they do as they are."""
+    if "GPU" in device:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:
+    """Text by name of setting, from these options and from ``--set``."""
+    asked = {n: getattr(arguments, n) for n in options if getattr(arguments, n) is not None}
+    for pair in arguments.set:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise InputError(f"--set got {pair!r}; expected NAME=VALUE, such as components=5.")
+        if name in asked:
+            raise InputError(f"setting {name!r} is given twice; expected it once, leave one out.")
+        asked[name] = value.strip()
+    return asked
+
+
+def _create(name: str, asked: Mapping[str, str]) -> Detector:
+    kinds = get_type_hints(detectors.detector_class(name))
+    with _device_worded():
+        return detectors.create(
+            name, **{n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
+        )
+
+
+def _import_drawing() -> None:
+    # Not first when a map is drawn: what is missing must not end a run that took an hour.
+    importlib.import_module("lren_tf.plots")
+
+
+@contextmanager
+def _started() -> Iterator[None]:
+    """For a body that imports detectors: TensorFlow, if one brings it, quiet and repeatable."""
+    with quiet_start():
+        _import_drawing()
+        yield
+        tf = sys.modules.get("tensorflow")
+        if tf is not None:
+            tf.get_logger().setLevel("ERROR")
+            if tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _device_worded() -> Iterator[None]:
+    """Say ``--device`` where a refusal of the library says ``device=``."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error).replace("pass device=None to", "leave --device out to")
+        raise InputError(text) from error

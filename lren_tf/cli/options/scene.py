@@ -1,0 +1,142 @@
+"""The scene on the command line: found, read, described, and its truth."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf import datasets
+from lren_tf.cli.console import worded
+from lren_tf.data.pseudo_colour import pseudo_colour
+from lren_tf.data.scene import Scene
+from lren_tf.errors import InputError
+from lren_tf.io import load_scene
+from lren_tf.runtime.files import as_path, ensure_writable_target
+
+SIMULATED = "simulated"
+
+_OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands")
+"""Options that say how a file is read."""
+
+
+def output_path(arguments: argparse.Namespace, ending: str) -> Path:
+    """File to write for a scene, proved to be writable; its name is the scene's + `ending`."""
+    name = arguments.scene
+    stem = name if _is_name(name) else Path(name).stem
+    return ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
+
+
+def check_scene(arguments: argparse.Namespace) -> None:
+    """Refuse what can be refused without reading a file."""
+    name = arguments.scene
+    if not _is_name(name):
+        if not os.path.exists(as_path(name)):
+            raise InputError(
+                f"{name} does not exist; expected a file, a benchmark scene "
+                f"({', '.join(datasets.names())}) or '{SIMULATED}', check the path."
+            )
+    else:
+        for option in _OF_FILES:
+            if getattr(arguments, option) not in (None, False):
+                raise InputError(
+                    f"--{option.replace('_', '-')} was given with {name!r}; expected a file with "
+                    "it, leave it out."
+                )
+    _no_data(arguments)
+
+
+def read_scene(arguments: argparse.Namespace) -> Scene:
+    """The scene that the arguments name."""
+    check_scene(arguments)
+    name = arguments.scene
+    if not _is_name(name):
+        with worded(
+            truth_key="--truth-key", no_data="--no-data", drop_water="--drop-water-bands"
+        ):
+            return load_scene(
+                name,
+                key=arguments.key,
+                truth_key=arguments.truth_key,
+                truth=arguments.truth,
+                mask=arguments.mask,
+                no_data=_no_data(arguments),
+                bands=arguments.bands,
+                drop_water=arguments.drop_water_bands,
+            )
+    return datasets.simulate() if name == SIMULATED else datasets.load(name)
+
+
+def read_usable_scene(arguments: argparse.Namespace) -> Scene:
+    """The scene, refused at once for what makes every detector refuse it."""
+    scene = read_scene(arguments)
+    scene.check_usable()
+    return scene
+
+
+def described(scene: Scene, seconds: float) -> str:
+    """One line: size, truth, type, and how long reading took."""
+    truth = "no truth" if scene.truth is None else f"{np.count_nonzero(scene.truth)} anomalous"
+    valid = "" if scene.valid is None else f", {scene.valid_count} valid"
+    good = "" if scene.good_bands is None else f" ({np.count_nonzero(scene.good_bands)} good)"
+    size = f"{scene.height} × {scene.width} pixels ({truth}{valid}), {scene.bands} bands{good}"
+    return f"{scene.name}: {size} of {scene.rows.dtype}, read in {seconds:.1f} s"
+
+
+def judging_truth(scene: Scene) -> np.ndarray | None:
+    """The truth if scores can be judged by it; a truth of one class is said and left out."""
+    if scene.truth is None:
+        return None
+    seen = scene.truth if scene.valid is None else scene.truth[scene.valid]
+    if seen.all() or not seen.any():
+        kind = "background" if seen.all() else "anomalous"
+        warnings.warn(f"the truth has no {kind} pixel: no metrics are computed.", stacklevel=2)
+        return None
+    return scene.truth
+
+
+def pictures(scene: Scene) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pseudo-colour picture and truth for a figure, NaN where the scene holds no data."""
+    truth: np.ndarray | None = scene.truth
+    if truth is not None and scene.valid is not None:
+        truth = np.where(scene.valid, truth, np.nan)
+    return pseudo_colour(scene), truth
+
+
+def judged(score: np.ndarray, truth: np.ndarray | None) -> dict[str, Any] | None:
+    """Every metric of a score map, or None without a truth to judge it by."""
+    if truth is None:
+        return None
+    from lren_tf.evaluation import metrics  # scikit-learn takes its time to import
+
+    return metrics.evaluate(score, truth)
+
+
+def list_datasets(arguments: argparse.Namespace) -> None:
+    """Print the benchmark scenes and where they are."""
+    rows = []
+    for entry in datasets.BENCHMARKS.values():
+        size = " × ".join(map(str, entry.shape))
+        place = datasets.find(entry.name) or f"not found; published at {entry.url}"
+        rows.append(f"{entry.name:<10}{size:<17}{entry.anomalous:>4} anomalous  {place}")
+    print("\n".join(rows))
+
+
+def _no_data(arguments: argparse.Namespace) -> float | None:
+    if arguments.no_data is None:
+        return None
+    try:
+        return float(arguments.no_data)
+    except ValueError:
+        raise InputError(
+            f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."
+        ) from None
+
+
+def _is_name(scene: str) -> bool:
+    """Whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
+    return scene in (SIMULATED, *datasets.names()) and not os.path.isfile(scene)

@@ -1,0 +1,196 @@
+"""Which commands and options there are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from lren_tf import datasets, detectors, presets
+from lren_tf.cli.commands.compare import compare
+from lren_tf.cli.commands.detect import detect
+from lren_tf.cli.commands.evaluate import evaluate
+from lren_tf.cli.commands.info import info
+from lren_tf.cli.commands.threshold import add_cut_options, threshold
+from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
+from lren_tf.cli.options.distribution import STRATEGIES
+from lren_tf.cli.options.outputs import add_format_option
+from lren_tf.cli.options.scene import SIMULATED, list_datasets
+from lren_tf.cli.trained_model import export
+from lren_tf.errors import InputError
+from lren_tf.version import __version__
+
+_SCORE = "score map: a NumPy, MATLAB, ENVI, GeoTIFF or HDF5 file; higher = more anomalous"
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with its refusals in the form of all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; a refusal is an `InputError`."""
+    common = _Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser = _Parser(
+        prog="lren-tf",
+        description="Hyperspectral anomaly detection with LREN (AAAI 2021) and other detectors.",
+        epilog=f"Detectors: {', '.join(detectors.names())}. Exit codes: 0 done, 2 input that "
+        "cannot be used, 1 any other error, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[..., None], help: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, parents=[common], help=help, description=help, allow_abbrev=False
+        )
+        made.set_defaults(run=run)
+        return made
+
+    _add_detect(command("detect", detect, "Score every pixel of a scene; higher = more anomalous."))
+    _add_compare(command("compare", compare, "Run several detectors on one scene."))
+
+    made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
+    made.add_argument("score", metavar="SCORE", help=_SCORE)
+    made.add_argument(
+        "truth", metavar="TRUTH", help="truth map, or a scene that holds one; non-zero = anomalous"
+    )
+    made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
+    made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
+
+    made = command("threshold", threshold, "List what is above a threshold of a score map.")
+    made.add_argument("score", metavar="SCORE", help=_SCORE)
+    made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
+    add_cut_options(made, required=True)
+    add_format_option(made, "the map")
+    made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
+
+    made = command("info", info, "Print what is understood of a scene.")
+    _add_scene(made)
+    _add_reading(made)
+    made.add_argument("--picture", metavar="FILE.png", help="also write a pseudo-colour picture")
+    made = command("export", export, "Write a trained model as a SavedModel for serving.")
+    made.add_argument("model", metavar="MODEL.keras", help="what detect --save-model wrote")
+    made.add_argument("folder", metavar="DIR", help="folder to write; a SavedModel is replaced")
+
+    command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
+    return parser
+
+
+def _add_detect(made: argparse.ArgumentParser) -> None:
+    _add_scene(made)
+    made.add_argument(
+        "--detector", metavar="NAME", default=LREN,
+        help=f"{', '.join(detectors.names())} (default: {LREN})",
+    )  # fmt: skip
+    made.add_argument(
+        "--preset",
+        help=f"{LREN}: one of {', '.join(presets.PRESETS)} (default: {DEFAULT_PRESET})",
+    )  # fmt: skip
+    made.add_argument(
+        "--seed", metavar="N",
+        help=f"seed of a detector that has one; {LREN}: of the initial weights (default: 123)",
+    )  # fmt: skip
+    made.add_argument(
+        "--lam", metavar="X",
+        help=f"{LREN}: weight λ of the residual with --preset paper or release (default: 0.01)",
+    )  # fmt: skip
+    made.add_argument(
+        "--epochs", metavar="N", help=f"{LREN}: training epochs (default: those of the preset)"
+    )
+    made.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="one setting of the detector; repeat it for more. "
+        f"Settings of {LREN}: {', '.join(presets.setting_names())}",
+    )  # fmt: skip
+    made.add_argument("--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: GPU, else CPU)")
+    _add_files(made)
+    add_format_option(made, "the scene")
+    add_cut_options(made)
+    made.add_argument(
+        "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
+    )
+    made.add_argument(
+        "--apply", metavar="MODEL",
+        help=f"{LREN}: score with this trained model, a .keras file or an exported SavedModel, "
+        "and train nothing",
+    )  # fmt: skip
+    _add_long_runs(made)
+    _add_distribution(made)
+
+
+def _add_long_runs(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--resume", metavar="DIR",
+        help=f"{LREN}: keep the state of the training here, and go on from it if it is there",
+    )  # fmt: skip
+    made.add_argument(
+        "--checkpoint-every", metavar="N",
+        help="with --resume: epochs between two writings of the state (default: 50)",
+    )  # fmt: skip
+    made.add_argument(
+        "--log", metavar="FILE.csv", help=f"{LREN}: write the losses of every epoch as CSV"
+    )
+    made.add_argument(
+        "--tensorboard", metavar="DIR",
+        help=f"{LREN}: write the losses of every epoch for TensorBoard",
+    )  # fmt: skip
+
+
+def _add_distribution(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--strategy", metavar="NAME",
+        help=f"{LREN}: {', '.join(STRATEGIES)}: spread the pixels over all GPUs of this machine, "
+        "or over the processes that TF_CONFIG names (default: one device)",
+    )  # fmt: skip
+    made.add_argument(
+        "--memory-limit", metavar="SIZE",
+        help=f"{LREN}: what training may take beside the scene, such as 2GiB; above it pixels "
+        "are read again in every epoch (default: half of what is free)",
+    )  # fmt: skip
+
+
+def _add_compare(made: argparse.ArgumentParser) -> None:
+    _add_scene(made)
+    made.add_argument(
+        "--detectors", metavar="NAME,NAME,…",
+        help=f"which, in this order (default: all: {', '.join(detectors.names())})",
+    )  # fmt: skip
+    made.add_argument(
+        "--seed", metavar="N", help="seed of all detectors that have one (default: each its own)"
+    )
+    _add_files(made)
+
+
+def _add_scene(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "scene",
+        metavar="SCENE",
+        help="a MATLAB, NumPy, ENVI, GeoTIFF, netCDF or HDF5 file, a benchmark scene "
+        f"({', '.join(datasets.names())}), or '{SIMULATED}'",
+    )
+
+
+def _add_reading(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--key", metavar="NAME", help="variable of the cube in the file")
+    made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
+    made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
+    made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
+    made.add_argument(
+        "--no-data", metavar="X", help="value that marks missing data (default: the file's)"
+    )
+    made.add_argument(
+        "--bands", metavar="LIST", help="bands to use, from 0, such as 0-99,120-; others left out"
+    )
+    made.add_argument(
+        "--drop-water-bands", action="store_true", help="leave out what water vapour absorbs"
+    )
+
+
+def _add_files(made: argparse.ArgumentParser) -> None:
+    _add_reading(made)
+    made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")

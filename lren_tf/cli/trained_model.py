@@ -1,0 +1,202 @@
+"""Trained models on the command line: ``lren-tf export``, and what ``detect --apply`` loads."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf.cli.console import say
+from lren_tf.cli.options.detector import make_repeatable, started
+from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
+from lren_tf.cli.options.long_training import OPTIONS as LONG_RUNS
+from lren_tf.data.array_checks import check_finite_pixels
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.scene import Scene
+from lren_tf.errors import InputError
+from lren_tf.records import background_record, loaded_versions, scene_record, solver_record
+from lren_tf.runtime.files import as_path
+
+_TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
+"""Options that say how to train."""
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write a trained model as a SavedModel."""
+    path = _existing(arguments.model)
+    with started():
+        from lren_tf.model.saved_model import check_export_target
+
+        # Before the model is loaded, which takes its time.
+        check_export_target(arguments.folder)
+        model = _load_keras(path, None)
+        model.export(arguments.folder)
+    shape = f"[N, {_bands(model)}]"
+    image = f"[H, W, {_bands(model)}]" if model.scores_images() else shape
+    say(f"endpoints: score of pixels {image}; encode, reconstruct, responsibilities of {shape}")
+    say(f"SavedModel: {arguments.folder}")
+
+
+def refuse_training_options(arguments: argparse.Namespace) -> None:
+    """Refuse what says how to train beside ``--apply``, where nothing is trained."""
+    given = [name for name in _TRAINING if getattr(arguments, name) is not None]
+    if given or arguments.set:
+        option = "--" + (given[0].replace("_", "-") if given else "set")
+        raise InputError(
+            f"{option} was given with --apply; expected no option of the training beside a model "
+            "that is trained, leave it out."
+        )
+
+
+class Applied:
+    """A trained model that scores another scene: a ``.keras`` file or a SavedModel.
+
+    Args:
+        path: what ``--save-model`` or ``export`` wrote.
+        device: as for a new model.
+        lam: λ of eq. (1) in place of the model's; a ``.keras`` file only.
+
+    Raises:
+        InputError: there is no such model, or it does not go with the other arguments.
+    """
+
+    def __init__(self, path: str, device: str | None, lam: float | None) -> None:
+        self.path = _existing(path)
+        self._lam = lam
+        with started():
+            if os.path.isdir(self.path):
+                self._load_saved_model(device)
+            else:
+                self._model = _load_keras(self.path, device)
+                self.title = f"LREN ({self._model.preset})"
+                self.bands = _bands(self._model)
+                self._device = self._model.device
+        make_repeatable(self._device)
+
+    def _load_saved_model(self, device: str | None) -> None:
+        if self._lam is not None:
+            raise InputError(
+                f"--lam was given with the SavedModel {self.path}, whose λ is fixed; expected it "
+                "with a .keras file, leave it out."
+            )
+        import tensorflow as tf
+
+        from lren_tf.model.saved_model import is_saved_model
+        from lren_tf.runtime.device import resolve_device
+
+        self._model, self._device = None, resolve_device(device)
+        if not is_saved_model(self.path):
+            raise InputError(
+                f"{self.path} is a folder without a SavedModel; expected a .keras file that "
+                "--save-model wrote, or a folder that export wrote."
+            )
+        # Kept, because a signature does not keep what it was loaded with.
+        self._loaded = tf.saved_model.load(str(self.path))
+        signature = self._loaded.signatures.get("score")
+        inputs = {} if signature is None else signature.structured_input_signature[1]
+        if "pixels" not in inputs:
+            raise InputError(
+                f"{self.path} is a SavedModel without the endpoint 'score' of pixels; expected "
+                "one that lren-tf export wrote."
+            )
+        self._score, self._takes = signature, inputs["pixels"].shape
+        self.bands = self._takes[-1]
+        self.title = "LREN (SavedModel)"
+
+    def score(self, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
+        """Scores ``[H, W]`` float32 of a scene, and what the report says of how they came about.
+
+        Raises:
+            InputError: the scene has another number of bands, or values that are not finite.
+        """
+        record: dict[str, Any] = {"model": str(self.path), "scene": scene_record(scene)}
+        if self._model is None:
+            return self._served(scene), {**record, "versions": loaded_versions()}
+        model = self._model
+        settings = model.settings.as_dict()
+        record |= {
+            "preset": model.preset,
+            "settings": settings if self._lam is None else {**settings, "lam": self._lam},
+            "device": model.device,
+        }
+        if model.settings.scoring == "residual":
+            result = model.decompose(scene, lam=self._lam)
+            score = model.score_of(result).reshape(scene.shape[:2])
+            record["solver"] = solver_record(result)
+        else:
+            score = model.score(scene, lam=self._lam)
+            record["background"] = [background_record(mixture) for mixture in model.backgrounds]
+        return score, {**record, "versions": loaded_versions()}
+
+    def _served(self, scene: Scene) -> np.ndarray:
+        import tensorflow as tf
+
+        if scene.bands != self.bands:
+            raise InputError(
+                f"the data has {scene.bands} bands; the model was fitted on {self.bands}: "
+                "pass a scene of the same sensor, or fit a new model."
+            )
+        of_images = len(self._takes) == 3
+        if of_images and scene.valid is not None:
+            missing = scene.height * scene.width - scene.valid_count
+            raise InputError(
+                f"{scene.name} has {missing} pixel{'' if missing == 1 else 's'} without data, and "
+                f"the SavedModel {self.path} scores whole images; expected data in every pixel, "
+                "pass the .keras file of the model, which leaves such pixels out."
+            )
+        check_finite_pixels(
+            PixelRows(scene.cube),
+            grid_width=scene.width,
+            what=scene.name,
+            valid=None if scene.valid is None else scene.valid.reshape(-1),
+        )
+        with tf.device(self._device):
+            data = scene.cube if of_images else scene.valid_pixels
+            (score,) = self._score(pixels=tf.constant(data.astype(np.float32))).values()
+        return scene.spread(score.numpy().reshape(-1))
+
+
+def _existing(path: str) -> Path:
+    found = as_path(path)
+    if not os.path.exists(found):
+        raise InputError(
+            f"{path} does not exist; expected a trained model, such as --save-model writes, check "
+            "the path."
+        )
+    if not os.path.isfile(found) and not os.path.isdir(found):  # to open a pipe would never end
+        raise InputError(
+            f"{path} is not a regular file; expected a trained model, such as --save-model writes."
+        )
+    return found
+
+
+def _load_keras(path: Path, device: str | None) -> Any:
+    """A fitted LREN of a ``.keras`` file, on a device."""
+    import keras
+
+    from lren_tf.model.lren import LREN
+    from lren_tf.runtime.device import resolve_device
+
+    device = resolve_device(device)
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:  # whatever a broken file makes Keras raise
+        raise InputError(
+            f"{path} cannot be read as a model ({type(error).__name__}); expected a .keras file "
+            "that --save-model wrote."
+        ) from error
+    if not isinstance(model, LREN):
+        raise InputError(
+            f"{path} holds a {type(model).__name__}; expected a model of LREN, such as "
+            "--save-model writes."
+        )
+    model.device = device
+    _ = model.dictionary  # refuses a model that is not fitted
+    return model
+
+
+def _bands(model: Any) -> int:
+    return model.get_build_config()["bands"]

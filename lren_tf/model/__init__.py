@@ -1,0 +1,1 @@
+"""LREN as a Keras model."""

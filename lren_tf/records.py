@@ -1,0 +1,193 @@
+"""What a run leaves behind for people and programs: strict JSON with its provenance.
+
+Each function turns one part of a run into plain records; who writes the file puts them
+together. Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import platform
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lren_tf.data.band_selection import ranges_text
+from lren_tf.data.scene import Scene, data_sha256
+from lren_tf.version import __version__
+
+if TYPE_CHECKING:
+    import keras
+
+    from lren_tf.detectors import Detector
+    from lren_tf.latent.dictionary import Dictionary
+    from lren_tf.latent.mixture import Mixture
+    from lren_tf.low_rank.solve import LowRankResult
+    from lren_tf.model.lren import LREN
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
+_MORE_PACKAGES = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, of Python, and of what the numbers depend on."""
+    return _versions(_PACKAGES)
+
+
+def loaded_versions() -> dict[str, str]:
+    """As `versions`, of the packages that a detector can use and that have been imported.
+
+    What no detector imported has not touched a number, and TensorFlow takes seconds.
+    """
+    return _versions(name for name in (*_PACKAGES, *_MORE_PACKAGES) if name in sys.modules)
+
+
+def _versions(modules: Iterable[str]) -> dict[str, str]:
+    # Asked of the modules themselves: TensorFlow is distributed under several names.
+    return {
+        "lren_tf": __version__,
+        "python": platform.python_version(),
+        **{
+            _MORE_PACKAGES.get(name, name): str(importlib.import_module(name).__version__)
+            for name in modules
+        },
+    }
+
+
+def run_record(
+    model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult | None
+) -> dict[str, Any]:
+    """Everything about one run that its own objects know.
+
+    Args:
+        model: fitted on `scene`.
+        scene: what was trained on and scored.
+        history: what `fit` returned.
+        result: what `decompose` returned; None for a model that scores by energy, of which
+            the record says what its background is instead.
+    """
+    scoring: dict[str, Any] = (
+        {"background": [background_record(mixture) for mixture in model.backgrounds]}
+        if result is None
+        else {
+            "solver": solver_record(result),
+            "dictionary": dictionary_record(model.dictionary, scene.width),
+        }
+    )
+    return {
+        "scene": scene_record(scene),
+        "preset": model.preset,
+        "settings": model.settings.as_dict(),
+        "device": model.device,
+        "training": training_record(history),
+        **scoring,
+        "versions": versions(),
+    }
+
+
+def detector_record(detector: Detector) -> dict[str, Any]:
+    """What makes a map of a detector again: its name, every setting, the seed if it has one."""
+    settings = detector.get_config()
+    return {"detector": detector.name, "settings": settings, "seed": settings.get("seed")}
+
+
+def scene_record(scene: Scene) -> dict[str, Any]:
+    """Where a scene came from and which values it holds; `sha256` is that of the cube.
+
+    What is known beyond that is entered where it is known only: the number of valid pixels,
+    the bands left out, first and last wavelength in nanometres, and the place on the map.
+    """
+    more: dict[str, Any] = {}
+    if scene.valid is not None:
+        more["valid"] = scene.valid_count
+    if scene.good_bands is not None:
+        more["bands_left_out"] = ranges_text(~scene.good_bands)
+    if scene.wavelengths is not None:
+        more["wavelengths"] = [scene.wavelengths.min(), scene.wavelengths.max()]
+    if scene.georeference is not None:
+        place = scene.georeference
+        more["georeference"] = {"crs": place.crs, "transform": place.transform}
+    return {
+        "name": scene.name,
+        "source": scene.source,
+        "shape": list(scene.shape),
+        "dtype": str(scene.rows.dtype),
+        "sha256": data_sha256(scene.cube),
+        "simulated": scene.simulated,
+        "anomalous": None if scene.truth is None else int(np.count_nonzero(scene.truth)),
+        **more,
+    }
+
+
+def training_record(history: keras.callbacks.History) -> dict[str, Any]:
+    """Epochs run and the last value of everything `fit` tracks."""
+    last = {name: values[-1] for name, values in history.history.items() if values}
+    return {"epochs": len(history.epoch), **last}
+
+
+def solver_record(result: LowRankResult) -> dict[str, Any]:
+    """How the low-rank step ended: objective and Frobenius norms of both residuals."""
+    fit, split = result.residuals[-1]
+    return {
+        "iterations": result.iterations,
+        "converged": result.converged,
+        "objective": result.objective[-1],
+        "residuals": {"X - W D - A": fit, "W - J": split},
+    }
+
+
+def background_record(background: Mixture) -> dict[str, Any]:
+    """Components of a member's background and their shares of the pixels."""
+    shares = [float(share) for share in background.phi]
+    return {"components": sum(share > 0 for share in shares), "shares": shares}
+
+
+def dictionary_record(dictionary: Dictionary, columns: int) -> dict[str, Any]:
+    """Component and [row, column] of every atom; the pixel of a centroid is None.
+
+    Args:
+        dictionary: of a fitted model.
+        columns: W of the scene it was fitted on.
+    """
+    return {
+        "count": len(dictionary.atoms),
+        "atoms": [
+            {
+                "component": component,
+                "pixel": None if pixel < 0 else [pixel // columns, pixel % columns],
+            }
+            for component, pixel in zip(dictionary.components, dictionary.pixels, strict=True)
+        ],
+    }
+
+
+def json_text(value: Any) -> str:
+    """`value` as indented JSON that every parser reads: NaN and infinity become null.
+
+    NumPy's numbers and arrays are written as plain ones. The text is ASCII, so a file name
+    in any encoding survives.
+
+    Raises:
+        TypeError: something that has no place in JSON.
+    """
+    text = json.dumps(_plain(value), indent=2, allow_nan=False)
+    # Lists of numbers on one line each. No string can match: in JSON it holds no line break.
+    text = re.sub(r"\[\n\s+([^\[\]{}\"]+)\n\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
+    return text + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,1 @@
+"""One fit: batches, gradients, steps, checkpoints."""

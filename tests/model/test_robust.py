@@ -1,0 +1,221 @@
+"""The preset ``robust``: members side by side, scored by the energy of the background."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lren_tf import LREN, InputError, Scene, TrainingDiverged, datasets, detectors, metrics
+from lren_tf.data.standardisation import fit_scaler, standardise
+from lren_tf.latent.background import (
+    background_energy,
+    background_mixture,
+    level_and_spread,
+    with_neighbourhood,
+)
+from lren_tf.model.lren import seed_of_member
+
+SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3}
+SCENE = datasets.simulate(14, 13, 20, seed=1)
+
+
+@functools.cache
+def fitted(data=SCENE, **settings):
+    model = LREN("robust", device="/CPU:0", **{**SMALL, **settings})
+    model.fit(data, verbose=0)
+    return model
+
+
+@functools.cache
+def alone(number):
+    """A member trained by itself."""
+    return fitted(seed=seed_of_member(123, number), members=1)
+
+
+def test_members_have_seeds_of_their_own_that_follow_from_the_first():
+    seeds = [seed_of_member(123, number) for number in range(4)]
+    assert seeds[0] == 123 and len(set(seeds)) == 4
+    assert seeds == [seed_of_member(123, number) for number in range(4)]
+    assert seeds[1:] != [seed_of_member(124, number) for number in range(1, 4)]
+
+
+def test_a_member_is_what_a_training_by_itself_gives():
+    together = fitted()
+    for number, member in enumerate([together, *together.companions]):
+        other = alone(number)
+        for name in ("encoder_hidden", "decoder_output", "estimator_output"):
+            for here, there in zip(
+                getattr(member, name).get_weights(), getattr(other, name).get_weights(), strict=True
+            ):
+                np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-6)
+
+
+def test_the_score_is_the_mean_of_the_members():
+    scores = [alone(number).score(SCENE) for number in range(3)]
+    np.testing.assert_allclose(fitted().score(SCENE), np.mean(scores, axis=0), rtol=1e-3, atol=1e-3)
+
+
+def test_members_can_be_looked_at_one_by_one():
+    model = fitted()
+    scores = model.member_scores(SCENE)
+    assert scores.shape == (3, 14, 13) and scores.dtype == np.float32
+    np.testing.assert_allclose(scores.mean(axis=0), model.score(SCENE), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scores[1], model.companions[0].score(SCENE), rtol=1e-6)
+    residual = LREN("paper", device="/CPU:0", hidden_units=8, epochs=1)
+    residual.fit(SCENE, verbose=0)
+    with pytest.raises(InputError, match="members have scores of their own"):
+        residual.member_scores(SCENE)
+
+
+@pytest.mark.parametrize("neighbourhood", [0.0, 0.7])
+def test_the_score_is_the_energy_of_the_background(neighbourhood):
+    model = fitted(members=1, neighbourhood=neighbourhood)
+    scaler = fit_scaler(SCENE.pixels, "zscore")
+    x = tf.cast(standardise(SCENE.pixels, scaler), tf.float32)
+    z = model.encoder_latent(model.encoder_hidden(x))
+    beta = model.estimator_output(model.estimator_hidden(z))
+    features = with_neighbourhood(tf.cast(z, tf.float64), (14, 13), neighbourhood)
+    mixture = background_mixture(
+        features, beta, component_share=0.05, trimmed_share=0.02, ridge=0.02
+    )
+    energy = background_energy(features, mixture)
+    level, spread = level_and_spread(energy)
+    expected = ((energy - level) / spread).numpy().reshape(14, 13)
+    np.testing.assert_allclose(model.score(SCENE), expected, rtol=1e-4, atol=1e-4)
+    assert model.backgrounds[0].mu.shape == (7, 18 if neighbourhood else 9)
+
+
+def test_losses_are_means_over_members():
+    history = LREN("robust", device="/CPU:0", **SMALL).fit(SCENE, verbose=0).history
+    alones = [
+        LREN("robust", device="/CPU:0", **{**SMALL, "members": 1, "seed": seed_of_member(123, n)})
+        .fit(SCENE, verbose=0)
+        .history
+        for n in range(3)
+    ]
+    for name in ("loss", "reconstruction", "energy", "covariance_penalty"):
+        expected = np.mean([each[name] for each in alones], axis=0)
+        np.testing.assert_allclose(history[name], expected, rtol=1e-4)
+
+
+def test_it_finds_what_is_simulated():
+    scene = datasets.simulate(40, 40, 30, seed=3)
+    model = LREN("robust", device="/CPU:0", members=2, epochs=40, hidden_units=40)
+    model.fit(scene, verbose=0)
+    assert metrics.auc_pd_pf(model.score(scene), scene.truth) > 0.95
+
+
+def test_again_gives_the_same_bits():
+    model = LREN("robust", device="/CPU:0", **SMALL)
+    model.fit(SCENE, verbose=0)
+    np.testing.assert_array_equal(model.score(SCENE), fitted().score(SCENE))
+
+
+def test_a_saved_model_scores_to_the_bit(tmp_path):
+    fitted().save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.score(SCENE), fitted().score(SCENE))
+    assert len(loaded.companions) == 2
+    other = datasets.simulate(9, 16, 20, seed=5)
+    np.testing.assert_array_equal(loaded.score(other), fitted().score(other))
+
+
+def test_a_table_is_scored_without_a_neighbourhood():
+    model = fitted(members=2)
+    table = LREN("robust", device="/CPU:0", **{**SMALL, "members": 2})
+    table.fit(SCENE.pixels, verbose=0)
+    score = table.score(SCENE.pixels)
+    assert score.shape == (14 * 13,) and np.isfinite(score).all()
+    flat = LREN("robust", device="/CPU:0", **{**SMALL, "members": 2}, neighbourhood=0)
+    flat.fit(SCENE.pixels, verbose=0)
+    np.testing.assert_allclose(score, flat.score(SCENE.pixels), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(
+        flat.score(SCENE.pixels), flat.score(SCENE.cube).reshape(-1)
+    )
+    with pytest.raises(InputError, match="fitted on an image and is given a table"):
+        model.score(SCENE.pixels)
+    with pytest.raises(InputError, match="fitted on a table and is given an image"):
+        table.score(SCENE)
+
+
+def test_what_it_has_not_is_refused():
+    model = fitted()
+    with pytest.raises(InputError, match="has no low-rank step"):
+        model.decompose(SCENE)
+    with pytest.raises(InputError, match=r"lam is 0\.1 with scoring='energy'"):
+        model.score(SCENE, lam=0.1)
+    with pytest.raises(InputError, match="not been fitted"):
+        _ = LREN("robust", **SMALL).backgrounds
+    residual = LREN("paper", device="/CPU:0", hidden_units=8, epochs=1)
+    residual.fit(SCENE, verbose=0)
+    with pytest.raises(InputError, match="keeps no background"):
+        _ = residual.backgrounds
+
+
+@pytest.mark.parametrize("preset", ["paper", "release"])
+def test_a_trained_network_can_be_scored_either_way(preset):
+    model = LREN(preset, device="/CPU:0", hidden_units=16, epochs=2, lam=0.003)
+    model.fit(SCENE, verbose=0)
+    energy = model.with_settings(SCENE, scoring="energy", ridge=0.1)
+    direct = LREN(
+        preset, device="/CPU:0", hidden_units=16, epochs=2, scoring="energy", ridge=0.1
+    )
+    direct.fit(SCENE, verbose=0)
+    np.testing.assert_array_equal(energy.score(SCENE), direct.score(SCENE))
+
+
+def test_other_settings_of_the_score_keep_all_members():
+    found = fitted().with_settings(SCENE, neighbourhood=0.0)
+    direct = fitted(neighbourhood=0.0)
+    np.testing.assert_array_equal(found.score(SCENE), direct.score(SCENE))
+
+
+def test_the_network_of_all_members_is_called_at_once():
+    model = fitted()
+    out = model(SCENE.pixels)
+    assert out["latent"].shape == (182, 27) and out["assignments"].shape == (182, 21)
+    each = [member._pass(SCENE.pixels) for member in (model, *model.companions)]
+    np.testing.assert_array_equal(out["latent"][:, 9:18], each[1]["latent"])
+    mean = np.mean([one["reconstruction"] for one in each], axis=0)
+    np.testing.assert_allclose(out["reconstruction"], mean, rtol=1e-5)
+
+
+def test_a_fault_of_one_member_stops_all_and_is_named():
+    model = LREN("robust", device="/CPU:0", **SMALL | {"hidden_units": 1, "batch_size": None})
+    model.fit(SCENE, verbose=0)
+    companion = model.companions[1]
+    companion.encoder_latent.kernel.assign(1e8 * companion.encoder_latent.kernel)
+    companion.estimator_output.kernel.assign(tf.zeros([8, 7]))
+    companion.estimator_output.bias.assign([-1e4] * 3 + [0.0] * 4)
+    before = model.encoder_hidden.get_weights()
+    # Components are counted on: those of the third member begin at 14.
+    with pytest.raises(TrainingDiverged, match=r"mixture component 17 to blame"):
+        model.fit(SCENE, epochs=1, verbose=0)
+    for here, there in zip(model.encoder_hidden.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(here, there)
+
+
+def test_as_a_detector_it_is_the_default():
+    detector = detectors.create("lren")
+    assert detector.preset == "robust"
+    small = detectors.create("lren", settings=SMALL, device="/CPU:0")
+    np.testing.assert_array_equal(small.score(SCENE), fitted().score(SCENE))
+
+
+def test_pixels_without_data_change_nothing_and_come_out_as_nan():
+    valid = np.ones((14, 13), bool)
+    valid[:3, :4] = False
+    scores = []
+    for filler in (0, 1e6):
+        cube = np.where(valid[..., None], SCENE.cube, np.float32(filler))
+        scene = Scene(cube, valid=valid)
+        model = LREN("robust", device="/CPU:0", **SMALL)
+        model.fit(scene, verbose=0)
+        scores.append(model.score(scene))
+        assert (np.isnan(scores[-1]) == ~valid).all()
+        assert (np.isnan(model.member_scores(scene)) == ~valid).all()
+    np.testing.assert_array_equal(scores[0], scores[1])

@@ -1,0 +1,214 @@
+"""A step a chunk at a time is the step at once: gradients, weights, scores, callbacks."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lren_tf import LREN, InputError, Scene, TrainingDiverged, presets
+from lren_tf.datasets import simulate
+from lren_tf.runtime.workers import Workers
+from lren_tf.training.backprop import Affine, align
+from lren_tf.training.chunked_step import BoundedStep
+from lren_tf.training.losses import Network, density_losses, joint_losses, mapping_losses
+from lren_tf.training.pixel_reader import batch_rows
+
+SCENE = simulate(12, 11, 20, seed=1)
+SMALL = {"hidden_units": 16, "estimator_units": 8}
+PIXELS, BANDS = 61, 20
+CHUNKS = (7, 20, 61)  # the first two leave a ragged last one
+KINDS = {"joint": joint_losses, "mapping": mapping_losses, "density": density_losses}
+# The weights are powers of two, which float32 holds: the rest is compared to 1e-10.
+SETTINGS = presets.resolve(
+    "paper", **SMALL, components=3, latent_units=4,
+    energy_weight=0.125, covariance_penalty=2.0**-10,
+)  # fmt: skip
+
+
+class Rows:
+    """Aligned rows of a precision."""
+
+    def __init__(self, dtype):
+        x = np.random.default_rng(0).normal(size=(PIXELS, BANDS))
+        self.all = align(x).astype(dtype)
+
+    def chunks(self, parts):
+        return (self.all[part] for part in parts)
+
+
+class Catching:
+    """An optimiser that keeps what it is given."""
+
+    def apply(self, gradients, variables):
+        self.gradients = [tf.identity(g) for g in gradients]
+
+
+def network(dtype, latent_activation="linear", seed=5):
+    rng = np.random.default_rng(seed)
+    s = dataclasses.replace(SETTINGS, latent_activation=latent_activation)
+    sizes = [(BANDS, 16), (16, 4), (4, 16), (16, BANDS), (4, 8), (8, 3)]
+    layers = [
+        Affine(*(tf.Variable(rng.normal(0, 0.4, shape), dtype=dtype) for shape in (size, size[1:])))
+        for size in sizes
+    ]
+    flat = [t for layer in layers for t in layer]
+    return Network(layers[:4], flat[8:], flat, s)
+
+
+def chunked(networks, rows, kind, chunk):
+    """Terms and gradients of a step, of all networks together."""
+    step = BoundedStep(
+        lambda: networks, None, rows, batch_rows(PIXELS, None, 0), Workers(), chunk
+    )
+    return step._kinds[kind](0)
+
+
+class TestGradients:
+    @pytest.mark.parametrize("chunk", CHUNKS)
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+    def test_those_of_the_step_at_once(self, dtype, tolerance, kind, chunk):
+        rows, net = Rows(dtype), network(dtype)
+        terms, (gradients,), _ = chunked([net], rows, kind, chunk)
+        expected = KINDS[kind](net, tf.constant(rows.all))
+        assert len(gradients) == len(expected.gradients)
+        for got, want in zip(gradients, expected.gradients, strict=True):
+            error = np.abs(got - want).max() / np.abs(want).max()
+            assert error < tolerance, error
+        np.testing.assert_allclose(terms[0][0], expected.terms.reconstruction, rtol=tolerance)
+        if kind != "mapping":
+            np.testing.assert_allclose(terms[0][1], expected.terms.energy, rtol=tolerance)
+            np.testing.assert_allclose(
+                terms[0][2], expected.terms.covariance_penalty, rtol=tolerance
+            )
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_of_a_tanh_latent_layer(self, kind):
+        rows, net = Rows("float64"), network("float64", "tanh")
+        _, (gradients,), _ = chunked([net], rows, kind, 20)
+        expected = KINDS[kind](net, tf.constant(rows.all))
+        for got, want in zip(gradients, expected.gradients, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
+
+    def test_of_several_networks(self):
+        rows, nets = Rows("float64"), [network("float64", seed=seed) for seed in (1, 2)]
+        _, gradients, _ = chunked(nets, rows, "joint", 20)
+        for net, found in zip(nets, gradients, strict=True):
+            (alone,) = chunked([net], rows, "joint", 20)[1]
+            for got, want in zip(found, alone, strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-13)
+
+    def test_an_empty_component_stays_out(self):
+        net = network("float64")
+        net.estimator[-1].assign([0.0, 0.0, -1e4])  # bias of the softmax
+        _, (gradients,), (mixture,) = chunked([net], Rows("float64"), "joint", 20)
+        assert mixture.alive.numpy().tolist() == [True, True, False]
+        expected = joint_losses(net, tf.constant(Rows("float64").all))
+        for got, want in zip(gradients, expected.gradients, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
+
+
+def trained(preset, data=SCENE, epochs=50, chunk=None, monkeypatch=None, **options):
+    if chunk is not None:
+        monkeypatch.setattr("lren_tf.model.lren.CHUNK", chunk)
+        options["memory_limit"] = 1
+    model = LREN(preset, **SMALL, latent_units=4, components=3, **options)
+    history = model.fit(data, epochs=epochs, verbose=0)
+    return model, history.history
+
+
+class TestTraining:
+    @pytest.mark.parametrize("chunk", [40, 50, 132])
+    def test_50_steps_end_in_the_same_weights(self, chunk, monkeypatch):
+        # At the paper's rate weights hardly move in 50 steps of 132 pixels.
+        whole, expected = trained("paper", learning_rate=1e-3)
+        model, history = trained(
+            "paper", learning_rate=1e-3, chunk=chunk, monkeypatch=monkeypatch
+        )
+        moved = 0.0
+        start = LREN("paper", **SMALL, latent_units=4, components=3)
+        start.build((None, SCENE.bands))
+        for got, want, first in zip(
+            model.trainable_variables, whole.trainable_variables,
+            start.trainable_variables, strict=True,
+        ):  # fmt: skip
+            np.testing.assert_allclose(got.numpy(), want.numpy(), atol=1e-4)
+            moved = max(moved, np.abs(got.numpy() - first.numpy()).max())
+        assert moved > 0.01  # a hundred times the tolerance
+        for name in expected:
+            np.testing.assert_allclose(history[name], expected[name], rtol=1e-3)
+        np.testing.assert_allclose(model.score(SCENE), whole.score(SCENE), rtol=0.02, atol=1e-3)
+
+    @pytest.mark.parametrize(
+        ("preset", "settings"),
+        [
+            ("release", {"batch_size": 50}),  # batches longer than a chunk
+            ("robust", {"members": 2, "batch_size": 30}),  # batches that fit
+            ("robust", {"members": 2, "batch_size": 100}),
+            ("paper", {"training": "separate"}),
+        ],
+    )
+    def test_every_kind_of_training(self, preset, settings, monkeypatch):
+        whole, expected = trained(preset, epochs=3, **settings)
+        model, history = trained(preset, epochs=3, chunk=40, monkeypatch=monkeypatch, **settings)
+        for got, want in zip(model.trainable_variables, whole.trainable_variables, strict=True):
+            np.testing.assert_allclose(got.numpy(), want.numpy(), atol=2e-4)
+        for name in expected:
+            np.testing.assert_allclose(history[name], expected[name], rtol=1e-3, atol=1e-4)
+
+    def test_a_scene_in_a_file_with_holes_and_bad_bands(self, tmp_path, monkeypatch):
+        values = np.round(SCENE.cube * 1e4).astype(">i2").transpose(0, 2, 1)
+        values.tofile(tmp_path / "bil")
+        mapped = np.memmap(tmp_path / "bil", ">i2", "r", shape=values.shape).transpose(0, 2, 1)
+        about = {
+            "valid": np.arange(132).reshape(12, 11) % 7 != 3,
+            "good_bands": np.arange(20) != 4,
+        }
+        held = Scene(np.array(mapped), **about)
+        whole, _ = trained("robust", held, epochs=3, members=2)
+        model, _ = trained(
+            "robust", Scene(mapped, **about), 3, 40, monkeypatch, members=2, batch_size=100
+        )
+        other, _ = trained("robust", held, 3, members=2, batch_size=100)
+        assert "pixels" not in vars(Scene(mapped, **about))  # nothing copied
+        np.testing.assert_allclose(
+            model.score(held), other.score(held), rtol=1e-2, atol=1e-2, equal_nan=True
+        )
+        assert np.isnan(whole.score(held)).sum() == np.isnan(model.score(held)).sum() > 0
+
+    def test_callbacks_and_resuming(self, tmp_path, monkeypatch):
+        uninterrupted, _ = trained("paper", epochs=6, chunk=40, monkeypatch=monkeypatch)
+
+        class Stop(tf.keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 2:
+                    raise KeyboardInterrupt
+
+        options = {"memory_limit": 1, "latent_units": 4, "components": 3}
+        with pytest.raises(KeyboardInterrupt):
+            LREN("paper", **SMALL, **options).fit(
+                SCENE, epochs=6, verbose=0, callbacks=[Stop()], resume=tmp_path / "a"
+            )
+        model = LREN("paper", **SMALL, **options)
+        model.fit(SCENE, epochs=6, verbose=0, resume=tmp_path / "a")
+        np.testing.assert_array_equal(model.score(SCENE), uninterrupted.score(SCENE))
+
+    def test_divergence_names_the_component(self, monkeypatch):
+        with pytest.raises(TrainingDiverged, match="epoch"):
+            trained(
+                "paper", chunk=40, monkeypatch=monkeypatch, learning_rate=1e30, optimizer="sgd"
+            )
+
+    def test_a_second_fit_can_hold_everything(self, monkeypatch):
+        model, _ = trained("paper", epochs=2, chunk=40, monkeypatch=monkeypatch)
+        model.memory_limit = None
+        model.fit(SCENE, epochs=2, verbose=0)
+        assert np.isfinite(model.score(SCENE)).all()
+
+
+def test_what_is_no_size_or_strategy():
+    with pytest.raises(InputError, match="memory_limit is 'much'; expected a size such as 2GiB"):
+        LREN(memory_limit="much")
+    with pytest.raises(InputError, match="strategy is str; expected a MirroredStrategy"):
+        LREN(strategy="mirrored")
