@@ -12,6 +12,7 @@ import pytest
 from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.presets import PAPER, PRESETS, RELEASE, ROBUST, Settings, resolve, setting_names
+from lren_tf.settings import AFTER_TRAINING
 
 # Written out in full: a changed default must be changed here too, with a reason.
 PAPER_VALUES = {
@@ -148,7 +149,7 @@ def test_epochs_count_every_part_of_the_training():
 
 
 def test_what_comes_after_training_are_settings():
-    assert set(presets.AFTER_TRAINING) < set(setting_names())
+    assert set(AFTER_TRAINING) < set(setting_names())
 
 
 def test_settings_of_one_scoring_are_refused_beside_the_other():

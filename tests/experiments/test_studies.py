@@ -27,6 +27,7 @@ from experiments import (
 from experiments.captions import STUDIES
 from experiments.runs import Workspace, execute_missing, load_map
 from lren_tf import LREN, InputError, datasets, metrics, presets
+from lren_tf.settings import AFTER_TRAINING
 
 RUN = trainings.TrainingRun(trainings.STUDY, "pavia", "release", 123)
 SEPARATE = table1_ablation.SeparateRun(table1_ablation.STUDY, "pavia", "release", 123)
@@ -108,7 +109,7 @@ def test_every_scenario_is_settings_and_a_sentence():
     for name, reading in scenarios.READINGS.items():
         assert reading.scenario == name[0]
         assert re.fullmatch(r"[^.]+[^.]*\.", reading.sentence), "one sentence"
-        assert set(reading.settings) <= set(presets.AFTER_TRAINING)
+        assert set(reading.settings) <= set(AFTER_TRAINING)
         presets.resolve("paper", training=reading.training, **reading.settings)
 
 

@@ -15,6 +15,7 @@ from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError
+from lren_tf.settings import no_effect, unused_settings
 
 LREN = "lren"
 """The detector which has options of its own, and keeps a model, its training and its solution."""
@@ -40,8 +41,8 @@ def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     scoring = presets.resolve(preset, **settings).scoring
     for name in asked:
         # Even at its default: who gives it expects it to count.
-        if name in presets.unused_settings(scoring):
-            raise presets.no_effect(name, scoring)
+        if name in unused_settings(scoring):
+            raise no_effect(name, scoring)
     return preset, settings
 
 
