@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lren_tf import presets
+from lren_tf import settings as settings_module
 from lren_tf.errors import InputError
 from lren_tf.presets import PAPER, PRESETS, RELEASE, ROBUST, Settings, resolve, setting_names
 from lren_tf.settings import AFTER_TRAINING
@@ -349,7 +350,7 @@ def test_every_setting_documents_itself():
     # The source of a choice is part of the setting: a string follows each field.
 
     body = next(
-        node for node in ast.parse(inspect.getsource(presets)).body
+        node for node in ast.parse(inspect.getsource(settings_module)).body
         if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ).body
     for field, following in itertools.pairwise(body):

@@ -25,7 +25,7 @@ from lren_tf.model.inputs import Samples, samples_of
 from lren_tf.model.saved_model import export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.memory import fits, kept_bytes, training_bytes
-from lren_tf.runtime.workers import StrategyWorkers, workers_of
+from lren_tf.runtime.strategy import StrategyWorkers, workers_of
 from lren_tf.settings import AFTER_TRAINING, Settings, unused_settings
 from lren_tf.training import checkpoint
 from lren_tf.training.batches import (

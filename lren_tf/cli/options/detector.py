@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 from lren_tf import detectors, presets, validators
-from lren_tf.cli.console import quiet_start
 from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError
+from lren_tf.runtime.startup import make_repeatable, quiet_start
 from lren_tf.settings import no_effect, unused_settings
 
 LREN = "lren"
@@ -113,14 +113,6 @@ def started() -> Iterator[None]:
         tf.get_logger().setLevel("ERROR")
         with _device_worded():
             yield
-
-
-def make_repeatable(device: str) -> None:
-    """Make two runs agree to the bit; on a CPU they do as they are."""
-    if "GPU" in device:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:
