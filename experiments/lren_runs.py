@@ -95,8 +95,7 @@ class LrenRun(Run):
                 }
                 return keep_failure(self, space, record, "diverged", error)
         trained = time.perf_counter()
-        solution = model.decompose(data) if model.settings.scoring == "residual" else None
-        score = model.score(data) if solution is None else model.score_of(solution)
+        score, solution = model.scored(data)
         score = score.reshape(scene.shape[:2])
         scored = time.perf_counter()
         further = self.further(model, scene)

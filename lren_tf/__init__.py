@@ -14,7 +14,7 @@ from lren_tf.version import __version__
 
 _HOMES = {
     # public name -> module that defines it; a module of its own has no second half
-    "EpochLog": "lren_tf.training.checkpoint",
+    "EpochLog": "lren_tf.training.callbacks",
     "InputError": "lren_tf.errors",
     "LREN": "lren_tf.model.lren",
     "LowRankResult": "lren_tf.low_rank.solve",

@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 
 from lren_tf import validators
 from lren_tf.errors import InputError
-from lren_tf.settings import Settings, no_effect, unused_settings
+from lren_tf.settings import AFTER_TRAINING, Settings, no_effect, unused_settings
 
 PAPER = Settings()
 """The text of the paper, literally."""
@@ -93,4 +93,35 @@ def resolve(preset: str = "paper", /, **overrides: Any) -> Settings:
     for name in unused_settings(resolved.scoring):
         if getattr(resolved, name) != getattr(chosen, name):
             raise no_effect(name, resolved.scoring)
+    return resolved
+
+
+def resolve_after_training(preset: str, trained: Settings, replaced: Mapping[str, Any]) -> Settings:
+    """Return the settings of a trained model with settings of the scoring replaced.
+
+    Args:
+        preset: preset of the model.
+        trained: settings of its training.
+        replaced: values by setting name.
+
+    Raises:
+        InputError: as :func:`resolve`, or a setting that needs another training.
+    """
+    for name in replaced:
+        if name in setting_names() and name not in AFTER_TRAINING:
+            raise InputError(
+                f"setting {name!r} is one of the training; expected one of "
+                f"{', '.join(AFTER_TRAINING)}: make a new LREN for it."
+            )
+    merged = {**trained.as_dict(), **replaced}
+    # Settings without effect in the new scoring go back to the preset's values.
+    for name in unused_settings(merged["scoring"]):
+        if name not in replaced:
+            merged[name] = getattr(PRESETS[preset], name)
+    resolved = resolve(preset, **merged)
+    if resolved.total_epochs > trained.total_epochs:
+        raise InputError(
+            f"the estimator of this model was not trained, which the dictionary "
+            f"{resolved.dictionary!r} needs; make a new LREN with it."
+        )
     return resolved

@@ -40,23 +40,31 @@ def run_record(
         result: what `decompose` returned; None for a model that scores by energy, of which
             the record says what its background is instead.
     """
-    scoring: dict[str, Any] = (
-        {"background": [background_record(mixture) for mixture in model.backgrounds]}
-        if result is None
-        else {
-            "solver": solver_record(result),
-            "dictionary": dictionary_record(model.dictionary, scene.width),
-        }
-    )
+    atoms = {} if result is None else {
+        "dictionary": dictionary_record(model.dictionary, scene.width)
+    }  # fmt: skip
     return {
         "scene": scene_record(scene),
         "preset": model.preset,
         "settings": model.settings.as_dict(),
         "device": model.device,
         "training": training_record(history),
-        **scoring,
+        **scoring_record(model, result),
+        **atoms,
         "versions": versions(),
     }
+
+
+def scoring_record(model: LREN, result: LowRankResult | None) -> dict[str, Any]:
+    """Return how a model scored: its low-rank step, or the background of every member.
+
+    Args:
+        model: fitted.
+        result: `details` of :class:`lren_tf.model.scoring.Scored`.
+    """
+    if result is None:
+        return {"background": [background_record(mixture) for mixture in model.backgrounds]}
+    return {"solver": solver_record(result)}
 
 
 def detector_record(detector: Detector) -> dict[str, Any]:

@@ -239,6 +239,18 @@ class Settings:
         two_parts = self.training == "separate" and self.dictionary != "kmeans"
         return 2 * self.epochs if two_parts else self.epochs
 
+    def solver_options(self) -> dict[str, Any]:
+        """Arguments of the solver of the low-rank step, except λ and the precision."""
+        return {
+            "loss": self.solver_loss,
+            "order": self.solver_order,
+            "mu": self.solver_mu,
+            "rho": self.solver_rho,
+            "mu_max": self.solver_mu_max,
+            "tolerance": self.solver_tolerance,
+            "max_iterations": self.solver_iterations,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """All settings by name, ready for JSON."""
         return dataclasses.asdict(self)

@@ -17,7 +17,7 @@ from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.pixel_matrix import PixelRows
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.records import background_record, scene_record, solver_record
+from lren_tf.records import scene_record, scoring_record
 from lren_tf.runtime.files import as_path
 from lren_tf.runtime.startup import make_repeatable
 from lren_tf.runtime.versions import loaded_versions
@@ -124,13 +124,8 @@ class Applied:
             "settings": settings if self._lam is None else {**settings, "lam": self._lam},
             "device": model.device,
         }
-        if model.settings.scoring == "residual":
-            result = model.decompose(scene, lam=self._lam)
-            score = model.score_of(result).reshape(scene.shape[:2])
-            record["solver"] = solver_record(result)
-        else:
-            score = model.score(scene, lam=self._lam)
-            record["background"] = [background_record(mixture) for mixture in model.backgrounds]
+        score, result = model.scored(scene, lam=self._lam)
+        record |= scoring_record(model, result)
         return score, {**record, "versions": loaded_versions()}
 
     def _served(self, scene: Scene) -> np.ndarray:

@@ -408,7 +408,7 @@ class TestResults:
 
     def test_chunks_outside_training_change_no_shape_and_little_else(self, model, monkeypatch):
         whole = model.score(SCENE)
-        monkeypatch.setattr("lren_tf.model.lren._CHUNK", 50)
+        monkeypatch.setattr("lren_tf.model.forward_pass.CHUNK", 50)
         np.testing.assert_allclose(model.score(SCENE), whole, rtol=1e-3, atol=1e-4)
 
 

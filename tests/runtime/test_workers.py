@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from lren_tf import InputError
 from lren_tf.runtime.workers import Workers
-from lren_tf.training.chunked_step import BoundedStep
-from lren_tf.training.pixel_reader import batch_rows
+from lren_tf.training.batches import batch_rows
+from lren_tf.training.chunked_step import ChunkedStep
 from tests.training.test_chunked_step import KINDS, PIXELS, Rows, network
 
 
@@ -52,10 +52,10 @@ class TestShared:
         rows, net = Rows("float64"), network("float64")
 
         def gradients(workers):
-            step = BoundedStep(
+            step = ChunkedStep(
                 lambda: [net], None, rows, batch_rows(PIXELS, None, 0), workers, 20
             )
-            (found,) = step._kinds[kind](0)[1]
+            (found,) = step.gradients(0, kind)[1]
             return found
 
         for got, want in zip(gradients(Three()), gradients(Workers()), strict=True):

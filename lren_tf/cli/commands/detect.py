@@ -76,7 +76,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
             long_run.begin()
         import keras
 
-        from lren_tf.training.batches import EpochProgress
+        from lren_tf.training.callbacks import EpochProgress
 
         title = f"LREN ({model.preset})"
 
@@ -93,14 +93,8 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         watching += long_run.callbacks()
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
-        # What `model.score` does, with the solution kept for the report.
         with timed(seconds, "score"):
-            result = model.decompose(scene) if model.settings.scoring == "residual" else None
-            score = (
-                model.score(scene)
-                if result is None
-                else model.score_of(result).reshape(scene.shape[:2])
-            )
+            score, result = model.scored(scene)
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(

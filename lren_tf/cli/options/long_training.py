@@ -57,9 +57,9 @@ class LongRun:
             InputError: it cannot be read.
         """
         if self.folder is not None and self._writes:
-            from lren_tf.training import checkpoint
+            from lren_tf.training.checkpoint import read_info
 
-            self._found = checkpoint.kept(self.folder)
+            self._found = read_info(self.folder)
 
     @property
     def finished(self) -> bool:
@@ -84,7 +84,7 @@ class LongRun:
         """Keras callbacks that watch the training."""
         import keras
 
-        from lren_tf.training.checkpoint import EpochLog
+        from lren_tf.training.callbacks import EpochLog
 
         watching: list[Any] = []
         if not self._writes:
