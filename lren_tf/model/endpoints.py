@@ -72,20 +72,23 @@ def endpoints_of(
         width = s.members * s.components
         return in_chunks(lambda part: call(part)["assignments"], pixels, width)
 
+    # Both read state, which is possible outside the graph only.
+    needs_image, score_in_graph = scoring.needs_image, scoring.in_graph(encode)
+
     def score(pixels: tf.Tensor) -> tf.Tensor:
         pixels = tf.debugging.check_numerics(
             pixels, "the pixels hold NaN or infinity; expected finite numbers"
         )
         shape = tf.shape(pixels)[:-1]
         table = tf.reshape(pixels, [-1, bands])
-        grid = (shape[0], shape[1]) if scoring.needs_image else (shape[0],)
-        scores = scoring.in_graph(table, encode, grid)
+        grid = (shape[0], shape[1]) if needs_image else (shape[0],)
+        scores = score_in_graph(table, grid)
         return tf.reshape(tf.cast(scores, tf.float32), shape)
 
     of_table = [tf.TensorSpec((None, bands), tf.float32, name="pixels")]
     of_image = [tf.TensorSpec((None, None, bands), tf.float32, name="pixels")]
     return {
-        "score": Endpoint(score, of_image if scoring.needs_image else of_table),
+        "score": Endpoint(score, of_image if needs_image else of_table),
         "encode": Endpoint(encode, of_table),
         "reconstruct": Endpoint(reconstruct, of_table),
         "responsibilities": Endpoint(responsibilities, of_table),

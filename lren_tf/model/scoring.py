@@ -28,6 +28,11 @@ from lren_tf.settings import Settings
 from lren_tf.training.pixel_reader import StandardisedPixels
 
 
+GraphScore = Callable[[tf.Tensor, tuple[Any, ...]], tf.Tensor]
+"""Maps pixels ``[N, L]`` in the sensor's units, and their grid, to scores ``[N]`` of float32 or
+float64. The grid is (H, W), numbers or scalar tensors, of an image; (N,) of a table."""
+
+
 class Scored(NamedTuple):
     """Scores of a scene."""
 
@@ -111,32 +116,25 @@ class ResidualScoring:
         rows = {name: data.spread(getattr(result, name)) for name in ("A", "W", "Y")}
         return result._replace(**rows)
 
-    def in_graph(
-        self,
-        pixels: tf.Tensor,
-        encode: Callable[[tf.Tensor], tf.Tensor],
-        grid: tuple[Any, ...],
-    ) -> tf.Tensor:
-        """Score pixels in a graph.
+    def in_graph(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> GraphScore:
+        """Return a function that scores pixels in a graph, with the atoms as constants.
 
         Args:
-            pixels: ``[N, L]`` in the sensor's units.
-            encode: maps them to latent samples ``[N, l]``.
-            grid: not used: no pixel has neighbours.
-
-        Returns:
-            ``[N]`` in the precision of the solver.
+            encode: maps pixels ``[N, L]`` to latent samples ``[N, l]``.
         """
         s = self._settings
         atoms = self._member.atom_state.load().atoms
-        if s.low_rank_space == "latent":
-            samples = encode(pixels)
-        else:
-            samples = in_chunks(self._member.standardised, pixels, atoms.shape[1])
-        A = residual_in_graph(
-            tf.cast(samples, s.solver_dtype), atoms, s.lam, **s.solver_options()
-        )
-        return tf.norm(A, ord={"l1": 1, "l2": 2}[s.score_norm], axis=1)
+
+        def score(pixels: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
+            if s.low_rank_space == "latent":
+                samples = encode(pixels)
+            else:
+                samples = in_chunks(self._member.standardised, pixels, atoms.shape[1])
+            samples = tf.cast(samples, s.solver_dtype)
+            A = residual_in_graph(samples, atoms, s.lam, **s.solver_options())
+            return tf.norm(A, ord={"l1": 1, "l2": 2}[s.score_norm], axis=1)
+
+        return score
 
     def require_low_rank_step(self) -> None:
         """Accept: the scores come from a low-rank step."""
@@ -217,29 +215,23 @@ class EnergyScoring:
         z, _ = member.embed(pixels)
         return state.energy(tf.convert_to_tensor(z), data.grid, data.valid).numpy()
 
-    def in_graph(
-        self,
-        pixels: tf.Tensor,
-        encode: Callable[[tf.Tensor], tf.Tensor],
-        grid: tuple[Any, ...],
-    ) -> tf.Tensor:
-        """Score pixels in a graph.
+    def in_graph(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> GraphScore:
+        """Return a function that scores pixels in a graph.
 
         Args:
-            pixels: ``[N, L]`` in the sensor's units.
-            encode: maps them to the latent samples of all members ``[N, members·l]``.
-            grid: (H, W), numbers or scalar tensors, of an image; (N,) of a table.
-
-        Returns:
-            ``[N]`` float64.
+            encode: maps pixels ``[N, L]`` to the latent samples of all members
+                ``[N, members·l]``.
         """
-        parts = tf.split(encode(pixels), len(self._members), axis=1)
-        return tf.add_n(
-            [
+
+        def score(pixels: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
+            parts = tf.split(encode(pixels), len(self._members), axis=1)
+            energies = [
                 member.background_state.energy(z, grid)
                 for member, z in zip(self._members, parts, strict=True)
             ]
-        ) / len(parts)
+            return tf.add_n(energies) / len(parts)
+
+        return score
 
     def require_low_rank_step(self) -> None:
         """Refuse: the scores come from no low-rank step."""

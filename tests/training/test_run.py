@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf import presets
-from lren_tf.training.run import make_optimizer
+from lren_tf import InputError, presets
+from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.runtime.workers import Workers
+from lren_tf.training.run import TrainingRun, make_optimizer
 
 
 def run(optimizer, start, gradients):
@@ -51,3 +53,34 @@ class TestOptimizer:
         assert float(optimizer.learning_rate) == 0.25
         assert not optimizer.weight_decay
         assert not optimizer.use_ema
+
+
+class TestSettingsOfFit:
+    def run(self, **settings):
+        return TrainingRun(keras.Model(), list, presets.resolve("paper", **settings), Workers())
+
+    def test_a_call_replaces_epochs_and_batch_size(self):
+        got = self.run(epochs=7).settings_of_fit(9, 50, 3, resumes=False)
+        assert (got.epochs, got.batch_size) == (9, 50)
+        kept = self.run(epochs=7, batch_size=5).settings_of_fit(None, None, 0, resumes=True)
+        assert (kept.epochs, kept.batch_size) == (7, 5)
+
+    def test_an_initial_epoch_within_all_epochs_and_not_with_resume(self):
+        run = self.run(epochs=2, training="separate")
+        assert run.settings_of_fit(None, None, 3, resumes=False).total_epochs == 4
+        with pytest.raises(InputError, match="initial_epoch is 4 of 4 epochs"):
+            run.settings_of_fit(None, None, 4, resumes=False)
+        with pytest.raises(InputError, match="initial_epoch is 1 beside resume"):
+            run.settings_of_fit(None, None, 1, resumes=True)
+
+
+def test_too_few_pixels_are_refused_before_anything_changes():
+    model = keras.Model()
+    run = TrainingRun(model, list, presets.PAPER, Workers())
+    pixels = PixelRows(np.random.default_rng(0).normal(size=(6, 4)))
+    options = {"initial_epoch": 0, "resume": None, "checkpoint_every": 50}
+    with pytest.raises(InputError, match="6 pixels for 7 mixture components"):
+        run.plan(presets.PAPER, pixels, None, "/CPU:0", **options)
+    few = presets.resolve("paper", components=6)
+    plan = run.plan(few, pixels, None, "/CPU:0", **options)
+    assert plan.fingerprint is None and plan.scaler.used.all() and not model.compiled
