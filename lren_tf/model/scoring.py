@@ -27,7 +27,6 @@ from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
 from lren_tf.training.pixel_reader import StandardisedPixels
 
-
 GraphScore = Callable[[tf.Tensor, tuple[Any, ...]], tf.Tensor]
 """Maps pixels ``[N, L]`` in the sensor's units, and their grid, to scores ``[N]`` of float32 or
 float64. The grid is (H, W), numbers or scalar tensors, of an image; (N,) of a table."""
