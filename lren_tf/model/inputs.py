@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.array_checks import check_finite_pixels
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
@@ -18,7 +18,7 @@ from lren_tf.io import load_scene
 class Samples(NamedTuple):
     """Pixels that hold data, and where they belong."""
 
-    pixels: PixelRows
+    pixels: PixelMatrix
     """``[n, L]``, not yet checked to be finite."""
     grid: tuple[int, ...]
     """Shape of their scores: ``(H, W)`` of a cube, ``(N,)`` of a table."""
@@ -74,7 +74,7 @@ def samples_of(x: Any, key: str | None = None) -> Samples:
     else:
         array: npt.NDArray[Any] = np.asarray(x)
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            return Samples(PixelRows(array), array.shape[:1], "cube", None, None)
+            return Samples(PixelMatrix(array), array.shape[:1], "cube", None, None)
         if array.ndim != 3:
             raise InputError(
                 f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf import presets
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, fit_scaler, standardise
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
@@ -488,7 +488,7 @@ class LREN(keras.Model):
         return history
 
     def _fed(
-        self, pixels: PixelRows, scaler: Scaler, s: Settings
+        self, pixels: PixelMatrix, scaler: Scaler, s: Settings
     ) -> tuple[tf.data.Dataset, np.ndarray | StandardisedRows]:
         """Batches of an epoch, and the standardised pixels for what comes after the training.
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, standardise
 from lren_tf.training.backprop import aligned_width
 
@@ -65,7 +65,7 @@ def _as_slice(rows: np.ndarray) -> np.ndarray | slice:
 class StandardisedRows:
     """Standardised pixels ``[n, U]`` float32, made when they are asked for."""
 
-    def __init__(self, pixels: PixelRows, scaler: Scaler) -> None:
+    def __init__(self, pixels: PixelMatrix, scaler: Scaler) -> None:
         self._pixels, self._scaler = pixels, scaler
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class AlignedRows:
         scaler: learned from them, or from the scene that the training is about.
     """
 
-    def __init__(self, pixels: PixelRows, scaler: Scaler) -> None:
+    def __init__(self, pixels: PixelMatrix, scaler: Scaler) -> None:
         self._pixels = pixels if scaler.used.all() else pixels.of_bands(scaler.used)
         mean = (scaler.low + scaler.span * scaler.mean)[scaler.used]
         scale = 1.0 / (scaler.span * scaler.std)[scaler.used]
