@@ -202,12 +202,8 @@ class Settings:
                     f"setting {name!r} is {value!r}; expected one of {', '.join(choices)}."
                 )
         for name, smallest in _WHOLE_NUMBERS.items():
-            object.__setattr__(self, name, whole(name, getattr(self, name), smallest))
-        for name, largest in _LARGEST.items():
-            if getattr(self, name) > largest:
-                raise InputError(
-                    f"setting {name!r} is {getattr(self, name)}; expected {largest} or less."
-                )
+            value = whole(name, getattr(self, name), smallest, _LARGEST.get(name))
+            object.__setattr__(self, name, value)
         if self.batch_size is not None:
             object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
         for names, check in ((_POSITIVE, positive), (_NOT_NEGATIVE, not_negative)):

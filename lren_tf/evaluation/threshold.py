@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation.pareto_tail import Tail, fit_tail
+from lren_tf.evaluation.score_array import score_array
 
 PARETO, EMPIRICAL = "pareto", "empirical"
 TEST = "Kolmogorov-Smirnov"
@@ -125,39 +126,6 @@ def checked_rate(value: Any, what: str = "false_alarm_rate") -> float:
             f"{HIGHEST_RATE:g}, such as 0.001."
         )
     return float(value)
-
-
-def score_array(score: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """A score map of any shape as float64, NaN where there is no data.
-
-    Raises:
-        InputError: it is masked, has values that are not real numbers or are infinite, or
-            is empty.
-    """
-    if isinstance(score, np.ma.MaskedArray):
-        raise InputError(
-            "the score map is a masked array, whose mask would be lost; expected a plain array, "
-            "set the masked scores to NaN."
-        )
-    try:
-        array = np.asarray(score)
-    except ValueError as error:
-        raise InputError(
-            f"the score map does not form one array ({error}); expected rows of equal length."
-        ) from error
-    if array.dtype.kind not in "buif" or array.size == 0:
-        raise InputError(
-            f"the score map has dtype {array.dtype} and shape {array.shape}; expected real "
-            "numbers, at least one, convert it first."
-        )
-    array = array.astype(np.float64)
-    infinite = int(np.count_nonzero(np.isinf(array)))
-    if infinite:
-        raise InputError(
-            f"the score map holds {infinite} infinite values of {array.size}; expected finite "
-            "scores, NaN only where there is no data; replace them."
-        )
-    return array
 
 
 def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:

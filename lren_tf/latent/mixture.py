@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-_CHUNK = 65536
+PIXELS_AT_A_TIME = 65536
 """Samples whose temporaries, k·l numbers each and several times, are held at once."""
 
 
@@ -75,7 +75,7 @@ def mixture_statistics(z: tf.Tensor, beta: tf.Tensor, *, empty_mass: float) -> M
         beta: assignments ``[N, k]``, same dtype, rows sum to one.
         empty_mass: soft count, in pixels, below which a component is empty.
     """
-    chunks = _chunks(z)
+    chunks = _slices(z)
     if len(chunks) == 1:
         return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass, z.dtype)
     centre = tf.reduce_mean(z, axis=0)
@@ -124,19 +124,19 @@ def mixture_energy(z: tf.Tensor, mixture: Mixture, *, covariance_floor: float) -
         mixture: statistics of the mixture.
         covariance_floor: ε.
     """
-    chunks = _chunks(z)
+    chunks = _slices(z)
     if len(chunks) == 1:
         return _energy(tf.transpose(z), mixture, covariance_floor)
     parts = [_energy(tf.transpose(z[rows]), mixture, covariance_floor) for rows in chunks]
     return tf.concat(parts, axis=0)
 
 
-def _chunks(z: tf.Tensor) -> list[slice]:
+def _slices(z: tf.Tensor) -> list[slice]:
     """Rows of z in chunks; one of all where their number is not known."""
     n = z.shape[0]
-    if n is None or n <= _CHUNK:
+    if n is None or n <= PIXELS_AT_A_TIME:
         return [slice(None)]
-    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    return [slice(start, min(start + PIXELS_AT_A_TIME, n)) for start in range(0, n, PIXELS_AT_A_TIME)]
 
 
 def mixture_loss(

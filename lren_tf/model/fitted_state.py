@@ -17,10 +17,10 @@ from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,
-    with_neighbourhood,
 )
 from lren_tf.latent.dictionary import Dictionary
 from lren_tf.latent.mixture import Mixture
+from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.inputs import ModelInput
 from lren_tf.settings import Settings
 
@@ -202,7 +202,7 @@ class BackgroundState(_State):
 
         Args:
             z: latent samples ``[n, l]``.
-            grid, valid: as for :func:`lren_tf.latent.background.with_neighbourhood`.
+            grid, valid: as for :func:`lren_tf.latent.neighbourhood.with_neighbourhood`.
         """
         energy = background_energy(self._features(z, grid, valid), self.mixture())
         return (energy - self._level) / self._spread

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.array_checks import check_finite_pixels
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
@@ -20,7 +20,7 @@ from lren_tf.io import load_scene
 class ModelInput(NamedTuple):
     """Pixels that hold data, and their positions in the scene."""
 
-    pixels: PixelRows
+    pixels: PixelMatrix
     """``[n, L]`` in the sensor's units; :meth:`check_finite` has not been called."""
     grid: tuple[int, ...]
     """Shape of their scores: ``(H, W)`` of a cube, ``(N,)`` of a table."""
@@ -76,7 +76,7 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
     else:
         array: npt.NDArray[Any] = np.asarray(x)
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            return ModelInput(PixelRows(array), array.shape[:1], "cube", None, None)
+            return ModelInput(PixelMatrix(array), array.shape[:1], "cube", None, None)
         if array.ndim != 3:
             raise InputError(
                 f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "

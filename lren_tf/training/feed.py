@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, standardise
 from lren_tf.runtime.memory import fits
 from lren_tf.runtime.workers import Workers
@@ -33,7 +33,7 @@ class Feed(NamedTuple):
 
 
 def choose_feed(
-    pixels: PixelRows,
+    pixels: PixelMatrix,
     scaler: Scaler,
     settings: Settings,
     *,

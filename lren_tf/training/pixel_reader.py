@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, standardise
 from lren_tf.training.backprop import aligned_width
 
@@ -21,7 +21,7 @@ _EXACT_IN_FLOAT32 = {np.dtype(name) for name in ("i1", "u1", "i2", "u2", "f2", "
 class StandardisedPixels:
     """Standardised pixels ``[n, U]`` float32, computed for the rows that an index selects."""
 
-    def __init__(self, pixels: PixelRows, scaler: Scaler) -> None:
+    def __init__(self, pixels: PixelMatrix, scaler: Scaler) -> None:
         self._pixels, self._scaler = pixels, scaler
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class AlignedPixels:
         scaler: mean and deviation of the training's scene.
     """
 
-    def __init__(self, pixels: PixelRows, scaler: Scaler) -> None:
+    def __init__(self, pixels: PixelMatrix, scaler: Scaler) -> None:
         self._pixels = pixels if scaler.used.all() else pixels.of_bands(scaler.used)
         mean = (scaler.low + scaler.span * scaler.mean)[scaler.used]
         scale = 1.0 / (scaler.span * scaler.std)[scaler.used]

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, fit_scaler
 from lren_tf.errors import InputError
 from lren_tf.runtime.workers import Workers
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
 
     settings: Settings
     """Settings of the model with the epochs and batch size of the call."""
-    pixels: PixelRows
+    pixels: PixelMatrix
     """``[n, L]`` in the sensor's units."""
     scaler: Scaler
     initial_epoch: int
@@ -130,7 +130,7 @@ class TrainingRun:
     def plan(
         self,
         settings: Settings,
-        pixels: PixelRows,
+        pixels: PixelMatrix,
         good_bands: np.ndarray | None,
         device: str,
         *,

@@ -12,8 +12,8 @@ from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,
-    with_neighbourhood,
 )
+from lren_tf.latent.neighbourhood import with_neighbourhood
 
 RNG = np.random.default_rng(4)
 SETTINGS = {"component_share": 0.05, "trimmed_share": 0.02, "ridge": 0.02}

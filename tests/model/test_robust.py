@@ -15,8 +15,8 @@ from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,
-    with_neighbourhood,
 )
+from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.network import seed_of_member
 
 SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lren_tf import presets
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.runtime.workers import Workers
 from lren_tf.training import feed
@@ -39,7 +39,7 @@ def test_keeping_the_pixels_takes_less_than_holding_everything():
 def test_the_feed_follows_the_memory(limit, batch_size, by_chunks, in_memory, monkeypatch):
     monkeypatch.setattr(feed, "CHUNK", 20)
     x = np.random.default_rng(0).normal(size=(30, 4))
-    pixels, scaler = PixelRows(x), fit_scaler(x, "zscore")
+    pixels, scaler = PixelMatrix(x), fit_scaler(x, "zscore")
     chosen = feed.choose_feed(
         pixels,
         scaler,

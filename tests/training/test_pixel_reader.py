@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.training.backprop import align
 from lren_tf.training.pixel_reader import AlignedPixels, ChunkCache, StandardisedPixels
@@ -17,7 +17,7 @@ class TestReading:
     def test_rows_are_those_of_the_whole(self, dtype, rows):
         cube = np.random.default_rng(0).integers(0, 3000, (4, 5, 6)).astype(dtype)
         cube[..., 2] = 7  # constant: left out
-        pixels = PixelRows(cube)
+        pixels = PixelMatrix(cube)
         scaler = fit_scaler(pixels, "zscore")
         whole = standardise(pixels, scaler)
         assert whole.shape == (20, 5)
@@ -29,13 +29,13 @@ class TestReading:
 
     def test_a_band_far_from_zero_keeps_its_digits(self):
         cube = (30000 + np.arange(20) % 3).astype("i2").reshape(20, 1)
-        pixels = PixelRows(cube)
+        pixels = PixelMatrix(cube)
         scaler = fit_scaler(pixels, "zscore")
         read = AlignedPixels(pixels, scaler).read(slice(0, 20))[:, 0]
         np.testing.assert_allclose(read, standardise(pixels, scaler)[:, 0], rtol=1e-6)
 
     def test_chunks_come_in_their_order(self):
-        pixels = PixelRows(np.random.default_rng(1).random((9, 3)))
+        pixels = PixelMatrix(np.random.default_rng(1).random((9, 3)))
         rows = AlignedPixels(pixels, fit_scaler(pixels, "zscore"))
         parts = [slice(4, 9), np.array([0, 3]), slice(1, 2)]
         for got, part in zip(rows.chunks(parts), parts, strict=True):
@@ -48,7 +48,7 @@ class TestChunkCache:
     def rows(self):
         """Aligned rows, and the parts of them that are read."""
         x = np.random.default_rng(5).normal(size=(12, 6))
-        rows, read = AlignedPixels(PixelRows(x), fit_scaler(x, "zscore")), []
+        rows, read = AlignedPixels(PixelMatrix(x), fit_scaler(x, "zscore")), []
         reading = rows.read
         rows.read = lambda part: (read.append(part), reading(part))[1]
         return rows, read

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from lren_tf import InputError, presets
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.runtime.workers import Workers
 from lren_tf.training.run import TrainingRun, make_optimizer
 
@@ -77,7 +77,7 @@ class TestSettingsOfFit:
 def test_too_few_pixels_are_refused_before_anything_changes():
     model = keras.Model()
     run = TrainingRun(model, list, presets.PAPER, Workers())
-    pixels = PixelRows(np.random.default_rng(0).normal(size=(6, 4)))
+    pixels = PixelMatrix(np.random.default_rng(0).normal(size=(6, 4)))
     options = {"initial_epoch": 0, "resume": None, "checkpoint_every": 50}
     with pytest.raises(InputError, match="6 pixels for 7 mixture components"):
         run.plan(presets.PAPER, pixels, None, "/CPU:0", **options)

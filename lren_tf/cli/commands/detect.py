@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lren_tf import detectors, presets, validators
-from lren_tf.cli.commands.threshold import asked_cut, cut_endings
 from lren_tf.cli.console import collected_notices, say, timed
 from lren_tf.cli.options.detector import (
     LREN,
@@ -21,7 +20,7 @@ from lren_tf.cli.options.detector import (
 )
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.cli.options.long_training import LongRun
-from lren_tf.cli.options.outputs import MAPS, MapOutput, asked_format, refuse_to_replace
+from lren_tf.cli.options.outputs import MAPS, MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
@@ -32,6 +31,7 @@ from lren_tf.cli.options.scene import (
     read_scene,
     read_usable_scene,
 )
+from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
 from lren_tf.cli.trained_model import Applied, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
@@ -178,7 +178,7 @@ class _Outputs:
     besides hangs on the scene.
 
     Attributes:
-        cut: the false-alarm rate asked for, or None.
+        threshold: the request for a threshold, or None.
         maps: the formats of score and mask.
         targets: the files, by what they are, in the order of writing.
 
@@ -188,8 +188,8 @@ class _Outputs:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
-        self._format = asked_format(arguments)
-        self.cut = asked_cut(arguments)
+        self._format = requested_format(arguments)
+        self.threshold = requested_threshold(arguments)
         self._use(MapOutput(self._format))
 
     def follow(self, scene: Scene) -> None:
@@ -205,8 +205,8 @@ class _Outputs:
             )
         self.maps = maps
         endings = {**maps.endings("score"), "picture": "_score.png"}
-        if self.cut is not None:
-            endings |= cut_endings(maps)
+        if self.threshold is not None:
+            endings |= threshold_endings(maps)
         self.targets = {
             **{what: output_path(arguments, ending) for what, ending in endings.items()},
             **({} if model is None else {"model": ensure_writable_target(model)}),
@@ -237,11 +237,11 @@ def _finish(
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
-    panels, outcome = {title: score}, None
-    if outputs.cut is not None:
+    panels, detected = {title: score}, None
+    if outputs.threshold is not None:
         with timed(seconds, "threshold"):
-            outcome = outputs.cut.applied(score, truth, place=scene.georeference)
-        panels[outcome.label] = outcome.panel()
+            detected = outputs.threshold.apply(score, truth, georeference=scene.georeference)
+        panels[detected.label] = detected.panel()
     with timed(seconds, "draw"):
         figure = plots.detection_panel(*pictures(scene), panels)
     targets, maps = outputs.targets, outputs.maps
@@ -250,15 +250,15 @@ def _finish(
         with timed(seconds, "write"):
             maps.write(paths, "score", score)
             plots.save(figure, paths["picture"])
-            if outcome is not None:
-                outcome.write(paths, maps)
+            if detected is not None:
+                detected.write(paths, maps)
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
             **record(),
             "seconds": seconds,
             "metrics": metrics,
-            **({} if outcome is None else {"threshold": outcome.record()}),
+            **({} if detected is None else {"threshold": detected.record()}),
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
@@ -270,7 +270,7 @@ def _finish(
             f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
             f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
         )
-    if outcome is not None:
-        say(outcome.line())
+    if detected is not None:
+        say(detected.line())
     for what, target in targets.items():
         say(f"{what}: {target}")

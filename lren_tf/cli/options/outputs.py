@@ -39,7 +39,7 @@ def add_format_option(made: argparse.ArgumentParser, of: str) -> None:
     )  # fmt: skip
 
 
-def asked_format(arguments: argparse.Namespace) -> str:
+def requested_format(arguments: argparse.Namespace) -> str:
     """What ``--format`` asks for, refused at once where it cannot be had."""
     asked = arguments.format
     if asked not in (AUTO, *MAP_FORMATS):
@@ -55,7 +55,7 @@ class MapOutput:
     """The files of a scene's maps: NumPy always, and one more format where it is another.
 
     Args:
-        asked: from `asked_format`.
+        asked: from `requested_format`.
         source_format: of the scene's file, as `Scene.source_format`; None before it is read.
         place: the georeference of the scene.
 
