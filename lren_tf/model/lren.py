@@ -341,7 +341,7 @@ class LREN(TrainedNetwork):
             return self._scoring().scores(data, lam=lam)
 
     def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
-        """Return the scores of every member, whose mean is ``score``: their spread is uncertainty.
+        """Return the scores of every member: how far the networks disagree. Their mean is ``score``.
 
         Args:
             x, key: as for ``score``.
