@@ -15,7 +15,7 @@ from lren_tf.low_rank.solve import LowRankResult as LowRankResult
 from lren_tf.low_rank.solve import solve_low_rank as solve_low_rank
 from lren_tf.model.lren import LREN as LREN
 from lren_tf.settings import Settings as Settings
-from lren_tf.training.checkpoint import EpochLog as EpochLog
+from lren_tf.training.callbacks import EpochLog as EpochLog
 from lren_tf.version import __version__ as __version__
 
 __all__ = [

@@ -341,7 +341,9 @@ class LREN(TrainedNetwork):
             return self._scoring().scores(data, lam=lam)
 
     def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
-        """Return the scores of every member: how far the networks disagree. Their mean is ``score``.
+        """Return the scores of every member, which show how far networks disagree.
+
+        Their mean is ``score``.
 
         Args:
             x, key: as for ``score``.
