@@ -136,7 +136,8 @@ def _slices(z: tf.Tensor) -> list[slice]:
     n = z.shape[0]
     if n is None or n <= PIXELS_AT_A_TIME:
         return [slice(None)]
-    return [slice(start, min(start + PIXELS_AT_A_TIME, n)) for start in range(0, n, PIXELS_AT_A_TIME)]
+    starts = range(0, n, PIXELS_AT_A_TIME)
+    return [slice(start, min(start + PIXELS_AT_A_TIME, n)) for start in starts]
 
 
 def mixture_loss(

@@ -199,7 +199,7 @@ class _Outputs:
         self._use(MapOutput(self._format))
 
     def follow(self, scene: Scene) -> None:
-        """Take the format and the place of the scene's file."""
+        """Take the format and the georeference of the scene's file."""
         self._use(MapOutput(self._format, scene.source_format, scene.georeference))
 
     def _use(self, maps: MapOutput) -> None:

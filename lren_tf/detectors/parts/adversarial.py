@@ -196,7 +196,9 @@ def apply(part: keras.Sequential, values: np.ndarray, title: str) -> npt.NDArray
     """
     out = np.concatenate(
         [
-            part(tf.convert_to_tensor(values[start : start + PIXELS_AT_A_TIME]), training=False).numpy()
+            part(
+                tf.convert_to_tensor(values[start : start + PIXELS_AT_A_TIME]), training=False
+            ).numpy()
             for start in range(0, len(values), PIXELS_AT_A_TIME)
         ]
     )
