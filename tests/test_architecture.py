@@ -23,7 +23,7 @@ MORE_LINES = {"model/lren.py": 450}
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess:
     """Run the contracts on the package in a folder."""
-    program = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"
+    program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     return subprocess.run(
         [sys.executable, "-c", program, "--config", str(CONFIG), "--no-cache"],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,

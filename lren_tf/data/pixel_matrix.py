@@ -1,4 +1,4 @@
-"""The pixels of a cube as rows, read when they are asked for.
+"""Pixels of a cube as the rows of a matrix, read on access.
 
 A cube that is mapped from a file can be larger than memory, and its bands need not lie side by
 side there (ENVI's BIL and BSQ). What works on pixels a chunk at a time takes `PixelMatrix` where it

@@ -1,4 +1,4 @@
-"""A hyperspectral scene: the cube, its optional truth, and the checks every user of one needs.
+"""A hyperspectral scene: the cube, its optional ground truth, and checks of both.
 
 Shapes: a cube is [H, W, B] (rows, columns, bands); its pixels are [N, B] with N = H·W,
 row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W)`.

@@ -1,4 +1,4 @@
-"""``lren-tf detect``: one detector on one scene; score, picture and report."""
+"""``lren-tf detect``: score map, picture and report of one detector on one scene."""
 
 from __future__ import annotations
 

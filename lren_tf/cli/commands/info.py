@@ -1,4 +1,4 @@
-"""``lren-tf info``: what is understood of a scene, before anything is computed on it."""
+"""``lren-tf info``: the properties of a scene as they were read, before any computation."""
 
 from __future__ import annotations
 

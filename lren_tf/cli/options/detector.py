@@ -1,4 +1,4 @@
-"""From options to settings, and from settings to a model or a detector that has started."""
+"""Options of detectors: settings from options, and a model or detector from settings."""
 
 from __future__ import annotations
 

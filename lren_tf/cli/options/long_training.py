@@ -1,4 +1,4 @@
-"""Options of a training that lasts: where its state is kept, and where it can be watched."""
+"""Options of a long training: a folder for its checkpoints, and logs to watch it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which formats the maps of a scene are written: ``--format``, file names, writing, report."""
+"""Maps of a scene as files: ``--format``, file names, writing, and their part of the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What adversarial detectors share: fully connected networks, their losses, and training.
+"""Adversarial training: fully connected networks, their losses, and the training loop.
 
 Everything random comes from one `numpy.random.Generator`: it draws the seeds of the weights,
 of the prior and of dropout, and the order of the pixels. TensorFlow's and NumPy's global

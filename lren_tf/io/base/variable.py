@@ -1,4 +1,4 @@
-"""What every reader says about the arrays in a file before it reads any of them."""
+"""Variables of a file: names, shapes and types of its arrays before any is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an ENVI image lies: the entries of its header that say so, read and written.
+"""Georeference of an ENVI image: the entries of its header, read and written.
 
 Of a scene that was read from an ENVI header the entries go back as they were. For any other GDAL
 makes them: it knows the names that ENVI has for projections and datums.
