@@ -55,7 +55,7 @@ class MapFormat:
     """How a format writes one map.
 
     Attributes:
-        name: what it is asked for by.
+        name: the value of ``--format``.
         title: as `Scene.source_format`.
         suffixes: of the files that are written, in this order.
         write: writes the files of a `Layer`; not atomic, so it is given temporary paths.

@@ -69,7 +69,7 @@ class MapWriter:
             no_data: value of pixels that hold no data; also fills what a map grid leaves empty.
 
         Raises:
-            InputError: the values are no map, or cannot be written in this format.
+            InputError: the values are not a map, or cannot be written in this format.
         """
         layer = Layer(values, name, no_data, self.grid)
         if self.lookup is not None:
@@ -120,7 +120,7 @@ def save_map(
         The files written.
 
     Raises:
-        InputError: another suffix, values that are no map, a `no_data` that their type cannot
+        InputError: another suffix, values that are not a map, a `no_data` that their type cannot
             hold, a package that is not installed, or files that cannot be written.
     """
     target = as_path(path)

@@ -1,6 +1,6 @@
 """The Gaussian mixture in latent space: weights, means, covariances (9)-(11), energy (8).
 
-The mixture has no parameters of its own: its statistics are functions of the latent
+The mixture has no trainable parameters: its statistics are functions of the latent
 samples ``z`` and the responsibilities ``beta`` that the estimator gives them, and gradients
 flow through them.
 

@@ -21,7 +21,7 @@ def responsibilities(
         output: kernel ``[units, k]`` and bias ``[k]`` of the softmax layer.
     """
     zt = tf.transpose(z)
-    # The bias as a row of the matrix: adding it to [units, N] would be a pass of its own.
+    # The bias as a row of the matrix: adding it to [units, N] would be another pass.
     ones = tf.ones([1, tf.shape(zt)[1]], zt.dtype)
     K = tf.concat([hidden[0], hidden[1][None]], axis=0)
     activations = tf.tanh(tf.matmul(K, tf.concat([zt, ones], axis=0), transpose_a=True))

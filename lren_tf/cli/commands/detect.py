@@ -143,7 +143,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
 
 
 def _ending(result: LowRankResult | None) -> str:
-    """How scoring ended, for a line of its own."""
+    """Line about the end of scoring."""
     if result is None:
         return "energy under the background's mixture"
     ending = "converged" if result.converged else "not converged"
@@ -178,10 +178,10 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
 
 
 class _Outputs:
-    """What is asked for, and the files that it takes, each proved to be writable.
+    """Requested outputs and their files, each proved to be writable.
 
-    Made before the scene is read, so that what can be refused then is; which files there are
-    besides hangs on the scene.
+    Created before the scene is read, to refuse early what can be refused without it; `follow`
+    then adds the files that depend on the scene.
 
     Attributes:
         threshold: the request for a threshold, or None.
@@ -236,7 +236,7 @@ def _finish(
 
     Args:
         record: makes the part of the report that depends on the detector.
-        save_model: writes the file ``"model"`` of the targets, where that is asked for.
+        save_model: writes the file ``"model"`` of the targets, if there is one.
     """
     from lren_tf import plots
 

@@ -26,7 +26,7 @@ _REASONS = {
 
 
 def info(arguments: argparse.Namespace) -> None:
-    """Print what is understood of a scene; write its picture where that is asked for."""
+    """Print the properties of a scene as they were read; write its picture on request."""
     target = _target(arguments.picture)
     check_scene(arguments)
     with collected_notices():

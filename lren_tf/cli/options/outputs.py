@@ -72,7 +72,7 @@ class MapOutput:
         except InputError as error:
             if asked != AUTO:
                 raise
-            # The user has asked for nothing that needs more than reading did.
+            # The user has chosen nothing that needs more than reading did.
             raise InputError(f"{str(error).rstrip('.')}, or pass --format npy.") from error
         if asked == AUTO and form is _NUMPY and georeference is not None:
             warnings.warn(

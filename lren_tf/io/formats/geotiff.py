@@ -145,15 +145,15 @@ def write_geotiff(file: Path, layer: Layer) -> None:
         from rasterio.transform import Affine
 
     values, georeference = layer.values, layer.georeference
-    said: dict[str, object] = {}
+    georeferenced: dict[str, object] = {}
     if georeference is not None:
-        said["crs"] = georeference.crs
+        georeferenced["crs"] = georeference.crs
         if georeference.transform is not None:
-            said["transform"] = Affine(*georeference.transform)
+            georeferenced["transform"] = Affine(*georeference.transform)
     # GDAL reports neither a full disk nor a failed closing of a file reliably: it writes into
     # memory, and what is on the disk is written by Python.
     with rasterio.Env(), warnings.catch_warnings(), rasterio.MemoryFile() as memory:
-        warnings.simplefilter("ignore")  # a map without a georeference is no mistake here
+        warnings.simplefilter("ignore")  # a map without a georeference is not a mistake here
         with memory.open(
             driver="GTiff",
             height=values.shape[0],
@@ -164,7 +164,7 @@ def write_geotiff(file: Path, layer: Layer) -> None:
             compress="deflate",
             predictor=3 if values.dtype.kind == "f" else 2,
             bigtiff="if_safer",
-            **said,
+            **georeferenced,
         ) as image:
             image.write(values, 1)
             image.set_band_description(1, layer.name)
