@@ -67,8 +67,9 @@ guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, o
 	  $(RUN) -m tests.test_guard > tests/test_guard.json.new
 	mv tests/test_guard.json.new tests/test_guard.json
 
-lint: $(STAMP) ## check style
+lint: $(STAMP) ## check style, and that imports point down
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 
 bench: $(STAMP) ## measure solver, training step and LRX against their references
 	$(RUN) -m benchmarks.solver

@@ -13,7 +13,7 @@ from typing import Any
 from lren_tf.version import __version__
 
 _HOMES = {
-    # public name -> module that defines it; a module of its own has no second half
+    # public name -> module that defines it
     "EpochLog": "lren_tf.training.callbacks",
     "InputError": "lren_tf.errors",
     "LREN": "lren_tf.model.lren",
@@ -29,7 +29,7 @@ _HOMES = {
     "threshold_at": "lren_tf.evaluation.threshold",
 }
 _MODULES = {
-    # public name -> the module itself
+    # public name -> module
     "datasets": "lren_tf.datasets",
     "detectors": "lren_tf.detectors",
     "io": "lren_tf.io",

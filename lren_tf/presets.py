@@ -46,8 +46,8 @@ ROBUST = Settings(
     members=5,
     scoring="energy",
 )
-"""One setting for every scene, without a truth: small networks, a background that anomalies
-have no say in, and the pixel's neighbourhood."""
+"""One setting for every scene, without ground truth: small networks, a background fitted
+without likely anomalies, and the neighbourhood of a pixel."""
 
 PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE, "robust": ROBUST}
 """The presets by name."""
@@ -62,7 +62,7 @@ def parse(name: str, text: str) -> Any:
     """`text` as the type of a setting: whole number, number, None or text.
 
     What does not fit its setting is returned as it is, for `Settings` to refuse; so is the
-    value of a name that is no setting.
+    value of a name that is not a setting.
     """
     return validators.parse(text, get_type_hints(Settings).get(name, str))
 

@@ -77,7 +77,7 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     """Where a scene came from and which values it holds; `sha256` is that of the cube.
 
     What is known beyond that is entered where it is known only: the number of valid pixels,
-    the bands left out, first and last wavelength in nanometres, and the place on the map.
+    the bands left out, first and last wavelength in nanometres, and the georeference.
     """
     more: dict[str, Any] = {}
     if scene.valid is not None:
@@ -87,8 +87,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     if scene.wavelengths is not None:
         more["wavelengths"] = [scene.wavelengths.min(), scene.wavelengths.max()]
     if scene.georeference is not None:
-        place = scene.georeference
-        more["georeference"] = {"crs": place.crs, "transform": place.transform}
+        georeference = scene.georeference
+        more["georeference"] = {"crs": georeference.crs, "transform": georeference.transform}
     return {
         "name": scene.name,
         "source": scene.source,
@@ -150,7 +150,7 @@ def json_text(value: Any) -> str:
     in any encoding survives.
 
     Raises:
-        TypeError: something that has no place in JSON.
+        TypeError: something that JSON cannot hold.
     """
     text = json.dumps(_plain(value), indent=2, allow_nan=False)
     # Lists of numbers on one line each. No string can match: in JSON it holds no line break.

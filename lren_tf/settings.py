@@ -96,8 +96,8 @@ class Settings:
     """``"glorot_uniform"``: Keras (the paper is silent). ``"tf1_glorot_uniform"``: the
     draws TensorFlow 1 makes for graph seed ``seed`` in the release's order of creation."""
     seed: int = 123
-    """Seed of the initial weights; 123 is the release's graph seed. Further members have
-    seeds of their own that follow from it."""
+    """Seed of the initial weights; 123 is the release's graph seed. Seeds of further
+    members are derived from it."""
     members: int = 1
     """Networks that are trained side by side on the same batches; the score is the mean of
     theirs. More than one only with ``scoring="energy"`` (robust)."""

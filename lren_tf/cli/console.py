@@ -30,18 +30,18 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 @contextmanager
-def collected_notices(said: bool = True) -> Iterator[list[str]]:
-    """Warnings meant for users, said on stderr at once and collected for the report.
+def collected_notices(printed: bool = True) -> Iterator[list[str]]:
+    """Warnings meant for users, printed on stderr at once and collected for the report.
 
     Args:
-        said: False to collect them only, in a process beside the one that speaks.
+        printed: False to collect them only, in a process other than the chief.
     """
     collected: list[str] = []
 
-    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *origin: Any) -> None:
         if category is UserWarning:
             collected.append(str(message))
-            if not said:
+            if not printed:
                 return
             print(f"lren-tf: note: {message}", file=sys.stderr, flush=True)
 

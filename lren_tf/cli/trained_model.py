@@ -45,7 +45,7 @@ class Applied:
         lam: λ of eq. (1) in place of the model's; a ``.keras`` file only.
 
     Raises:
-        InputError: there is no such model, or it does not go with the other arguments.
+        InputError: there is no such model, or it does not fit the other arguments.
     """
 
     def __init__(self, path: str, device: str | None, lam: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Which bands of a scene are used, and why the others are not."""
+"""Selection of the bands that detectors use, with the reason for leaving others out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The pixels of a cube as rows, read when they are asked for.
+"""Pixels of a cube as the rows of a matrix, read on access.
 
-A cube that is mapped from a file can be larger than memory, and its bands need not lie side by
-side there (ENVI's BIL and BSQ). What works on pixels a chunk at a time takes `PixelMatrix` where it
-takes an array [n, L]: only the rows asked for are read, and only those are copied.
+A cube that is mapped from a file can be larger than memory, and its bands need not be contiguous
+there (ENVI's BIL and BSQ). Code that works on pixels a chunk at a time accepts a `PixelMatrix`
+where it accepts an array [n, L]: only the rows requested are read, and only those are copied.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A hyperspectral scene: the cube, its optional truth, and the checks every user of one needs.
+"""A hyperspectral scene: the cube, its optional ground truth, and checks of both.
 
 Shapes: a cube is [H, W, B] (rows, columns, bands); its pixels are [N, B] with N = H·W,
 row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W)`.
@@ -187,13 +187,13 @@ class Scene:
         """The cube as [N, B], row after row, in C order and native byte order.
 
         A view, except of a cube that lies otherwise in its file: of that a copy in memory, made
-        when it is first asked for. `rows` needs none.
+        on first access. `rows` needs none.
         """
         return _native(self.cube).reshape(-1, self.bands)
 
     @property
     def rows(self) -> PixelMatrix:
-        """The pixels [n, B] that hold data, row after row, read when they are asked for."""
+        """The pixels [n, B] that hold data, row after row, read on access."""
         return PixelMatrix(self.cube, self.valid)
 
     @property
@@ -256,7 +256,7 @@ def data_sha256(array: np.ndarray | PixelMatrix) -> str:
         array: any shape; bool, integer, real or complex dtype.
 
     Raises:
-        InputError: the dtype is none of these, so the values have no bytes of their own.
+        InputError: the dtype is none of these, so its values are not plain bytes.
     """
     if not isinstance(array, PixelMatrix):
         array = np.asarray(array)

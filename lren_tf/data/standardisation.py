@@ -1,4 +1,4 @@
-"""Standardisation of pixels: what is learned from a scene, and how it is applied.
+"""Standardisation of pixels: parameters learned from a scene, and their application.
 
 Everything is float64 until the last cast: a band of large numbers with a small spread
 loses its digits in float32.

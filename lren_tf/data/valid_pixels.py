@@ -1,4 +1,4 @@
-"""Which pixels of a cube hold data, from no-data values, NaN and a user's mask."""
+"""Valid pixels of a cube, by no-data values, NaN and the mask of the user."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def _place(
 
 
 def _add_noise(rng: np.random.Generator, chunk: np.ndarray, sigma: np.ndarray) -> None:
-    # A function of its own, so that only one chunk of noise is alive at any time.
+    # A separate function, so that only one chunk of noise is alive at any time.
     noise = rng.standard_normal(chunk.shape, dtype=np.float32)
     noise *= sigma
     chunk += noise

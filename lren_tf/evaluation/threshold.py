@@ -37,7 +37,7 @@ class Threshold:
 
     Attributes:
         threshold: in the units of the scores.
-        false_alarm_rate: the rate asked for: the share of background pixels that score higher.
+        false_alarm_rate: the requested rate: the share of background pixels that score higher.
         method: ``"pareto"``, from the fitted tail; ``"empirical"``, the quantile of the scores.
         pixels: how many scores there were, those without data left out.
         tail_quantile: of all scores, at which the tail begins; None without a fit, as all
@@ -143,7 +143,7 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     Measured on 10000 scores from each of eight laws (gamma, chi-square with 80 degrees of
     freedom, two lognormal, F, with 60 % and 93 % zeros, a mixture of three chi-squares), ten
     seeds each. Share of the thresholds whose true rate on the background is within a factor of
-    two of the one asked for, with 0.5 / 1 / 2 % of anomalies:
+    two of the requested one, with 0.5 / 1 / 2 % of anomalies:
 
     =============================================  ==================  ==================
     anomalies                                      at 1e-2             at 1e-3
@@ -155,12 +155,12 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     log-uniform from its 1e-2 quantile upwards     1.00 / 0.96 / 0.78  0.80 / 0.70 / 0.51
     =============================================  ==================  ==================
 
-    Where anomalies overlap with the background's tail, nothing tells them apart, and more
+    Where anomalies overlap with the background's tail, the fit cannot separate them, and more
     often than not the threshold is too high. The plain quantile at 1e-3 realises less than a
     tenth of the rate with any anomalies at all. On RX maps of simulated scenes both rates hold
     up to 1 % of anomalies; at 2 % they have entered RX's own covariance and score no higher
     than its tail (0.3 to 0.8 times the rate at 1e-2, 0 to 0.3 times at 1e-3). A background that
-    has a rare group of its own, such as another material, is taken for anomalous.
+    contains a rare group, such as another material, is treated as anomalous.
 
     Args:
         score: scores of any shape, higher = more anomalous; NaN where there is no data.
@@ -225,7 +225,7 @@ def _not_in_the_tail(rate: float, share: float) -> str | None:
 
 
 def _values(score: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The scores [N] float64 without NaN, refused if they are no scores."""
+    """The scores [N] float64 without NaN; refuses values that are not scores."""
     array = score_array(score)
     values = array[~np.isnan(array)]
     if values.size == 0:

@@ -39,7 +39,7 @@ def background_mixture(
 
     Args:
         features: ``[N, d]``.
-        beta: assignments ``[N, k]``, rows sum to one.
+        beta: responsibilities ``[N, k]``, rows sum to one.
         component_share: smallest share of the pixels, in soft counts, that a component needs;
             the largest component always stays.
         trimmed_share: share of the pixels with the highest energies that is left out.

@@ -20,7 +20,7 @@ class StrategyWorkers(Workers):
         strategy: ``MirroredStrategy`` or ``MultiWorkerMirroredStrategy``.
 
     Raises:
-        InputError: it is no strategy of equal replicas.
+        InputError: it is not a strategy of equal replicas.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:

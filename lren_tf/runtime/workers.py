@@ -47,7 +47,7 @@ class Workers:
     # --- shares ---------------------------------------------------------------------------
 
     def shares(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Of the rows of a batch those of each replica of this process, in their order."""
+        """Rows of a batch for each replica of this process, in their order."""
         return [rows]
 
     def run(self, function: Callable, inputs: Sequence[Any], *common: Any) -> list[Any]:
@@ -61,11 +61,21 @@ class Workers:
         return [function(as_tensors(each), *common) for each in inputs]
 
     def over(self, function: Callable, parts: list[list[Any]], *common: Any) -> list[list[Any]]:
-        """As `run`, of a list of inputs for each replica; all lists are equally long."""
+        """``function(input, *common)`` for every input of every replica of this process.
+
+        Args:
+            function: as for `run`.
+            parts: a list of inputs for each replica; all lists are equally long.
+            *common: as for `run`.
+
+        Returns:
+            A list of results for each replica.
+        """
         results: list[list[Any]] = [[] for _ in parts]
         for inputs in zip(*parts, strict=True):
-            for of_replica, found in zip(results, self.run(function, inputs, *common), strict=True):
-                of_replica.append(found)
+            each = self.run(function, inputs, *common)
+            for of_replica, result in zip(results, each, strict=True):
+                of_replica.append(result)
         return results
 
     # --- what is exchanged ----------------------------------------------------------------
@@ -113,7 +123,7 @@ class Workers:
         return self.total(framed)
 
     def exchanged(self, data: bytes) -> list[bytes]:
-        """What every process passes here, in the order of the processes.
+        """The data that each process passes, in the order of the processes.
 
         Raises:
             WorkerLost: another process has ended, or hangs.
@@ -122,7 +132,7 @@ class Workers:
 
     @contextmanager
     def agreed(self) -> Iterator[None]:
-        """For a body that may refuse its input: what one process refuses, all refuse.
+        """Make all processes refuse an input that the body refuses in one of them.
 
         The body exchanges nothing.
 

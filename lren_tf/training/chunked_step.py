@@ -277,7 +277,7 @@ class ChunkedStep:
 
     def _moments(self, latent: list[tf.Tensor], centres: list[tf.Tensor]) -> list[Moments]:
         return [
-            mixture_moments(z, net.assignments(z), centre)
+            mixture_moments(z, net.responsibilities(z), centre)
             for net, z, centre in zip(self._networks(), latent, centres, strict=True)
         ]
 
@@ -381,7 +381,7 @@ def _moment_term(
     network: Network, z: tf.Tensor, centre: tf.Tensor, adjoints: Moments
 ) -> tf.Tensor:
     """Return the density term of these pixels through the moments, up to a constant."""
-    moments = mixture_moments(z, network.assignments(z), centre)
+    moments = mixture_moments(z, network.responsibilities(z), centre)
     return tf.cast(_product(adjoints, moments), z.dtype)
 
 

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from lren_tf.latent.mixture import Mixture, first_bad_component, mixture_loss
-from lren_tf.latent.responsibilities import assignments
+from lren_tf.latent.responsibilities import responsibilities
 from lren_tf.settings import Settings
 from lren_tf.training.backprop import Affine, loss_gradients
 
@@ -53,9 +53,9 @@ class Network(NamedTuple):
         """Whether the latent layer ends in a tanh."""
         return self.settings.latent_activation == "tanh"
 
-    def assignments(self, z: tf.Tensor) -> tf.Tensor:
+    def responsibilities(self, z: tf.Tensor) -> tf.Tensor:
         """Return the responsibilities ``[n, k]`` of latent samples ``[n, l]``, eq. (7)."""
-        return assignments(z, tuple(self.estimator[:2]), tuple(self.estimator[2:]))
+        return responsibilities(z, tuple(self.estimator[:2]), tuple(self.estimator[2:]))
 
 
 def joint_losses(network: Network, x: tf.Tensor) -> Losses:
@@ -183,7 +183,7 @@ def density_terms(
     s = network.settings
     terms, mixture = mixture_loss(
         z,
-        network.assignments(z),
+        network.responsibilities(z),
         dtype=tf.as_dtype(s.mixture_dtype),
         empty_mass=s.empty_mass,
         covariance_floor=s.covariance_floor,

@@ -73,7 +73,7 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def _names(listed: str | None) -> list[str]:
-    """The detectors asked for, by name; all of them by default."""
+    """Names of the requested detectors; all of them by default."""
     if listed is None:
         return detectors.names()
     names = [name.strip() for name in listed.split(",")]

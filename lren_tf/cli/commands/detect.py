@@ -1,4 +1,4 @@
-"""``lren-tf detect``: one detector on one scene; score, picture and report."""
+"""``lren-tf detect``: score map, picture and report of one detector on one scene."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
 
 
 def _ending(result: LowRankResult | None) -> str:
-    """How scoring ended, for a line of its own."""
+    """Line about the end of scoring."""
     if result is None:
         return "energy under the background's mixture"
     ending = "converged" if result.converged else "not converged"
@@ -172,10 +172,10 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
 
 
 class _Outputs:
-    """What is asked for, and the files that it takes, each proved to be writable.
+    """Requested outputs and their files, each proved to be writable.
 
-    Made before the scene is read, so that what can be refused then is; which files there are
-    besides hangs on the scene.
+    Created before the scene is read, to refuse early what can be refused without it; `follow`
+    then adds the files that depend on the scene.
 
     Attributes:
         threshold: the request for a threshold, or None.
@@ -193,7 +193,7 @@ class _Outputs:
         self._use(MapOutput(self._format))
 
     def follow(self, scene: Scene) -> None:
-        """Take the format and the place of the scene's file."""
+        """Take the format and the georeference of the scene's file."""
         self._use(MapOutput(self._format, scene.source_format, scene.georeference))
 
     def _use(self, maps: MapOutput) -> None:
@@ -230,7 +230,7 @@ def _finish(
 
     Args:
         record: makes the part of the report that depends on the detector.
-        save_model: writes the file ``"model"`` of the targets, where that is asked for.
+        save_model: writes the file ``"model"`` of the targets, if there is one.
     """
     from lren_tf import plots
 

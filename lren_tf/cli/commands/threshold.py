@@ -23,7 +23,9 @@ def threshold(arguments: argparse.Namespace) -> None:
     _targets(arguments, MapOutput(requested))
     with collected_notices() as notices:
         with worded(key="--score-key"):
-            score, georeference, source_format = load_placed_map(arguments.score, arguments.score_key)
+            score, georeference, source_format = load_placed_map(
+                arguments.score, arguments.score_key
+            )
         maps = MapOutput(requested, source_format, georeference)
         targets = _targets(arguments, maps)
         result = request.apply(score, georeference=georeference)

@@ -1,4 +1,4 @@
-"""From options to settings, and from settings to a model or a detector that has started."""
+"""Options of detectors: settings from options, and a model or detector from settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lren_tf.runtime.startup import make_repeatable, quiet_start
 from lren_tf.settings import no_effect, unused_settings
 
 LREN = "lren"
-"""The detector which has options of its own, and keeps a model, its training and its solution."""
+"""The detector with options that no other has, whose report includes model and training."""
 
 DEFAULT_PRESET = "robust"
 """What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
@@ -30,7 +30,7 @@ _ONLY_LREN = (
 
 
 def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """The preset and the settings asked for, checked together.
+    """Preset and settings of the options, checked together.
 
     ``--lam``, ``--seed`` and ``--epochs`` are short for ``--set``, with the same refusals.
     """

@@ -88,7 +88,7 @@ def described(scene: Scene, seconds: float) -> str:
 
 
 def judging_truth(scene: Scene) -> np.ndarray | None:
-    """The truth if scores can be judged by it; a truth of one class is said and left out."""
+    """The truth if scores can be judged by it; warns about a truth of one class, which cannot."""
     if scene.truth is None:
         return None
     seen = scene.truth if scene.valid is None else scene.truth[scene.valid]

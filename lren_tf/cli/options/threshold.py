@@ -123,7 +123,7 @@ def add_threshold_options(parser: argparse.ArgumentParser, *, required: bool = F
     )
 
 
-def asked_request(arguments: argparse.Namespace) -> ThresholdRequest | None:
+def requested_threshold(arguments: argparse.Namespace) -> ThresholdRequest | None:
     """Request of the options of `add_threshold_options`, checked; None without a rate."""
     rate, size = arguments.false_alarm_rate, arguments.min_size
     if rate is None:

@@ -1,4 +1,4 @@
-"""What adversarial detectors share: fully connected networks, their losses, and training.
+"""Adversarial training: fully connected networks, their losses, and the training loop.
 
 Everything random comes from one `numpy.random.Generator`: it draws the seeds of the weights,
 of the prior and of dropout, and the order of the pixels. TensorFlow's and NumPy's global
@@ -196,7 +196,9 @@ def apply(part: keras.Sequential, values: np.ndarray, title: str) -> npt.NDArray
     """
     out = np.concatenate(
         [
-            part(tf.convert_to_tensor(values[start : start + PIXELS_AT_A_TIME]), training=False).numpy()
+            part(
+                tf.convert_to_tensor(values[start : start + PIXELS_AT_A_TIME]), training=False
+            ).numpy()
             for start in range(0, len(values), PIXELS_AT_A_TIME)
         ]
     )

@@ -202,7 +202,8 @@ def test_a_type_code_that_ends_the_process_inside_scipy(tmp_path, code):
     content[tag] = code
     path.write_bytes(content)
     program = (
-        "import sys; from lren_tf.io.formats.matlab import read_mat; from lren_tf.errors import InputError\n"
+        "import sys; from lren_tf.io.formats.matlab import read_mat\n"
+        "from lren_tf.errors import InputError\n"
         "try: read_mat(sys.argv[1], 'data')\n"
         "except InputError as error: print('refused:', error)"
     )
