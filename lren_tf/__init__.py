@@ -13,7 +13,7 @@ from typing import Any
 from lren_tf.version import __version__
 
 _HOMES = {
-    # public name -> module that defines it
+    # public name -> module that defines it; a module of its own has no second half
     "EpochLog": "lren_tf.training.checkpoint",
     "InputError": "lren_tf.errors",
     "LREN": "lren_tf.model.lren",

@@ -19,7 +19,7 @@ class LREN(Detector):
     """Low-Rank Embedded Network under the protocol of its comparators.
 
     `score` trains a new :class:`lren_tf.model.lren.LREN` on the scene and scores the same scene;
-    that module and :mod:`lren_tf.settings` document the network and every setting. To
+    what the network is, and every setting, is said there and in :mod:`lren_tf.presets`. To
     keep the trained network use the model itself.
     """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def responsibilities(
+def assignments(
     z: tf.Tensor, hidden: tuple[tf.Tensor, tf.Tensor], output: tuple[tf.Tensor, tf.Tensor]
 ) -> tf.Tensor:
     """Responsibilities ``[N, k]`` of latent samples ``[N, l]``, rows sum to one.

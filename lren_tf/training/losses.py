@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from lren_tf.latent.mixture import Mixture, first_bad_component, mixture_loss
-from lren_tf.latent.responsibilities import responsibilities
+from lren_tf.latent.responsibilities import assignments
 from lren_tf.model.initialisers import RELEASE_OPERATION_SEEDS
 from lren_tf.settings import Settings
 from lren_tf.training.backprop import Affine, loss_gradients
@@ -61,7 +61,7 @@ class Network(NamedTuple):
 
     def assignments(self, z: tf.Tensor) -> tf.Tensor:
         """Assignments ``[n, k]`` of latent samples, eq. (7)."""
-        return responsibilities(z, tuple(self.estimator[:2]), tuple(self.estimator[2:]))
+        return assignments(z, tuple(self.estimator[:2]), tuple(self.estimator[2:]))
 
 
 def network_of(member: LREN) -> Network:
