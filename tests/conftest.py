@@ -4,6 +4,8 @@ import os
 
 from hypothesis import settings
 
+from tests.fuzzing import cases
+
 # Several workers share the cores: a second thread of each would only wait for its turn. Before
 # anything imports TensorFlow, which reads them once.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -11,5 +13,5 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 # A busy machine is not a bug: how long an example takes says nothing about it.
-settings.register_profile("no_deadline", deadline=None)
+settings.register_profile("no_deadline", deadline=None, max_examples=cases(100))
 settings.load_profile("no_deadline")

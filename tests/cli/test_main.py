@@ -68,6 +68,7 @@ def test_terminal_without_the_signs(scene_file, monkeypatch):
 
 
 class TestProcess:
+    @pytest.mark.processes
     def test_detect_says_nothing_on_stderr(self, scene_file):
         done = process("detect", scene_file, *SMALL)
         assert (done.returncode, done.stderr) == (0, "")
@@ -79,6 +80,7 @@ class TestProcess:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("lren-tf: nowhere.mat does not exist")
 
+    @pytest.mark.slow
     def test_tensorflow_stays_out_of_quick_commands(self, scene_file):
         np.save("s.npy", SCENE.cube[:, :, 0])
         np.save("t.npy", SCENE.truth)

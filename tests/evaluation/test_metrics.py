@@ -19,6 +19,7 @@ from sklearn.metrics import roc_curve as sklearn_roc_curve
 
 from lren_tf import metrics
 from lren_tf.errors import InputError
+from tests.fuzzing import cases
 
 # Two background and two anomalous pixels, one tie across the classes:
 # pairs (1>0) (1=1) (3>0) (3>1) -> 3.5 of 4; normalised background 0, 1/3; anomalies 1/3, 1.
@@ -90,7 +91,7 @@ def test_auc_pd_pf_counts_pairs(case):
     assert metrics.auc_pd_pf(s, truth) == pytest.approx(pair_count(s, truth), abs=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=cases(15), deadline=None)
 @given(judged())
 def test_threshold_areas_match_numerical_integration(case):
     s, truth = case
@@ -232,7 +233,7 @@ def grid_helper(s: np.ndarray, truth: np.ndarray) -> float:
     return sum((pf[i] + pf[i + 1]) / 2 * (tau[i + 1] - tau[i]) for i in range(len(tau) - 1))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=cases(15), deadline=None)
 @given(judged())
 def test_paper_grid_follows_the_recipe(case):
     s, truth = case
@@ -437,6 +438,7 @@ def test_dependencies_point_one_way(module, inside):
     assert not {name for name in named if re.match(r"tensorflow|keras|matplotlib.pyplot", name)}
 
 
+@pytest.mark.data
 def test_the_released_map_of_san_diego_scores_as_published():
     folder = os.environ.get("LREN_TF_DATA")
     if not folder:

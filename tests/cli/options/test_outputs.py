@@ -447,6 +447,7 @@ class TestFailures:
         assert "cannot hold what is to be written (File too large)" in capsys.readouterr().err
 
 
+@pytest.mark.data
 class TestRealScenes:
     @pytest.mark.parametrize(
         ("name", "shape", "suffix"),
