@@ -1,7 +1,10 @@
-"""Settings for all tests."""
+"""Settings and fixtures for all tests."""
 
 import os
+from pathlib import Path
 
+import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.fuzzing import cases
@@ -15,3 +18,22 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # A busy machine is not a bug: how long an example takes says nothing about it.
 settings.register_profile("no_deadline", deadline=None, max_examples=cases(100))
 settings.load_profile("no_deadline")
+
+
+@pytest.fixture(scope="session")
+def trained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with ``release.keras`` and ``robust.keras`` of tests/trained.py; read only.
+
+    The first of the processes of a run that needs them trains them; the others wait for it.
+    """
+    from tests.trained import train
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of the folders of all workers
+    folder = shared / "trained"
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            train(shared / "training")
+            (shared / "training").rename(folder)
+    return folder

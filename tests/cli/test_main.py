@@ -13,7 +13,7 @@ import pytest
 
 from lren_tf import datasets, detectors
 from lren_tf.cli import main
-from tests.cli.common import ROOT, SCENE, SMALL, Noise, process
+from tests.cli.common import ROOT, RX, SCENE, SMALL, Noise, process
 
 
 def test_no_command(refused):
@@ -62,7 +62,7 @@ def test_help_lists_the_detectors(command, register, capsys):
 def test_terminal_without_the_signs(scene_file, monkeypatch):
     narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", narrow)
-    assert main(["detect", scene_file, *SMALL]) == 0
+    assert main(["detect", scene_file, *RX]) == 0
     narrow.seek(0)
     assert narrow.read().startswith("small: 12 ? 10 pixels")
 

@@ -15,14 +15,13 @@ import pytest
 
 from lren_tf.cli import main
 from lren_tf.io import load_map, load_placed_map, save_map
-from tests.cli.common import SCENE, SMALL, files, mat, report
+from tests.cli.common import RX, SCENE, SMALL, files, mat, report
 from tests.io.products import write_emit, write_envi, write_geotiff, write_prisma
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio, of the extra geo, is not installed")
 pytest.importorskip("spectral", reason="SPy, of the extra geo, is not installed")
 from rasterio.transform import Affine  # noqa: E402
 
-RX = ("--detector", "rx")
 CUT = ("--false-alarm-rate", "1e-2")
 FILLED = -9999.0
 COS, SIN = 5 * np.cos(np.radians(12)), 5 * np.sin(np.radians(12))
