@@ -17,7 +17,9 @@ from tests.cli.common import RX, SCENE, SMALL, SMALL_SETTINGS, files, mat, repor
 
 
 class TestDetect:
-    @pytest.mark.parametrize("preset", ["paper", "release"])
+    @pytest.mark.parametrize(
+        "preset", [pytest.param("paper", marks=pytest.mark.slow), "release"]
+    )
     def test_files_and_report(self, preset, scene_file, capsys):
         from lren_tf.model.lren import LREN
 
@@ -103,6 +105,7 @@ class TestDetect:
         assert "setting 'lam' has no effect with scoring='energy'" in capsys.readouterr().err
         assert sorted(files()) == ["small.mat"]
 
+    @pytest.mark.slow
     def test_the_choices_of_the_ablation(self, scene_file, capsys):
         from lren_tf.model.lren import LREN
 
@@ -119,6 +122,7 @@ class TestDetect:
         assert main(["detect", scene_file, *SMALL, *options, "--set", "dictionary=kmeans"]) == 0
         assert report("small_report.json")["training"]["epochs"] == 2
 
+    @pytest.mark.slow
     def test_again_gives_the_same_bytes(self, scene_file):
         assert main(["detect", scene_file, *SMALL]) == 0
         first = files()
@@ -127,6 +131,7 @@ class TestDetect:
         for name in ("small_score.npy", "small_score.png"):
             assert first[name] == second[name]
 
+    @pytest.mark.slow
     def test_pixels_without_data(self, capsys):
         from lren_tf.model.lren import LREN
 
@@ -156,6 +161,7 @@ class TestDetect:
         grey = (np.abs(picture[:, :, :3] - 158 / 255) < 0.01).all(axis=2)
         assert grey.sum() > 100
 
+    @pytest.mark.slow
     def test_constant_bands_are_dropped_with_a_notice(self, capsys):
         cube = SCENE.cube.copy()
         cube[:, :, [0, 5]] = 3
@@ -196,6 +202,7 @@ class TestDetect:
         assert report("small_report.json")["files"]["model"] == "m/a.keras"
         assert os.listdir("m") == ["a.keras"]
 
+    @pytest.mark.slow
     def test_settings_are_typed(self, scene_file):
         arguments = [*SMALL, "--set", "batch_size=NONE", "--set", "energy_weight=1"]
         assert main(["detect", scene_file, "--preset", "release", *arguments]) == 0

@@ -89,6 +89,7 @@ class TestFiles:
         assert told["notices"] == [f"the truth has no {kind} pixel: no metrics are computed."]
         assert capsys.readouterr().err == f"lren-tf: note: {told['notices'][0]}\n"
 
+    @pytest.mark.slow
     def test_lren_by_name_is_the_default(self, scene_file):
         assert main(["detect", scene_file, *SMALL]) == 0
         score = np.load("small_score.npy")

@@ -129,6 +129,7 @@ class TestAligned:
         told = report("again/scene_threshold.json")
         assert told["maps"]["transform"] == pytest.approx(TRANSFORMS[how][:6])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["scene", "scene.tif"])
     def test_lren_too(self, name):
         cube, valid = scene(20, 24, (15, 11))

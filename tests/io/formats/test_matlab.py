@@ -195,6 +195,7 @@ def test_every_truncation_is_refused(tmp_path, version):
             read_mat(path, "data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 8, 10, 11, 14, 16, 19, 20, 77])
 def test_a_type_code_that_ends_the_process_inside_scipy(tmp_path, code):
     # In a process of its own: without the check this is a segmentation fault, not a failure.
