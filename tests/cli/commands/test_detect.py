@@ -262,7 +262,9 @@ class TestRefusedScenes:
         assert main(["detect", "bad.mat", "--truth-key", "", *RX]) == 0
 
     def test_benchmark_that_is_not_here(self, refused, monkeypatch):
-        monkeypatch.setattr(datasets, "_connection_problem", lambda url: "no connection")
+        monkeypatch.setattr(
+            "lren_tf.datasets.download._connection_problem", lambda url: "no connection"
+        )
         assert "LREN_TF_DATA" in refused("detect", "hydice")
 
     def test_key_with_a_name(self, refused):
