@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
 from tests.fuzzing import cases
@@ -26,6 +25,8 @@ def trained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     The first of the processes of a run that needs them trains them; the others wait for it.
     """
+    from filelock import FileLock
+
     from tests.trained import train
 
     shared = tmp_path_factory.getbasetemp()
