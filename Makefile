@@ -14,7 +14,8 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test guard lint \
+.PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test test-fast test-slow \
+  coverage-fast guard lint \
   bench bench-all clean
 .DEFAULT_GOAL := help
 
@@ -61,6 +62,17 @@ report: $(STAMP) ## every table, figure and run on one page, experiments/report.
 
 test: $(STAMP) ## run the tests, on up to four cores
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-fast: $(STAMP) ## the tests that cover nearly all lines in two minutes of two cores
+	LREN_TF_FUZZ=0.1 $(RUN) -m pytest -m "not (slow or processes or data or long)" \
+	  --numprocesses 2 --dist loadfile --durations=15
+
+test-slow: $(STAMP) ## what is too long for the other two: ten times the random cases
+	LREN_TF_FUZZ=10 $(RUN) -m pytest -m "long or hypothesis" --timeout 3600 \
+	  --numprocesses auto --maxprocesses 4 --dist worksteal --durations=15
+
+coverage-fast: $(STAMP) ## the lines that `make test` reaches and `make test-fast` misses
+	$(RUN) -m tests.coverage_gap
 
 guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, on purpose only
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \

@@ -273,6 +273,7 @@ class TestPublishedMap:
         assert published_map("pavia") is None
 
 
+@pytest.mark.data
 @pytest.mark.skipif(not REAL_DATA, reason="LREN_TF_DATA names no folder with the scenes")
 @pytest.mark.parametrize("name", ["sandiego", "hydice", "coast", "pavia"])
 def test_the_real_scenes(name):

@@ -17,6 +17,7 @@ from sklearn.metrics import roc_curve as sklearn_roc_curve
 
 from lren_tf import metrics
 from lren_tf.errors import InputError
+from tests.fuzzing import cases
 
 # Two background and two anomalous pixels, one tie across the classes:
 # pairs (1>0) (1=1) (3>0) (3>1) -> 3.5 of 4; normalised background 0, 1/3; anomalies 1/3, 1.
@@ -88,7 +89,7 @@ def test_auc_pd_pf_counts_pairs(case):
     assert metrics.auc_pd_pf(s, truth) == pytest.approx(pair_count(s, truth), abs=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=cases(15), deadline=None)
 @given(judged())
 def test_threshold_areas_match_numerical_integration(case):
     s, truth = case
@@ -230,7 +231,7 @@ def grid_helper(s: np.ndarray, truth: np.ndarray) -> float:
     return sum((pf[i] + pf[i + 1]) / 2 * (tau[i + 1] - tau[i]) for i in range(len(tau) - 1))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=cases(15), deadline=None)
 @given(judged())
 def test_paper_grid_follows_the_recipe(case):
     s, truth = case
@@ -418,6 +419,7 @@ def test_pearson_refuses(a, b, message):
 # --- outside --------------------------------------------------------------------------------
 
 
+@pytest.mark.data
 def test_the_released_map_of_san_diego_scores_as_published():
     folder = os.environ.get("LREN_TF_DATA")
     if not folder:

@@ -74,6 +74,7 @@ def uninterrupted() -> np.ndarray:
     return model.score(SCENE.cube)
 
 
+@pytest.mark.processes
 def test_killed_again_and_again(start, tmp_path):
     moments = random.Random(7)
     folder, epochs = tmp_path / "run", []
@@ -99,6 +100,7 @@ def test_killed_again_and_again(start, tmp_path):
     assert [int(row.split(",")[0]) for row in rows] == list(range(800))
 
 
+@pytest.mark.processes
 def test_interrupted(start, tmp_path):
     process = start()
     wait_for_progress(process, tmp_path / "run")

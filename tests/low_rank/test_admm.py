@@ -8,6 +8,7 @@ from lren_tf.low_rank import admm, iteration
 from lren_tf.low_rank import problem as problems
 from lren_tf.low_rank.solve import LOSSES, ORDERS, residual_in_graph, solve_low_rank
 from lren_tf.runtime.workers import Workers
+from tests.covering import cover
 from tests.low_rank.reference import admm as recursion
 from tests.low_rank.reference import lam_for, problem
 
@@ -46,8 +47,7 @@ def small_blocks(monkeypatch):
 
 
 class TestBlocks:
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("loss", "order"), cover(LOSSES, ORDERS, strength=1))
     def test_many_are_one(self, monkeypatch, order, loss):
         X, D = problem()
         settings = {"loss": loss, "order": order, **RULE}
@@ -141,8 +141,7 @@ class TestShares:
 class TestSettled:
     """Once a run has settled, μ may grow faster."""
 
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("loss", "order"), cover(LOSSES, ORDERS, strength=1))
     def test_fewer_iterations_to_nearly_the_same_result(self, order, loss):
         X, D = problem()
         settings = {"loss": loss, "order": order, "tolerance": 1e-7}

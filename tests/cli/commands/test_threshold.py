@@ -119,6 +119,7 @@ class TestDetect:
         assert err == f"lren-tf: note: {notice}\n"
         assert "(empirical, false-alarm rate 0.05)" in out
 
+    @pytest.mark.slow
     def test_lren_too(self, scene_file):
         arguments = ["detect", scene_file, *SMALL, "--false-alarm-rate", "0.1"]
         assert main([*arguments, "--save-model", "m.keras"]) == 0

@@ -160,6 +160,7 @@ class TestTensorBoard:
         np.testing.assert_allclose(last, report("small_report.json")["training"]["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_unless_it_is_asked_for(scene_file):
     assert main(["detect", scene_file, *SMALL]) == 0
     assert sorted(files()) == [
