@@ -12,8 +12,8 @@ from statistics import median
 from matplotlib.figure import Figure
 
 from benchmarks import tables
-from experiments.provenance import ROOT
-from experiments.render import fill_readme
+from experiments.rendering.tables import fill_readme
+from experiments.reporting.provenance import ROOT
 from lren_tf import plots
 from lren_tf.plots.style import new_figure
 

@@ -9,20 +9,17 @@ seed: read a difference beside the spread over seeds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import tensorflow as tf
 
 from benchmarks.record import keep, print_table
-from experiments import proposed
-from experiments.lren_runs import LrenRun
 from experiments.published import AUTHORS_SEED, LAMBDA, SCENES
-from experiments.runs import REAL, load_result
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import REAL, load_result
+from experiments.studies import proposed
 from lren_tf import LREN, datasets, metrics
 from lren_tf.data.scene import data_sha256
 from lren_tf.training import backprop

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import performance, tables
-from experiments import provenance, render
+from experiments.rendering import tables
+from experiments.reporting import provenance
 
 
 def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -22,5 +23,5 @@ def keep(record: dict[str, Any]) -> None:
     path = tables.RESULTS / f"{record['benchmark']}.json"
     provenance.write_record(path, {**record, **provenance.provenance()})
     print(f"wrote {path}")
-    render.fill_readme("benchmarks", tables.readme_table())
+    tables.fill_readme("benchmarks", tables.readme_table())
     performance.fill()

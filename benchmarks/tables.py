@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks import operations
-from experiments.provenance import ROOT
-from experiments.render import markdown_table, scene_title
+from experiments.rendering.tables import markdown_table, scene_title
+from experiments.reporting.provenance import ROOT
 from lren_tf.presets import PRESETS
 from lren_tf.training.chunked_step import CHUNK
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from experiments import figures, proposed, published, report, robust, tables23_comparison
-from experiments.runs import REAL, SIMULATED, available_scenes, execute_missing
+from experiments import published
+from experiments.rendering import figures, report
+from experiments.runs.run import REAL, SIMULATED, available_scenes, execute_missing
+from experiments.studies import comparison, proposed, robust
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

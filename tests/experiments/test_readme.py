@@ -9,25 +9,25 @@ import re
 import pytest
 
 from benchmarks import tables
-from experiments import (
-    failure_analysis,
-    figure3_lambda,
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.provenance import ROOT
+from experiments.runs import training_run
+from experiments.runs.run import REAL
+from experiments.runs.scenarios import OTHERS, TABLE1
+from experiments.studies import (
+    ablation,
+    comparison,
+    failures,
+    lambda_path,
     odds,
     proposed,
-    published,
-    render,
     robust,
     robust_study,
     seeds,
     sensitivity,
-    table1_ablation,
-    tables23_comparison,
-    trainings,
     varied_scenes,
 )
-from experiments.provenance import ROOT
-from experiments.runs import REAL
-from experiments.scenarios import OTHERS, TABLE1
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = sorted((ROOT / "experiments" / "results").rglob("*.json"))
@@ -40,12 +40,12 @@ def block(name: str) -> str:
 
 
 def test_proposed_rows_are_those_of_the_results():
-    assert block("proposed") == render.proposed_tables(runs(), REAL)
+    assert block("proposed") == tables.proposed_tables(runs(), REAL)
 
 
 @pytest.mark.parametrize(("name", "area"), [("table2", "pd_pf"), ("table3", "pf_tau")])
 def test_comparison_tables_are_those_of_the_results(name, area):
-    assert block(name) == tables23_comparison.summary_table(area, tuple(published.SCENES), REAL)
+    assert block(name) == comparison.summary_table(area, tuple(published.SCENES), REAL)
 
 
 def test_reach_of_the_settings_is_that_of_the_results():
@@ -59,7 +59,7 @@ def test_committed_sensitivity_is_rendered_from_the_results(detector):
 
 
 def test_agreement_with_the_release_is_that_of_the_results():
-    assert block("agreement") == render.agreement_table(runs(), REAL)
+    assert block("agreement") == tables.agreement_table(runs(), REAL)
 
 
 def test_seeds_are_those_of_the_results():
@@ -72,7 +72,7 @@ def test_the_robust_preset_is_that_of_the_results():
 
 
 def test_good_and_bad_runs_are_those_of_the_results():
-    assert block("failures") == failure_analysis.summary(REAL, tuple(published.SCENES))
+    assert block("failures") == failures.summary(REAL, tuple(published.SCENES))
 
 
 def test_speeds_are_those_of_the_benchmarks():
@@ -83,7 +83,7 @@ def test_every_planned_run_has_a_result():
     missing = [
         run.label
         for run in (
-            *runs(), *tables23_comparison.planned(), *sensitivity.planned(), *studies()
+            *runs(), *comparison.planned(), *sensitivity.planned(), *studies()
         )
         if not run.result_path(REAL).is_file()
     ]
@@ -92,9 +92,9 @@ def test_every_planned_run_has_a_result():
 
 def test_committed_tables_are_rendered_from_the_results():
     tables = ROOT / "experiments" / "tables"
-    assert render.proposed_tables(runs(), REAL) in (tables / "proposed.md").read_text("utf-8")
-    assert render.agreement_table(runs(), REAL) in (tables / "agreement.md").read_text("utf-8")
-    assert render.settings_table(runs(), REAL) in (tables / "runs.md").read_text("utf-8")
+    assert tables.proposed_tables(runs(), REAL) in (tables / "proposed.md").read_text("utf-8")
+    assert tables.agreement_table(runs(), REAL) in (tables / "agreement.md").read_text("utf-8")
+    assert tables.settings_table(runs(), REAL) in (tables / "runs.md").read_text("utf-8")
     assert seeds.table(REAL) in (tables / "seeds.md").read_text("utf-8")
 
 
@@ -102,17 +102,17 @@ def test_committed_studies_are_rendered_from_the_results():
     scenes = tuple(published.SCENES)
     tables = ROOT / "experiments" / "tables"
     for name, render_table in {
-        "table1": lambda: table1_ablation.area_table("pd_pf", TABLE1, scenes, REAL),
-        "table1_readings": lambda: table1_ablation.area_table("pf_tau", OTHERS, scenes, REAL),
-        "table1_scenes": lambda: table1_ablation.scene_table("pd_pf", scenes, REAL),
-        "figure3": lambda: figure3_lambda.table(REAL, scenes),
+        "table1": lambda: ablation.area_table("pd_pf", TABLE1, scenes, REAL),
+        "table1_readings": lambda: ablation.area_table("pf_tau", OTHERS, scenes, REAL),
+        "table1_scenes": lambda: ablation.scene_table("pd_pf", scenes, REAL),
+        "figure3": lambda: lambda_path.table(REAL, scenes),
         "odds": lambda: odds.table(REAL),
         "robust": lambda: robust.table(REAL),
         "robust_lines": lambda: robust.lines_table(REAL),
         "robust_study": lambda: robust_study.table(REAL),
-        "failures": lambda: failure_analysis.table(REAL, scenes),
-        "failures_summary": lambda: failure_analysis.summary(REAL, scenes),
-        "failures_scale": lambda: failure_analysis.scale_table(REAL, scenes),
+        "failures": lambda: failures.table(REAL, scenes),
+        "failures_summary": lambda: failures.summary(REAL, scenes),
+        "failures_scale": lambda: failures.scale_table(REAL, scenes),
     }.items():
         path = tables / f"{name}.md"
         if path.is_file():
@@ -124,7 +124,7 @@ def test_committed_studies_are_rendered_from_the_results():
     [("table2", "pd_pf"), ("table3", "pf_tau"), ("table3_paper_grid", "paper_grid")],
 )
 def test_committed_comparison_is_rendered_from_the_results(name, area):
-    table = tables23_comparison.area_table(area, tuple(published.SCENES), REAL)
+    table = comparison.area_table(area, tuple(published.SCENES), REAL)
     assert table in (ROOT / "experiments" / "tables" / f"{name}.md").read_text("utf-8")
 
 
@@ -173,8 +173,8 @@ def test_release_is_as_near_to_the_released_results_as_the_readme_says():
 def studies():
     """Runs of the studies that have been started: one that has begun has to be finished."""
     planned = (
-        *robust.planned(), *robust_study.planned(), *trainings.planned(),
-        *failure_analysis.planned(), *table1_ablation.planned(), *odds.planned(),
+        *robust.planned(), *robust_study.planned(), *training_run.planned(),
+        *failures.planned(), *ablation.planned(), *odds.planned(),
     )  # fmt: skip
     begun = {path.relative_to(ROOT / "experiments" / "results").parts[0] for path in RESULTS}
     return [run for run in planned if run.study in begun]

@@ -16,9 +16,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from experiments import markdown, report
-from experiments.captions import CAPTIONS
-from experiments.runs import REAL, Workspace
+from experiments.rendering import html, report
+from experiments.rendering.captions import CAPTIONS
+from experiments.runs.run import REAL, Workspace
 from lren_tf.errors import InputError
 
 TABLES = sorted(REAL.tables.glob("*.md"))
@@ -279,7 +279,7 @@ def test_the_command_writes_the_page_and_refuses_in_one_line(space, monkeypatch,
 
 
 def test_a_table_aligns_its_numbers_to_the_right():
-    html = markdown.to_html("Before:\n| s | n |\n| --- | ---: |\n| a | 1 |\n| b | 2 |\nafter")
+    html = html.to_html("Before:\n| s | n |\n| --- | ---: |\n| a | 1 |\n| b | 2 |\nafter")
     assert html.startswith("<p>Before:</p>\n")
     assert html.endswith("<p>after</p>")
     assert html.count('<th scope="row">') == 2
@@ -288,7 +288,7 @@ def test_a_table_aligns_its_numbers_to_the_right():
 
 
 def test_a_table_without_a_rule_keeps_all_its_rows():
-    html = markdown.to_html("| 1 |\n| 2 |")
+    html = html.to_html("| 1 |\n| 2 |")
     assert re.findall(r">(\d)<", html) == ["1", "2"]
 
 
@@ -307,7 +307,7 @@ def test_a_table_without_a_rule_keeps_all_its_rows():
     ],
 )
 def test_paragraphs_headings_bold_and_code(text, html):
-    assert markdown.to_html(text) == html
+    assert html.to_html(text) == html
 
 
 # --- in a browser ---------------------------------------------------------------------------

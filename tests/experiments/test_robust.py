@@ -8,22 +8,15 @@ from itertools import product
 import numpy as np
 import pytest
 
-from experiments import (
-    figures,
-    proposed,
-    published,
-    render,
-    robust,
-    runs,
-    seeds,
-    study,
-    tables23_comparison,
-    trainings,
-)
-from experiments.captions import STUDIES
-from experiments.detector_runs import DetectorRun
-from experiments.lren_runs import LrenRun
-from experiments.runs import Workspace, execute_missing, load_map
+from experiments import published
+from experiments.rendering import figures, tables
+from experiments.rendering.captions import STUDIES
+from experiments.runs import command, training_run
+from experiments.runs import run as runs
+from experiments.runs.detector_run import DetectorRun
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, execute_missing, load_map
+from experiments.studies import comparison, proposed, robust, seeds
 from lren_tf import LREN, datasets, detectors
 
 SCENES = tuple(published.SCENES)
@@ -131,7 +124,7 @@ def test_a_median_below_the_papers_lren_does_not_hold(space, scene):
 def test_rx_is_asked_for_too_where_it_detects_more_and_a_failed_one_is_not(space):
     fill(space, lambda scene, seed: 0.99)
     assert line(space, "Pavia").holds
-    rx = DetectorRun(tables23_comparison.STUDY, "pavia", "rx")
+    rx = DetectorRun(comparison.STUDY, "pavia", "rx")
     write(space, rx, 0.9901)
     found = line(space, "Pavia")
     assert found.asked == "at least 0.9895 (the paper's LREN − 0.003) and 0.9901 (RX here)"
@@ -242,7 +235,7 @@ def test_the_readmes_blocks_are_filled(tmp_path, monkeypatch):
     fill(Workspace(tmp_path))
     monkeypatch.setattr(robust, "REAL", Workspace(tmp_path))
     monkeypatch.setattr(
-        render, "fill_readme", lambda name, body, fill=render.fill_readme: fill(name, body, readme)
+        render, "fill_readme", lambda name, body, fill=tables.fill_readme: fill(name, body, readme)
     )
     robust.fill_readme()
     text = readme.read_text("utf-8")
@@ -253,15 +246,15 @@ def test_the_readmes_blocks_are_filled(tmp_path, monkeypatch):
 
 def test_tables_2_and_3_have_its_row_beside_the_papers_lren(space, monkeypatch):
     monkeypatch.setattr(detectors, "names", lambda: ["rx"])
-    row = tables23_comparison.rows(["pavia", "coast"])[-1]
+    row = comparison.rows(["pavia", "coast"])[-1]
     assert row.title == robust.TITLE and row.published == "Proposed"
     assert [run.seed for run in row.runs["pavia"]] == list(robust.SEEDS)
-    texts = tables23_comparison.cell(row, "pavia", "pd_pf", space).texts()
+    texts = comparison.cell(row, "pavia", "pd_pf", space).texts()
     assert texts == ["0.9925", "–", "–"], "no runs yet"
     fill(space, lambda scene, seed: 0.99 if seed % 2 else 0.992)
-    cell = tables23_comparison.cell(row, "pavia", "pd_pf", space)
+    cell = comparison.cell(row, "pavia", "pd_pf", space)
     assert cell.texts() == ["0.9925", "0.9908 ± 0.0010", "-0.0017"]
-    assert "LREN, robust | 0.9925 → 0.9908 ± 0.0010" in tables23_comparison.summary_table(
+    assert "LREN, robust | 0.9925 → 0.9908 ± 0.0010" in comparison.summary_table(
         "pd_pf", ["pavia"], space
     )
 
@@ -269,7 +262,7 @@ def test_tables_2_and_3_have_its_row_beside_the_papers_lren(space, monkeypatch):
 def test_the_seed_study_shows_it_beside_the_trainings(space, monkeypatch):
     fill(space, lambda scene, seed: 0.99)
     assert {run.study for run in seeds.shown(space)} == {robust.STUDY}
-    for run in trainings.planned(seeds=(123, 1)):
+    for run in training_run.planned(seeds=(123, 1)):
         write(space, run, 0.9)
     shown = seeds.shown(space)
     assert list(dict.fromkeys((run.scene, run.preset) for run in shown))[:4] == [
@@ -283,7 +276,7 @@ def test_the_seed_study_shows_it_beside_the_trainings(space, monkeypatch):
     monkeypatch.setattr(
         seeds.plots, "strip_plot", lambda *a, **k: drawn.append((a, k))
     )
-    monkeypatch.setattr(render, "save_figures", lambda d, s: [draw() for draw in d.values()])
+    monkeypatch.setattr(tables, "save_figures", lambda d, s: [draw() for draw in d.values()])
     seeds.draw(space, SCENES)
     (values, _), options = drawn[0]
     assert {label: len(v) for label, v in values["Coast"].items()} == {
@@ -298,7 +291,7 @@ def test_the_seed_study_shows_it_beside_the_trainings(space, monkeypatch):
 
 def test_the_picture_of_lren_shows_its_first_seed(space, monkeypatch):
     shown = []
-    monkeypatch.setattr(render, "draw_figures", lambda *a: shown.append(a) or [])
+    monkeypatch.setattr(tables, "draw_figures", lambda *a: shown.append(a) or [])
     assert figures.draw_lren(space, ["pavia"]) == []
     drawn, _, titles = shown[0]
     assert [titles[run.preset] for run in drawn] == [
@@ -308,7 +301,7 @@ def test_the_picture_of_lren_shows_its_first_seed(space, monkeypatch):
 
 
 def test_without_real_scenes_nothing_is_run(monkeypatch, capsys):
-    monkeypatch.setattr(study, "available_scenes", list)
+    monkeypatch.setattr(command, "available_scenes", list)
     assert robust.main([]) == 2
     assert "needs the real scenes, and none can be had here" in capsys.readouterr().out
 
@@ -318,10 +311,10 @@ def test_the_command_runs_what_is_missing_renders_and_fills_the_readme(
 ):
     calls = []
     monkeypatch.setattr(robust, "REAL", space)
-    monkeypatch.setattr(study, "REAL", space)
-    monkeypatch.setattr(study, "available_scenes", lambda: ["pavia"])
-    monkeypatch.setattr(study, "execute_missing", lambda *a, **k: calls.append((a, k)))
-    monkeypatch.setattr(render, "fill_readme", lambda name, body: calls.append(name))
+    monkeypatch.setattr(command, "REAL", space)
+    monkeypatch.setattr(command, "available_scenes", lambda: ["pavia"])
+    monkeypatch.setattr(command, "execute_missing", lambda *a, **k: calls.append((a, k)))
+    monkeypatch.setattr(tables, "fill_readme", lambda name, body: calls.append(name))
     assert robust.main(["--force"]) == 0
     (planned, where), options = calls[0]
     assert (planned, where, options) == (robust.planned(["pavia"]), space, {"force": True})

@@ -9,9 +9,13 @@ import subprocess
 import numpy as np
 import pytest
 
-from experiments import figures, provenance, render, reproduce, robust, runs, tables23_comparison
-from experiments.lren_runs import LrenRun
-from experiments.runs import Workspace, execute_missing, is_finished, load_map
+from experiments import reproduce
+from experiments.rendering import figures, tables
+from experiments.reporting import provenance
+from experiments.runs import run as runs
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, execute_missing, is_finished, load_map
+from experiments.studies import comparison, robust
 from lren_tf import LREN, TrainingDiverged, datasets
 
 RUN = LrenRun("study", "simulated", "paper", 7)
@@ -33,7 +37,7 @@ def short(monkeypatch, scene):
     fit = LREN.fit
     monkeypatch.setattr(LREN, "fit", lambda self, x, **k: fit(self, x, epochs=3, verbose=0, **k))
     monkeypatch.setattr(runs, "load_scene", lambda name: scene)
-    monkeypatch.setattr(render, "load_scene", lambda name: scene)
+    monkeypatch.setattr(tables, "load_scene", lambda name: scene)
     monkeypatch.setattr(figures, "load_scene", lambda name: scene)
 
 
@@ -80,14 +84,14 @@ def test_a_divergence_is_counted_and_not_run_again(scene, space, monkeypatch, ca
     kept = json.loads(RUN.result_path(space).read_text())
     assert kept["status"] == "diverged" and kept["metrics"] is None
     assert is_finished(RUN, space)
-    row = render.spread_table([RUN], space).splitlines()[-1]
+    row = tables.spread_table([RUN], space).splitlines()[-1]
     assert row == "| simulated (not a real scene) | `paper` | 1 | 1" + " | –" * 8 + " |"
 
 
 def test_spread_table_shows_median_and_range(scene, space):
     members = [LrenRun("study", "simulated", "paper", seed) for seed in (1, 2, 3)]
     values = [run.execute(scene, space)["metrics"]["auc_pd_pf"] for run in members]
-    row = render.spread_table(members, space).splitlines()[-1]
+    row = tables.spread_table(members, space).splitlines()[-1]
     spread = (np.median(values), min(values), max(values))
     assert "| 3 | 0 | – | " + " | ".join(f"{value:.4f}" for value in spread) + " | –" in row
 
@@ -101,7 +105,7 @@ def test_without_real_scenes_the_simulated_one_is_run_and_marked(
         return scene
 
     monkeypatch.setattr(runs, "load_scene", only_simulated)
-    monkeypatch.setattr(tables23_comparison, "compared", lambda: ["rx"])
+    monkeypatch.setattr(comparison, "compared", lambda: ["rx"])
     # Two seeds of the ten.
     planned = robust.planned
     monkeypatch.setattr(robust, "planned", lambda scenes, seeds=(123, 1): planned(scenes, seeds))
@@ -138,11 +142,11 @@ def test_without_real_scenes_the_simulated_one_is_run_and_marked(
 
 def test_a_block_of_the_readme_is_replaced_and_nothing_else():
     text = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n"
-    new = render.replace_block(text, "x", "| 1 |")
+    new = tables.replace_block(text, "x", "| 1 |")
     assert new == "a\n<!-- x:begin -->\n\n| 1 |\n\n<!-- x:end -->\nb\n"
-    assert render.replace_block(new, "x", "| 1 |") == new
+    assert tables.replace_block(new, "x", "| 1 |") == new
     with pytest.raises(ValueError, match="no block 'y'"):
-        render.replace_block(text, "y", "")
+        tables.replace_block(text, "y", "")
 
 
 def test_provenance_tells_a_changed_tree_from_a_clean_one(tmp_path, monkeypatch):

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from experiments import published
-from experiments.lren_runs import LrenRun
-from experiments.provenance import ROOT, write_text
-from experiments.runs import Workspace, load_map, load_result, load_scene
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.provenance import write_text
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, load_map, load_result, load_scene
 from lren_tf import metrics, plots
 from lren_tf.data.pseudo_colour import pseudo_colour
 
-README = ROOT / "README.md"
 _TITLES = {
     "auc_pd_pf": "AUC(Pd,Pf), Table 2, row “Proposed” (higher is better)",
     "auc_pf_tau": "AUC(Pf,τ), Table 3, row “Proposed” (lower is better)",
 }
 _AREA = {"auc_pd_pf": "pd_pf", "auc_pf_tau": "pf_tau"}
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, first column left, the others right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
 
 
 def scene_title(scene: str) -> str:
@@ -161,19 +154,6 @@ def spread_table(runs: Sequence[LrenRun], space: Workspace) -> str:
             row += ["–" if value is None else f"{value:.4f}" for value in (paper, *spread)]
         body.append(row)
     return markdown_table(header, body)
-
-
-def fill_readme(name: str, body: str, path: Path = README) -> None:
-    """Replace what stands between the markers of a block in the README."""
-    write_text(path, replace_block(path.read_text(encoding="utf-8"), name, body))
-
-
-def replace_block(text: str, name: str, body: str) -> str:
-    """``text`` with the block between ``<!-- name:begin -->`` and ``<!-- name:end -->`` set."""
-    pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"no block {name!r} between markers in the text")
-    return pattern.sub(lambda match: f"{match[1]}\n{body}\n\n{match[2]}", text)
 
 
 def draw_figures(runs: Sequence[LrenRun], space: Workspace, titles: dict[str, str]) -> list[Path]:

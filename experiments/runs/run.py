@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from experiments import published
-from experiments.provenance import ROOT, write_record
+from experiments.reporting.provenance import ROOT, write_record
 from lren_tf import InputError, Scene, datasets, metrics
 from lren_tf.data.scene import data_sha256
 from lren_tf.io.formats.npy import write_npy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from experiments.runs import REAL, Run, available_scenes, execute_missing
+from experiments.runs.run import REAL, Run, available_scenes, execute_missing
 
 
 def carry_out(

@@ -7,8 +7,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.provenance import provenance
-from experiments.runs import Run, Workspace, keep_failure, keep_score
+from experiments.reporting.provenance import provenance
+from experiments.runs.run import Run, Workspace, keep_failure, keep_score
 from lren_tf import InputError, Scene, detectors
 from lren_tf.errors import TrainingDiverged
 from lren_tf.records import scene_record

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments import published
-from experiments.provenance import provenance
-from experiments.runs import Run, Workspace, keep_failure, keep_score
+from experiments.reporting.provenance import provenance
+from experiments.runs.run import Run, Workspace, keep_failure, keep_score
 from lren_tf import Scene, datasets, metrics
 from lren_tf.cli.console import quiet_start
 from lren_tf.records import run_record

@@ -18,10 +18,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from experiments.captions import CAPTIONS, Caption
-from experiments.markdown import inline, table, to_html
-from experiments.provenance import write_text
-from experiments.runs import REAL, Workspace
+from experiments.rendering.captions import CAPTIONS, Caption
+from experiments.rendering.html import inline, table, to_html
+from experiments.reporting.provenance import write_text
+from experiments.runs.run import REAL, Workspace
 from lren_tf.errors import InputError
 
 # With this, a browser refuses to fetch anything at all, whatever a table or a record holds.

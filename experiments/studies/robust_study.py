@@ -8,20 +8,20 @@ this, and how, is told in ``robust_study.md`` beside this file.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
-from experiments import published, render, varied_scenes
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, load_result, load_scene
-from experiments.study import carry_out
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.runs.command import carry_out
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import REAL, Workspace, load_result, load_scene
+from experiments.studies import varied_scenes
 from lren_tf import LREN, Scene, detectors, metrics
 
 STUDY = "robust_study"
@@ -119,8 +119,8 @@ def table(space: Workspace) -> str:
         return ""
     groups = {
         "simulated": [s for s in by_scene if s in varied_scenes.SCENES],
-        " + ".join(render.scene_title(s) for s in FIRST): [s for s in FIRST if s in by_scene],
-        " + ".join(render.scene_title(s) for s in SECOND): [s for s in SECOND if s in by_scene],
+        " + ".join(tables.scene_title(s) for s in FIRST): [s for s in FIRST if s in by_scene],
+        " + ".join(tables.scene_title(s) for s in SECOND): [s for s in SECOND if s in by_scene],
     }
     header = ["", *(_title(scene) for scene in by_scene), *(f"mean: {name}" for name in groups)]
     body = []
@@ -129,18 +129,18 @@ def table(space: Workspace) -> str:
         means = [mean(by_scene[s][name] for s in those) if those else None
                  for those in groups.values()]  # fmt: skip
         body.append([name, *("–" if v is None else f"{v:.4f}" for v in (*values, *means))])
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
 def _title(scene: str) -> str:
     if scene in varied_scenes.SCENES:
         return scene.replace("_", " ")
-    return render.scene_title(scene)
+    return tables.scene_title(scene)
 
 
 def rendered() -> None:
     """Write and print what the results that are there say."""
-    render.write_table("robust_study", table(REAL), REAL)
+    tables.write_table("robust_study", table(REAL), REAL)
     print(f"\n{table(REAL)}\n")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from lren_tf.records import json_text, versions
 from lren_tf.runtime.files import atomic_path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 # What a run itself writes cannot count against the tree it ran from.
 _OUTPUTS = ("experiments/results", "experiments/tables", "experiments/figures",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from experiments.provenance import ROOT
+from experiments.reporting.provenance import ROOT
 
 
 class Caption(NamedTuple):

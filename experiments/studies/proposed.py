@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments import published, render
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace
+from experiments import published
+from experiments.rendering import tables
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import REAL, Workspace
 
 STUDY = "proposed"
 TITLES = {"release": "LREN, as released", "paper": "LREN, as written"}
@@ -24,15 +25,15 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
 def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the tables of the runs; returns the main ones as Markdown."""
     runs = planned(scenes)
-    tables = render.proposed_tables(runs, space)
-    agreement = render.agreement_table(runs, space)
-    render.write_table("proposed", tables, space)
-    render.write_table("agreement", agreement, space)
-    render.write_table("runs", render.settings_table(runs, space), space)
-    return f"{tables}\n\n{agreement}"
+    main = tables.proposed_tables(runs, space)
+    agreement = tables.agreement_table(runs, space)
+    tables.write_table("proposed", main, space)
+    tables.write_table("agreement", agreement, space)
+    tables.write_table("runs", tables.settings_table(runs, space), space)
+    return f"{main}\n\n{agreement}"
 
 
 def fill_readme() -> None:
     """Set the README's blocks that come from these runs."""
-    render.fill_readme("proposed", render.proposed_tables(planned(), REAL))
-    render.fill_readme("agreement", render.agreement_table(planned(), REAL))
+    tables.fill_readme("proposed", tables.proposed_tables(planned(), REAL))
+    tables.fill_readme("agreement", tables.agreement_table(planned(), REAL))
