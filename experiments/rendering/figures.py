@@ -10,10 +10,27 @@ from typing import Any
 import numpy as np
 
 from experiments.rendering import tables
-from experiments.runs.run import Workspace, load_map, load_scene
+from experiments.reporting.names import scene_title
+from experiments.runs.run import Run, Workspace, load_map, load_scene
 from experiments.studies import comparison, proposed, robust
 from lren_tf import metrics, plots
 from lren_tf.data.pseudo_colour import pseudo_colour
+
+NEED_SCENES = (
+    "detection_maps", "roc_curves", "figure1_separability", "figure4_maps", "figure5_roc",
+    "figure6_pf_tau",
+)  # fmt: skip
+"""Figures that need ground truth or bands of the scenes, not only records."""
+
+
+def shown_runs(scene: str) -> list[Run]:
+    """Return the runs whose maps the figures of a scene show: of every method its first seed."""
+    return [row.runs[scene][0] for row in comparison.rows([scene])]
+
+
+def has_maps(scene: str, space: Workspace) -> bool:
+    """Whether a workspace holds any map that the figures of a scene would show."""
+    return any(load_map(run, space) is not None for run in shown_runs(scene))
 
 
 def maps_of(scene: str, space: Workspace) -> dict[str, np.ndarray]:
@@ -39,7 +56,7 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
         maps = maps_of(name, space)
         if not maps:
             continue
-        scene, title = load_scene(name), tables.scene_title(name)
+        scene, title = load_scene(name), scene_title(name)
         grid.append((title, pseudo_colour(scene.cube), scene.truth, maps))
         boxes[title] = {label: metrics.box_whisker(m, scene.truth) for label, m in maps.items()}
         curves[title] = {label: metrics.roc_curve(m, scene.truth) for label, m in maps.items()}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LrenRun(Run):
-    """LREN as a preset has it, but for λ and the seed."""
+class PresetRun(Run):
+    """A run about a preset and a seed."""
 
     preset: str
     seed: int
@@ -35,6 +35,11 @@ class LrenRun(Run):
     def label(self) -> str:
         """How progress lines name the run."""
         return f"{self.study}: {self.scene}, LREN ({self.preset}), seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class LrenRun(PresetRun):
+    """LREN with a preset, λ as its source has it, and a seed."""
 
     @property
     def lam(self) -> float | None:

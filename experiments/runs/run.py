@@ -1,15 +1,15 @@
-"""What a run is, where it is kept, and how missing runs are executed.
+"""A run and its files: one detector on one scene, one JSON record and one score map.
 
-A run is one detector on one scene, kept as one JSON file and one score map. It is finished
-when its JSON is there and, unless it failed, its map is there and is the one the JSON speaks
-of. Maps are not committed, so a fresh clone computes them again.
+A run is finished when its record exists and, unless it failed, its map exists and is the one
+that the record names by its hash. The committed records in ``experiments/results`` are the
+reference; nothing but :mod:`experiments.accept` writes there. Runs of a user go to ``results/``
+at the top of the checkout, which git ignores.
 """
 
 from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,18 @@ from experiments.reporting.provenance import ROOT, write_record
 from lren_tf import InputError, Scene, datasets, metrics
 from lren_tf.data.scene import data_sha256
 from lren_tf.io.formats.npy import write_npy
+from lren_tf.runtime.files import atomic_path
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Folders that results, maps, tables and figures are kept in."""
+    """Folders of records, maps, tables and figures."""
 
     root: Path
+    records_folder: str = "results"
+    """Name of the folder of records below the root."""
+    output: Path | None = None
+    """Root of tables, figures and report; None for `root`."""
 
     @property
     def simulated(self) -> bool:
@@ -35,19 +40,34 @@ class Workspace:
         return self.root == SIMULATED.root
 
     @property
+    def records(self) -> Path:
+        """Folder of the JSON records, by study and scene."""
+        return self.root / self.records_folder
+
+    @property
     def tables(self) -> Path:
         """Folder of the rendered Markdown tables."""
-        return self.root / "tables"
+        return (self.output or self.root) / "tables"
 
     @property
     def figures(self) -> Path:
         """Folder of the rendered figures."""
-        return self.root / "figures"
+        return (self.output or self.root) / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return (self.output or self.root) / "report.html"
 
 
-REAL = Workspace(ROOT / "experiments")
-SIMULATED = Workspace(ROOT / "experiments" / "simulated")
-"""Ignored by git: nothing simulated can be taken for a result."""
+REFERENCE = Workspace(ROOT / "experiments")
+"""The committed results."""
+RESULTS = Workspace(ROOT / "results", "runs")
+"""Results of this checkout's own runs, ignored by git."""
+SIMULATED = Workspace(ROOT / "results" / "simulated", "runs")
+"""Runs on the simulated scene, apart so that nobody takes them for results."""
+COMMITTED = Workspace(ROOT / "experiments", output=ROOT / "results" / "committed")
+"""The committed results, rendered outside the committed files."""
 
 
 @dataclass(frozen=True)
@@ -75,28 +95,52 @@ class Run(abc.ABC):
         """How progress lines name the run."""
         return f"{self.study}: {self.scene}, {self.stem}"
 
+    @property
+    def method(self) -> str:
+        """Method and what else distinguishes the run on its scene, for tables."""
+        return self.label.partition(": ")[2].partition(", ")[2]
+
     def result_path(self, space: Workspace) -> Path:
         """Its JSON file."""
-        return space.root / "results" / self.study / self.scene / f"{self.stem}.json"
+        return space.records / self.study / self.scene / f"{self.stem}.json"
 
     def map_path(self, space: Workspace) -> Path:
         """Its score map, float32 ``[H, W]``."""
         return space.root / "maps" / self.study / self.scene / f"{self.stem}.npy"
 
+    def compact_path(self, space: Workspace) -> Path:
+        """Its score map in float16, compressed, as the reference keeps those of the figures."""
+        return space.root / "maps_float16" / self.study / self.scene / f"{self.stem}.npz"
+
 
 def load_result(run: Run, space: Workspace) -> dict[str, Any] | None:
-    """The JSON of a run, None if there is none."""
+    """Return the record of a run, None if there is none."""
     path = run.result_path(space)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return load_record(path) if path.is_file() else None
+
+
+def load_record(path: Path) -> dict[str, Any]:
+    """Return the record in a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_map(run: Run, space: Workspace) -> np.ndarray | None:
-    """The score map of a run, None if there is none or it is not the one of its JSON."""
-    result, path = load_result(run, space), run.map_path(space)
-    if result is None or not path.is_file():
+    """Return the float32 ``[H, W]`` score map that the record of a run names.
+
+    Where there is no full map, the compact one that git holds is returned, scaled back.
+
+    Returns:
+        None if there is no record, or no map of it.
+    """
+    result = load_result(run, space)
+    if result is None or result["map_sha256"] is None:
         return None
-    score = np.load(path)
-    return score if data_sha256(score) == result["map_sha256"] else None
+    path = run.map_path(space)
+    if path.is_file():
+        score = np.load(path)
+        if data_sha256(score) == result["map_sha256"]:
+            return score
+    return load_compact(run.compact_path(space), result["map_sha256"])
 
 
 def is_finished(run: Run, space: Workspace) -> bool:
@@ -104,7 +148,10 @@ def is_finished(run: Run, space: Workspace) -> bool:
     result = load_result(run, space)
     if result is None:
         return False
-    return result["status"] != "finished" or load_map(run, space) is not None
+    if result["status"] != "finished":
+        return True
+    path = run.map_path(space)
+    return path.is_file() and data_sha256(np.load(path)) == result["map_sha256"]
 
 
 def load_scene(name: str) -> Scene:
@@ -113,7 +160,7 @@ def load_scene(name: str) -> Scene:
 
 
 def available_scenes() -> list[str]:
-    """The real scenes that can be had; says why of each other one."""
+    """Return the real scenes that load, and print why each other one does not."""
     scenes = []
     for name in published.SCENES:
         try:
@@ -165,18 +212,29 @@ def _without_place(record: dict[str, Any], run: Run) -> dict[str, Any]:
     return {**record, "scene": {**record["scene"], "name": run.scene, "source": None}}
 
 
-def execute_missing(runs: Sequence[Run], space: Workspace, *, force: bool = False) -> None:
-    """Execute the runs that are not finished, or all with ``force``, one line each."""
-    missing = [run for run in runs if force or not is_finished(run, space)]
-    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before", flush=True)
-    for number, run in enumerate(missing, 1):
-        print(f"[{number}/{len(missing)}] {run.label}", flush=True)
-        record = run.execute(run.load(), space)
-        if record["status"] == "finished":
-            areas = record["metrics"]
-            print(
-                f"    AUC(Pd,Pf) {areas['auc_pd_pf']:.4f}, AUC(Pf,τ) {areas['auc_pf_tau']:.4f}",
-                flush=True,
-            )
-        else:
-            print(f"    {record['error']}", flush=True)
+def save_compact(path: Path, score: np.ndarray, map_sha256: str) -> None:
+    """Write a score map as float16 of its range, compressed, with the hash of the full one.
+
+    Args:
+        path: of the ``.npz`` file.
+        score: float32 ``[H, W]``, finite.
+        map_sha256: hash of `score`, as in the record.
+    """
+    low, high = float(score.min()), float(score.max())
+    unit = (score.astype(np.float64) - low) / (high - low or 1.0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, Path(temporary).open("wb") as stream:
+        np.savez_compressed(
+            stream, unit=unit.astype(np.float16), low=low, high=high, map_sha256=map_sha256
+        )
+
+
+def load_compact(path: Path, map_sha256: str) -> np.ndarray | None:
+    """Return a compact map as float32 ``[H, W]``; None if there is none of this hash."""
+    if not path.is_file():
+        return None
+    with np.load(path) as held:
+        if str(held["map_sha256"]) != map_sha256:
+            return None
+        low, high = float(held["low"]), float(held["high"])
+        return (low + (high - low) * held["unit"].astype(np.float64)).astype(np.float32)

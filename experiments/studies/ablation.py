@@ -1,7 +1,7 @@
 """`make ablation`: Table 1, the ablation of LREN, averaged over the four scenes.
 
-Scenarios are defined in :mod:`experiments.runs.scenarios`. (A), (C) and (E) are measured on the
-trainings of :mod:`experiments.runs.training_run`; (B) and (D) need a training in parts, which is run
+:mod:`experiments.runs.scenarios` defines the scenarios. (A), (C) and (E) are measured on the
+trainings of :mod:`experiments.runs.training_run`; (B) and (D) need a training in parts, which runs
 here, once for both.
 """
 
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from experiments import published
 from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
 from experiments.runs import training_run
 from experiments.runs.command import carry_out
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import REAL, Run, Workspace, load_result
+from experiments.runs.run import Run, Workspace, load_result
 from experiments.runs.scenarios import OTHERS, READINGS, SILENT, TABLE1, measure
 from lren_tf import Scene
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 STUDY = "ablation"
 SEEDS = training_run.SEEDS[:2]
 """Of the trainings in parts; what needs none of them has every seed of the trainings."""
-AREAS = {"pd_pf": "AUC(Pd,Pf), higher is better", "pf_tau": "AUC(Pf,τ), lower is better"}
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def scene_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
                 )
             ]
             count = str(len(seeds_of(name)))
-            body.append([_label(name), tables.scene_title(scene), count, *texts])
+            body.append([_label(name), scene_title(scene), count, *texts])
     return markdown_table(_header("scenario", "scene", "seeds"), body)
 
 
@@ -160,11 +160,13 @@ def definitions(readings: Sequence[str]) -> str:
     return "\n\n".join(f"**{_label(name)}** {READINGS[name].sentence}" for name in readings)
 
 
-def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
+def write(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the tables; returns Table 1 as Markdown."""
 
     def both(table: Callable[[str], str]) -> str:
-        return "\n\n".join(f"{title}:\n\n{table(area)}" for area, title in AREAS.items())
+        return "\n\n".join(
+            f"{area.title}:\n\n{table(area.field)}" for area in published.AREAS.values()
+        )
 
     main = both(lambda area: area_table(area, TABLE1, scenes, space))
     main = f"{main}\n\n{definitions(TABLE1)}\n\n{SILENT}"
@@ -177,14 +179,9 @@ def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
     return main
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("table1_ablation", __doc__, arguments, planned, rendered)
+    return carry_out("ablation", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

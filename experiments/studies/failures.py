@@ -23,12 +23,12 @@ from scipy.stats import spearmanr
 from experiments import published
 from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
 from experiments.reporting.provenance import provenance
 from experiments.runs import training_run
 from experiments.runs.command import carry_out
+from experiments.runs.lren_run import PresetRun
 from experiments.runs.run import (
-    REAL,
-    Run,
     Workspace,
     is_finished,
     keep_failure,
@@ -49,16 +49,8 @@ GOOD, BAD = 0.98, 0.9
 
 
 @dataclass(frozen=True)
-class FailureRun(Run):
+class FailureRun(PresetRun):
     """The questions to one training. Its map is the norm of the multiplier."""
-
-    preset: str
-    seed: int
-
-    @property
-    def stem(self) -> str:
-        """Preset and seed."""
-        return f"{self.preset}_seed{self.seed}"
 
     @property
     def training(self) -> training_run.TrainingRun:
@@ -222,7 +214,9 @@ def _by_class(values: np.ndarray, truth: np.ndarray, statistic: Any) -> dict[str
 
 def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[FailureRun]:
     """Every training of the study of seeds."""
-    return [FailureRun(STUDY, run.scene, run.preset, run.seed) for run in training_run.planned(scenes)]
+    return [
+        FailureRun(STUDY, run.scene, run.preset, run.seed) for run in training_run.planned(scenes)
+    ]
 
 
 def results(preset: str, scenes: Sequence[str], space: Workspace) -> list[dict[str, Any]]:
@@ -250,7 +244,7 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
             high = large["multiplier"] is not None
             body.append(
                 [
-                    tables.scene_title(one["scene"]["name"]),
+                    scene_title(one["scene"]["name"]),
                     f"`{preset}`",
                     str(one["seed"]),
                     _text(one["score"]),
@@ -349,7 +343,7 @@ def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
             correlation = "–" if same else f"{spearmanr(sizes, areas).statistic:+.2f}"
             body.append(
                 [
-                    tables.scene_title(scene),
+                    scene_title(scene),
                     f"`{preset}`",
                     str(len(there)),
                     f"{min(sizes):.2g} to {max(sizes):.2g}",
@@ -368,7 +362,7 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
         there = results("release", [scene], space)
         if not there:
             continue
-        column = values.setdefault(tables.scene_title(scene), {})
+        column = values.setdefault(scene_title(scene), {})
         column["residual"] = [one["score"]["auc_pd_pf"] for one in there]
         best = [best_to_remove(one) for one in there]
         column["without\nthe best\natom"] = [
@@ -380,37 +374,30 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
     if not values:
         return []
     reference = {
-        tables.scene_title(scene): published.PAPER_PROPOSED[scene].pd_pf for scene in scenes
+        scene_title(scene): published.PAPER_PROPOSED[scene].pd_pf for scene in scenes
     }
     return tables.save_figures(
         {"failures": lambda: plots.strip_plot(values, reference)}, space
     )
 
 
-def render_all(space: Workspace, scenes: Sequence[str]) -> list[Path]:
-    """Write tables and figure; returns the files of the figure."""
+def write(space: Workspace, scenes: Sequence[str]) -> str:
+    """Write tables and figure; returns the summary as Markdown."""
     tables.write_table("failures", table(space, scenes), space)
     tables.write_table("failures_summary", summary(space, scenes), space)
     tables.write_table("failures_scale", scale_table(space, scenes), space)
-    return draw(space, scenes)
+    draw(space, scenes)
+    return summary(space, scenes)
 
 
-def fill_readme() -> None:
-    """Set the README's block of good and bad runs."""
-    tables.fill_readme("failures", summary(REAL, tuple(published.SCENES)))
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    for path in render_all(REAL, tuple(published.SCENES)):
-        print(f"wrote {path}")
-    fill_readme()
-    print(f"\n{summary(REAL, tuple(published.SCENES))}\n")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the block of good and bad runs for a page."""
+    return {"failures": summary(space, tuple(published.SCENES))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask what was not asked before and render; nothing can be said without the real scenes."""
-    return carry_out("failure_analysis", __doc__, arguments, planned, rendered)
+    return carry_out("failures", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

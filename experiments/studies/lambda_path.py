@@ -15,15 +15,11 @@ import numpy as np
 from experiments import published
 from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
 from experiments.runs import training_run
 from experiments.runs.command import carry_out
-from experiments.runs.run import REAL, Workspace, load_result
+from experiments.runs.run import Workspace, load_result
 from lren_tf import plots
-
-MEASURES = {
-    "auc_pd_pf": "AUC(Pd,Pf), higher is better",
-    "auc_pf_tau": "AUC(Pf,τ), lower is better",
-}
 
 
 def paths(scene: str, preset: str, measure: str, space: Workspace) -> np.ndarray:
@@ -37,19 +33,19 @@ def paths(scene: str, preset: str, measure: str, space: Workspace) -> np.ndarray
 def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
     """Write the figure of the scenes that have runs, as PNG and PDF; returns the files."""
     rows: dict[str, dict[str, dict[str, np.ndarray]]] = {}
-    for measure, title in MEASURES.items():
+    for measure, area in published.AREAS.items():
         panels = {}
         for scene in scenes:
             bands = {p: paths(scene, p, measure, space) for p in training_run.PRESETS}
             bands = {preset: values for preset, values in bands.items() if len(values)}
             if bands:
-                panels[tables.scene_title(scene)] = bands
+                panels[scene_title(scene)] = bands
         if panels:
-            rows[title] = panels
+            rows[area.title] = panels
     if not rows:
         return []
     marks: dict[str, dict[str, float]] = {
-        tables.scene_title(scene): {
+        scene_title(scene): {
             preset: published.LAMBDA[preset][scene]
             for preset in training_run.PRESETS
             if scene in published.LAMBDA[preset]
@@ -75,7 +71,7 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
     body = []
     for scene in scenes:
         for preset in training_run.PRESETS:
-            detection, alarm = (paths(scene, preset, m, space) for m in MEASURES)
+            detection, alarm = (paths(scene, preset, m, space) for m in published.AREAS)
             if not len(detection):
                 continue
             detection, alarm = np.median(detection, axis=0), np.median(alarm, axis=0)
@@ -89,25 +85,21 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
                 at = training_run.LAMBDAS.index(lam)
                 cells += [f"{lam:g}", f"{detection[at]:.4f}", f"{alarm[at]:.4f}"]
             count = str(len(paths(scene, preset, "auc_pd_pf", space)))
-            body.append([tables.scene_title(scene), f"`{preset}`", count, *cells])
+            body.append([scene_title(scene), f"`{preset}`", count, *cells])
     return markdown_table(header, body)
 
 
-def render_all(space: Workspace, scenes: Sequence[str]) -> list[Path]:
-    """Write table and figure; returns the files of the figure."""
-    tables.write_table("figure3", table(space, scenes), space)
-    return draw(space, scenes)
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    for path in render_all(REAL, tuple(published.SCENES)):
-        print(f"wrote {path}")
+def write(space: Workspace, scenes: Sequence[str]) -> str:
+    """Write table and figure; returns the table as Markdown."""
+    main = table(space, scenes)
+    tables.write_table("figure3", main, space)
+    draw(space, scenes)
+    return main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("figure3_lambda", __doc__, arguments, training_run.planned, rendered)
+    return carry_out("lambda_path", __doc__, arguments, training_run.planned, write)
 
 
 if __name__ == "__main__":

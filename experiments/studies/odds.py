@@ -23,7 +23,7 @@ from experiments.rendering import tables
 from experiments.runs import training_run
 from experiments.runs.command import carry_out
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import REAL, Workspace
+from experiments.runs.run import Workspace
 from lren_tf import InputError, Scene, datasets
 
 STUDY = "odds"
@@ -99,16 +99,17 @@ def table(space: Workspace) -> str:
     return tables.spread_table(planned(), space)
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    tables.write_table("odds", table(REAL), REAL)
-    print(f"\n{table(REAL)}\n")
+def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
+    """Write the table; returns it as Markdown. The tables of ODDS are no scenes."""
+    main = table(space)
+    tables.write_table("odds", main, space)
+    return main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render."""
     return carry_out(
-        "odds", __doc__, arguments, planned, rendered, available=available, needs="its tables"
+        "odds", __doc__, arguments, planned, write, available=available, needs="its tables"
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments import published
 from experiments.rendering import tables
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import REAL, Workspace
+from experiments.runs.run import Workspace
 
 STUDY = "proposed"
 TITLES = {"release": "LREN, as released", "paper": "LREN, as written"}
@@ -22,7 +22,7 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
     ]
 
 
-def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
+def write(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the tables of the runs; returns the main ones as Markdown."""
     runs = planned(scenes)
     main = tables.proposed_tables(runs, space)
@@ -33,7 +33,9 @@ def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
     return f"{main}\n\n{agreement}"
 
 
-def fill_readme() -> None:
-    """Set the README's blocks that come from these runs."""
-    tables.fill_readme("proposed", tables.proposed_tables(planned(), REAL))
-    tables.fill_readme("agreement", tables.agreement_table(planned(), REAL))
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the rows "Proposed" and the agreement with the release for a page."""
+    return {
+        "proposed": tables.proposed_tables(planned(), space),
+        "agreement": tables.agreement_table(planned(), space),
+    }

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from experiments import published
 from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
 from experiments.runs.command import carry_out
 from experiments.runs.detector_run import DetectorRun
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import REAL, Workspace, load_result
+from experiments.runs.run import Workspace, load_result
 from experiments.studies import proposed
 
 STUDY = "robust"
@@ -80,7 +81,7 @@ def lines(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
         if rx is not None and rx["metrics"] is not None:
             least = max(least, rx["metrics"]["auc_pd_pf"])
             asked += f" and {rx['metrics']['auc_pd_pf']:.4f} (RX here)"
-        title = tables.scene_title(scene)
+        title = scene_title(scene)
         made.append(Line(f"{title}: median AUC(Pd,Pf)", asked, _text(value), value >= least))
     value = mean(medians.values())
     made.append(
@@ -93,7 +94,7 @@ def lines(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
     worst = lowest[where]
     made.append(
         Line("worst seed on any scene", f"at least {WORST_SEED}",
-             f"{_text(worst)} ({tables.scene_title(where)})", worst >= WORST_SEED)
+             f"{_text(worst)} ({scene_title(where)})", worst >= WORST_SEED)
     )  # fmt: skip
     value = mean(mean(m["auc_pf_tau"] for m in those) for those in measured.values())
     made.append(
@@ -142,13 +143,20 @@ def lines_table(space: Workspace) -> str:
     return markdown_table(["what", "asked", "here", "holds"], body)
 
 
-def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
+def write(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the table of seeds and, of the real scenes, what was asked for; returns the first."""
     spread = table(space, scenes)
     tables.write_table("robust", spread, space)
-    if not space.simulated and lines(space):
+    text = f"LREN with the preset `robust`:\n\n{spread}"
+    if _complete(space):
         tables.write_table("robust_lines", lines_table(space), space)
-    return f"LREN with the preset `robust`, ten seeds:\n\n{spread}"
+        text += f"\n\n{lines_table(space)}"
+    return text
+
+
+def _complete(space: Workspace) -> bool:
+    """Whether every seed has run on every real scene, as the targets are about all of them."""
+    return all(run.result_path(space).is_file() for run in planned())
 
 
 def table(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> str:
@@ -156,22 +164,14 @@ def table(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
     return tables.spread_table([run for scene in scenes for run in planned([scene])], space)
 
 
-def fill_readme() -> None:
-    """Set the README's blocks of this preset."""
-    tables.fill_readme("robust", table(REAL))
-    tables.fill_readme("robust_lines", lines_table(REAL))
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
-    fill_readme()
-    print(f"\n{lines_table(REAL)}\n")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the blocks of this preset for a page."""
+    return {"robust": table(space), "robust_lines": lines_table(space)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("robust", __doc__, arguments, planned, rendered)
+    return carry_out("robust", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Each run trains the preset once and scores it with every variant that needs no other training.
 Settings are to be chosen on the simulated scenes and two real ones, confirmed on the other two,
 and the other way round: the table has a column for each of these groups. What was tried before
-this, and how, is told in ``robust_study.md`` beside this file.
+this, and how, is in ``docs/robust.md``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 from experiments import published
 from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
 from experiments.runs.command import carry_out
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import REAL, Workspace, load_result, load_scene
+from experiments.runs.run import Workspace, load_result, load_scene
 from experiments.studies import varied_scenes
 from lren_tf import LREN, Scene, detectors, metrics
 
@@ -119,8 +120,8 @@ def table(space: Workspace) -> str:
         return ""
     groups = {
         "simulated": [s for s in by_scene if s in varied_scenes.SCENES],
-        " + ".join(tables.scene_title(s) for s in FIRST): [s for s in FIRST if s in by_scene],
-        " + ".join(tables.scene_title(s) for s in SECOND): [s for s in SECOND if s in by_scene],
+        " + ".join(scene_title(s) for s in FIRST): [s for s in FIRST if s in by_scene],
+        " + ".join(scene_title(s) for s in SECOND): [s for s in SECOND if s in by_scene],
     }
     header = ["", *(_title(scene) for scene in by_scene), *(f"mean: {name}" for name in groups)]
     body = []
@@ -135,18 +136,19 @@ def table(space: Workspace) -> str:
 def _title(scene: str) -> str:
     if scene in varied_scenes.SCENES:
         return scene.replace("_", " ")
-    return tables.scene_title(scene)
+    return scene_title(scene)
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    tables.write_table("robust_study", table(REAL), REAL)
-    print(f"\n{table(REAL)}\n")
+def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
+    """Write the table; returns it as Markdown. It has a column for every scene with all runs."""
+    main = table(space)
+    tables.write_table("robust_study", main, space)
+    return main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; without the real scenes, on the simulated ones alone."""
-    return carry_out("robust_study", __doc__, arguments, planned, rendered, needs=None)
+    return carry_out("robust_study", __doc__, arguments, planned, write, needs=None)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ defaults stay as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
 from experiments.runs.command import carry_out
 from experiments.runs.detector_run import DetectorRun, seeds_of
-from experiments.runs.run import REAL, Workspace, load_result
+from experiments.runs.run import Workspace, load_result
 from experiments.studies import comparison
 from lren_tf import detectors, plots
 
@@ -152,9 +151,8 @@ def reach_table(space: Workspace) -> str:
     return markdown_table(["− paper", *published.SCENES.values()], body)
 
 
-def render_all(space: Workspace) -> list[Path]:
-    """Write tables and heat maps of everything that has results; returns the figures."""
-    written = []
+def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
+    """Write tables and heat maps of every detector with results; returns what settings reach."""
     for detector in GRIDS:
         values = areas(detector, "pd_pf", space)
         if np.isnan(values).all():
@@ -169,25 +167,18 @@ def render_all(space: Workspace) -> list[Path]:
             [paper[scene].pd_pf for scene in published.SCENES],
             title=f"{title}: one setting at a time",
         )
-        written += tables.save_figures({f"sensitivity_{detector}": lambda f=figure: f}, space)
-    return written
+        tables.save_figures({f"sensitivity_{detector}": lambda f=figure: f}, space)
+    return reach_table(space)
 
 
-def fill_readme() -> None:
-    """Set the README's table of what the comparators' settings reach."""
-    tables.fill_readme("reach", reach_table(REAL))
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    fill_readme()
-    for path in render_all(REAL):
-        print(f"wrote {path}")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the block of what the comparators' settings reach for a page."""
+    return {"reach": reach_table(space)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("sensitivity", __doc__, arguments, planned, rendered)
+    return carry_out("sensitivity", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

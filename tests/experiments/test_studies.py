@@ -331,7 +331,7 @@ def test_tables_alone_run_nothing(monkeypatch, capsys):
         command.carry_out("seeds", "", ["--tables", "--force"], refused, refused)
 
 
-@pytest.mark.parametrize("module", [seeds, figure3_lambda, table1_ablation])
+@pytest.mark.parametrize("module", [seeds, lambda_path, ablation])
 def test_without_real_scenes_nothing_is_run(module, monkeypatch, capsys):
     monkeypatch.setattr(command, "available_scenes", list)
     assert module.main([]) == 2
