@@ -19,7 +19,7 @@ _HOMES = {
     "LREN": "lren_tf.model.lren",
     "LowRankResult": "lren_tf.low_rank.solve",
     "Scene": "lren_tf.data.scene",
-    "Settings": "lren_tf.presets",
+    "Settings": "lren_tf.settings",
     "TrainingDiverged": "lren_tf.errors",
     "find_detections": "lren_tf.evaluation.detections",
     "load_map": "lren_tf.io",

@@ -1,25 +1,23 @@
-"""What a run leaves behind for people and programs: strict JSON with its provenance.
+"""Records of a run for people and programs: strict JSON with its provenance.
 
-Each function turns one part of a run into plain records; who writes the file puts them
-together. Nothing here imports TensorFlow.
+Each function turns one part of a run into plain records; the caller combines them and writes
+the file. TensorFlow is imported only by :func:`lren_tf.runtime.versions.versions`, which
+:func:`run_record` calls when a model has imported it already.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
-import platform
 import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lren_tf.data.band_selection import ranges_text
 from lren_tf.data.scene import Scene, data_sha256
-from lren_tf.version import __version__
+from lren_tf.runtime.versions import versions
 
 if TYPE_CHECKING:
     import keras
@@ -29,35 +27,6 @@ if TYPE_CHECKING:
     from lren_tf.latent.mixture import Mixture
     from lren_tf.low_rank.solve import LowRankResult
     from lren_tf.model.lren import LREN
-
-_PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
-_MORE_PACKAGES = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
-
-
-def versions() -> dict[str, str]:
-    """Versions of this package, of Python, and of what the numbers depend on."""
-    return _versions(_PACKAGES)
-
-
-def loaded_versions() -> dict[str, str]:
-    """As `versions`, of the packages that a detector can use and that have been imported.
-
-    What no detector imported has not touched a number, and TensorFlow takes seconds.
-    """
-    return _versions(name for name in (*_PACKAGES, *_MORE_PACKAGES) if name in sys.modules)
-
-
-def _versions(modules: Iterable[str]) -> dict[str, str]:
-    # Asked of the modules themselves: TensorFlow is distributed under several names.
-    return {
-        "lren_tf": __version__,
-        "python": platform.python_version(),
-        **{
-            _MORE_PACKAGES.get(name, name): str(importlib.import_module(name).__version__)
-            for name in modules
-        },
-    }
-
 
 def run_record(
     model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult | None

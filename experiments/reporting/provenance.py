@@ -10,8 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from lren_tf.records import json_text, versions
+from lren_tf.records import json_text
 from lren_tf.runtime.files import atomic_path
+from lren_tf.runtime.versions import versions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

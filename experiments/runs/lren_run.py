@@ -12,8 +12,8 @@ from experiments import published
 from experiments.reporting.provenance import provenance
 from experiments.runs.run import Run, Workspace, keep_failure, keep_score
 from lren_tf import Scene, datasets, metrics
-from lren_tf.cli.console import quiet_start
 from lren_tf.records import run_record
+from lren_tf.runtime.startup import quiet_start
 
 if TYPE_CHECKING:
     from lren_tf import LREN

@@ -36,8 +36,8 @@ from experiments.runs.run import (
     load_result,
 )
 from lren_tf import Scene, detectors, metrics, plots
-from lren_tf.cli.console import quiet_start
 from lren_tf.records import scene_record
+from lren_tf.runtime.startup import quiet_start
 
 if TYPE_CHECKING:
     from lren_tf import LREN

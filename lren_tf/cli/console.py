@@ -1,18 +1,16 @@
-"""What the command line says and where: progress, notices, refusals, silence at start."""
+"""Messages of the command line: progress and results, notices, refusals."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lren_tf.errors import InputError, WorkerLost
+from lren_tf.errors import InputError
 
 # Of `load_scene` and `load_map`; the longer name first where one ends in another.
 _ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water"
@@ -69,31 +67,3 @@ def worded(**options: str) -> Iterator[None]:
     except InputError as error:
         text = re.sub(rf'\b({_ARGUMENTS})=(?=("")?)', option, str(error))
         raise InputError(text) from error
-
-
-@contextmanager
-def quiet_start() -> Iterator[None]:
-    """Keep TensorFlow's start-up messages off stderr; they come out if the start fails.
-
-    They are written by C++ before any logging level applies, hence the descriptor.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # closed by whoever started us
-        yield
-        return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException as error:
-            os.dup2(kept, 2)
-            if not isinstance(error, (InputError, WorkerLost, KeyboardInterrupt)):
-                said.seek(0)
-                sys.stderr.write(said.read().decode(errors="replace"))
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

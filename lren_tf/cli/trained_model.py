@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from lren_tf.cli.console import say
-from lren_tf.cli.options.detector import make_repeatable, started
+from lren_tf.cli.options.detector import started
 from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.long_training import OPTIONS as LONG_RUNS
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.pixel_matrix import PixelRows
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.records import background_record, loaded_versions, scene_record, solver_record
+from lren_tf.records import background_record, scene_record, solver_record
 from lren_tf.runtime.files import as_path
+from lren_tf.runtime.startup import make_repeatable
+from lren_tf.runtime.versions import loaded_versions
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 
 
 class Dictionary(NamedTuple):

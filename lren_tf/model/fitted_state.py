@@ -22,7 +22,7 @@ from lren_tf.latent.background import (
 from lren_tf.latent.dictionary import Dictionary
 from lren_tf.latent.mixture import Mixture
 from lren_tf.model.inputs import Samples
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 
 
 class _Kept(keras.layers.Layer):

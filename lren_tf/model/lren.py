@@ -25,7 +25,8 @@ from lren_tf.model.inputs import Samples, samples_of
 from lren_tf.model.saved_model import export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.memory import fits, kept_bytes, training_bytes
-from lren_tf.runtime.workers import StrategyWorkers, workers_of
+from lren_tf.runtime.strategy import StrategyWorkers, workers_of
+from lren_tf.settings import AFTER_TRAINING, Settings, unused_settings
 from lren_tf.training import checkpoint
 from lren_tf.training.batches import (
     EpochProgress,
@@ -97,7 +98,7 @@ class LREN(keras.Model):
             same calls on the same data (``docs/distributed.md``); ``workers.chief`` says which
             of them writes.
         name: name of the Keras model.
-        **settings: single settings to replace, see :class:`lren_tf.presets.Settings`.
+        **settings: single settings to replace, see :class:`lren_tf.settings.Settings`.
 
     Raises:
         InputError: unknown preset, setting or device, or a value that is not allowed; a device
@@ -487,7 +488,7 @@ class LREN(keras.Model):
         return history
 
     def _fed(
-        self, pixels: PixelRows, scaler: Scaler, s: presets.Settings
+        self, pixels: PixelRows, scaler: Scaler, s: Settings
     ) -> tuple[tf.data.Dataset, np.ndarray | StandardisedRows]:
         """Batches of an epoch, and the standardised pixels for what comes after the training.
 
@@ -758,7 +759,7 @@ class LREN(keras.Model):
         Args:
             x: the data this model was fitted on, as in ``fit``.
             key: variable of the cube in a file with several.
-            **settings: settings of :data:`lren_tf.presets.AFTER_TRAINING` to replace.
+            **settings: settings of :data:`lren_tf.settings.AFTER_TRAINING` to replace.
 
         Raises:
             InputError: the model is not fitted, the data cannot be used, or a setting needs
@@ -766,14 +767,14 @@ class LREN(keras.Model):
         """
         scaler = self._scaler()
         for name in settings:
-            if name in presets.setting_names() and name not in presets.AFTER_TRAINING:
+            if name in presets.setting_names() and name not in AFTER_TRAINING:
                 raise InputError(
                     f"setting {name!r} is one of the training; expected one of "
-                    f"{', '.join(presets.AFTER_TRAINING)}: make a new LREN for it."
+                    f"{', '.join(AFTER_TRAINING)}: make a new LREN for it."
                 )
         merged = {**self.settings.as_dict(), **settings}
         # What the other scoring does not use goes back to the preset's value.
-        for name in presets.unused_settings(merged["scoring"]):
+        for name in unused_settings(merged["scoring"]):
             if name not in settings:
                 merged[name] = getattr(presets.PRESETS[self.preset], name)
         other = LREN(

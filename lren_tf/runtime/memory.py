@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 from lren_tf.training.backprop import aligned_width
 
 _CGROUPS = (

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.errors import TrainingDiverged
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 from lren_tf.training.backprop import align
 from lren_tf.training.pixel_reader import AlignedRows, batch_rows
 

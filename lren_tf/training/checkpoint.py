@@ -31,15 +31,15 @@ import tensorflow as tf
 
 from lren_tf.data.scene import data_sha256
 from lren_tf.errors import InputError, WorkerLost
-from lren_tf.presets import AFTER_TRAINING, Settings
-from lren_tf.records import versions
 from lren_tf.runtime.files import (
     as_path,
     atomic_path,
     ensure_writable_folder,
     ensure_writable_target,
 )
+from lren_tf.runtime.versions import versions
 from lren_tf.runtime.workers import Workers
+from lren_tf.settings import AFTER_TRAINING, Settings
 from lren_tf.validators import whole
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from lren_tf.latent.mixture import Mixture, first_bad_component, mixture_loss
 from lren_tf.latent.responsibilities import assignments
 from lren_tf.model.initialisers import RELEASE_OPERATION_SEEDS
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 from lren_tf.training.backprop import Affine, loss_gradients
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from experiments.runs import run as runs
 from experiments.runs.run import Workspace, execute_missing, load_map
 from experiments.studies import ablation, failures, lambda_path, odds, robust, seeds
 from lren_tf import LREN, InputError, datasets, metrics, presets
+from lren_tf.settings import AFTER_TRAINING
 
 RUN = training_run.TrainingRun(training_run.STUDY, "pavia", "release", 123)
 SEPARATE = ablation.SeparateRun(ablation.STUDY, "pavia", "release", 123)
@@ -99,7 +100,7 @@ def test_every_scenario_is_settings_and_a_sentence():
     for name, reading in scenarios.READINGS.items():
         assert reading.scenario == name[0]
         assert re.fullmatch(r"[^.]+[^.]*\.", reading.sentence), "one sentence"
-        assert set(reading.settings) <= set(presets.AFTER_TRAINING)
+        assert set(reading.settings) <= set(AFTER_TRAINING)
         presets.resolve("paper", training=reading.training, **reading.settings)
 
 

@@ -35,8 +35,9 @@ from lren_tf.cli.options.scene import (
 from lren_tf.cli.trained_model import Applied, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.records import detector_record, json_text, loaded_versions, run_record, scene_record
+from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
     from lren_tf.low_rank.solve import LowRankResult
