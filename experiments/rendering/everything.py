@@ -25,6 +25,7 @@ from experiments.studies import (
     seeds,
     sensitivity,
 )
+from lren_tf.runtime.startup import quiet_start
 
 _STUDIES = {
     "proposed": (proposed,),
@@ -82,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m experiments.rendering.everything", description=__doc__
     )
     parser.parse_args(arguments)
-    write(COMMITTED, available_scenes())
+    with quiet_start():  # titles of the detectors need TensorFlow
+        write(COMMITTED, available_scenes())
     print(f"wrote {COMMITTED.tables} and {COMMITTED.figures}")
     print(f"wrote {report.write_report(COMMITTED)}")
     return 0

@@ -15,6 +15,7 @@ from lren_tf import InputError, Scene, detectors
 from lren_tf.data.scene import data_sha256
 from lren_tf.errors import TrainingDiverged
 from lren_tf.records import scene_record
+from lren_tf.runtime.startup import quiet_start
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class DetectorRun(Run):
 
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
         """Score and write map and JSON; a refusal or divergence is a result, not an error."""
-        detector = self.make()
+        with quiet_start():  # some detectors need TensorFlow
+            detector = self.make()
         record: dict[str, Any] = {
             "study": self.study,
             "detector": self.detector,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,10 @@ from experiments.runs.command import carry_out
 from experiments.runs.lren_run import LrenRun
 from experiments.runs.run import Workspace, load_result, load_scene
 from experiments.studies import varied_scenes
-from lren_tf import LREN, Scene, detectors, metrics
+from lren_tf import Scene, detectors, metrics
+
+if TYPE_CHECKING:
+    from lren_tf import LREN
 
 STUDY = "robust_study"
 SEEDS = (published.AUTHORS_SEED, 1, 2)
