@@ -12,6 +12,7 @@ from typing import Any
 
 from lren_tf.records import json_text
 from lren_tf.runtime.files import atomic_path
+from lren_tf.runtime.startup import quiet_start
 from lren_tf.runtime.versions import versions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,10 +30,12 @@ def provenance() -> dict[str, Any]:
     """Commit, whether the code was unchanged since, versions, processor and time (UTC)."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _OUTPUTS))
+    with quiet_start():  # the version of TensorFlow is that of the imported one
+        packages = versions()
     return {
         "commit": commit,
         "clean": None if changes is None else not changes,
-        "versions": versions(),
+        "versions": packages,
         "processor": _processor(),
         "cores": os.cpu_count(),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -20,8 +20,6 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 from experiments.runs.run import REFERENCE, Run, Workspace, load_result
-from lren_tf.runtime.startup import quiet_start
-from lren_tf.runtime.versions import versions
 
 MOST_PROCESSES = 8
 _THREADS = (
@@ -134,8 +132,6 @@ def _work(pipe: Connection) -> None:
     """Execute the groups that come through a pipe until it closes."""
     # Ctrl-C reaches the whole group of processes; the one that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with quiet_start():  # every record has the version of TensorFlow, which is imported for it
-        versions()
     groups: list[Any] = []
     arrived = threading.Condition()
 

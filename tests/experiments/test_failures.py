@@ -14,7 +14,8 @@ from experiments.rendering import tables
 from experiments.rendering.captions import STUDIES
 from experiments.runs import command, scenarios, training_run
 from experiments.runs import run as runs
-from experiments.runs.run import Workspace, execute_missing, is_finished, load_map, load_result
+from experiments.runs.command import execute_missing
+from experiments.runs.run import Workspace, is_finished, load_map, load_result
 from experiments.studies import failures
 from experiments.studies.failures import FailureRun, ask
 from lren_tf import LREN, TrainingDiverged, datasets, detectors, metrics, plots
@@ -246,7 +247,7 @@ def asked(tmp_path_factory):
     here = Workspace(tmp_path_factory.mktemp("asked"))
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
-        execute_missing([RUN], here)
+        execute_missing([RUN], here, processes=0)
     return here
 
 
@@ -254,7 +255,7 @@ def test_every_training_is_asked():
     planned = failures.planned()
     assert len(set(planned)) == 80
     assert [run.training for run in planned] == training_run.planned()
-    assert len({run.result_path(runs.REAL) for run in planned}) == 80
+    assert len({run.result_path(runs.REFERENCE) for run in planned}) == 80
     assert {run.study for run in planned} == {"failures"}
 
 
@@ -311,13 +312,13 @@ def test_a_training_that_diverged_is_counted_and_not_run_again(space, monkeypatc
         raise TrainingDiverged("epoch 3, component 1")
 
     monkeypatch.setattr(LREN, "fit", diverge)
-    execute_missing([RUN], space)
+    execute_missing([RUN], space, processes=0)
     kept = load_result(RUN, space)
     assert kept["status"] == "no model" and kept["metrics"] is None and kept["settings"]["seed"]
     assert kept["error"] == "the training gave no model: epoch 3, component 1"
     assert kept["error"] in capsys.readouterr().out
-    execute_missing([RUN], space)
-    execute_missing([RUN], space, force=True)
+    execute_missing([RUN], space, processes=0)
+    execute_missing([RUN], space, processes=0, force=True)
     assert len(trained) == 1
     assert failures.results("release", ["pavia"], space) == []
 
@@ -436,9 +437,10 @@ def test_without_answers_there_is_nothing_to_draw(space):
 
 def test_the_files_are_those_of_the_captions(space):
     fill(space, scenes=("pavia", "coast"))
-    files = failures.render_all(space, SCENES)
+    assert failures.write(space, SCENES) == failures.summary(space, SCENES)
+    files = list(space.figures.iterdir())
     assert {path.name for path in files} == {"failures.png", "failures.pdf"}
-    assert all(path.parent == space.figures and path.stat().st_size > 0 for path in files)
+    assert all(path.stat().st_size > 0 for path in files)
     tables = {f"tables/{path.name}" for path in space.tables.iterdir()}
     about = {name for name, caption in STUDIES.items() if caption.studies[0] == "failures"}
     assert tables | {"figures/failures.png"} == about
@@ -464,13 +466,9 @@ def test_the_figure_shows_the_release_by_all_its_scores(space, monkeypatch):
     assert columns[2:] == [[0.99] * 4, [0.98] * 4, [0.8] * 4]
 
 
-def test_the_readmes_block_is_filled(space, monkeypatch):
+def test_the_block_of_a_page_is_the_summary(space):
     fill(space)
-    filled = {}
-    monkeypatch.setattr(failures, "REAL", space)
-    monkeypatch.setattr(tables, "fill_readme", filled.__setitem__)
-    failures.fill_readme()
-    assert filled == {"failures": failures.summary(space, SCENES)}
+    assert failures.blocks(space) == {"failures": failures.summary(space, SCENES)}
 
 
 def test_without_real_scenes_nothing_is_asked(monkeypatch, capsys):
@@ -479,16 +477,13 @@ def test_without_real_scenes_nothing_is_asked(monkeypatch, capsys):
     assert "needs the real scenes" in capsys.readouterr().out
 
 
-def test_the_command_asks_renders_and_fills_the_readme(space, monkeypatch, capsys):
+def test_the_command_asks_and_renders(space, monkeypatch, capsys):
     fill(space)
-    asked, filled = [], []
-    monkeypatch.setattr(failures, "REAL", space)
-    monkeypatch.setattr(command, "REAL", space)
+    asked = []
+    monkeypatch.setattr(command, "RESULTS", space)
     monkeypatch.setattr(command, "available_scenes", lambda: ["pavia"])
     monkeypatch.setattr(command, "execute_missing", lambda *a, **k: asked.append((a, k)))
-    monkeypatch.setattr(tables, "fill_readme", lambda name, body: filled.append(name))
     assert failures.main([]) == 0
-    assert asked == [((failures.planned(["pavia"]), space), {"force": False})]
-    assert filled == ["failures"]
-    printed = capsys.readouterr().out
-    assert "failures.png" in printed and "good (AUC ≥ 0.98)" in printed
+    assert asked == [((failures.planned(["pavia"]), space), {"force": False, "processes": None})]
+    assert (space.figures / "failures.png").is_file()
+    assert "good (AUC ≥ 0.98)" in capsys.readouterr().out

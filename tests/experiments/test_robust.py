@@ -13,9 +13,10 @@ from experiments.rendering import figures, tables
 from experiments.rendering.captions import STUDIES
 from experiments.runs import command, training_run
 from experiments.runs import run as runs
+from experiments.runs.command import execute_missing
 from experiments.runs.detector_run import DetectorRun
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import Workspace, execute_missing, load_map
+from experiments.runs.run import Workspace, load_map
 from experiments.studies import comparison, proposed, robust, seeds
 from lren_tf import LREN, datasets, detectors
 
@@ -64,7 +65,7 @@ def test_ten_seeds_on_every_scene_whole_seeds_first_and_none_twice():
     assert [(run.seed, run.scene) for run in planned[:5]] == [
         *product([123], SCENES), (1, "sandiego"),
     ]
-    assert {run.result_path(runs.REAL).parts[-3:][0] for run in planned} == {"robust"}
+    assert {run.result_path(runs.REFERENCE).parts[-3:][0] for run in planned} == {"robust"}
     assert [run.seed for run in robust.planned(["coast"], seeds=(4, 2))] == [4, 2]
 
 
@@ -74,7 +75,7 @@ def test_a_run_has_the_settings_of_its_preset_and_no_published_lambda(space, mon
     monkeypatch.setattr(runs, "load_scene", lambda name: SCENE)
     run = robust.planned(["pavia"])[0]
     assert run.lam is None
-    execute_missing([run], space)
+    execute_missing([run], space, processes=0)
     (kept,) = robust.by_scene(["pavia"], space)["pavia"]
     model = LREN("robust", seed=123)
     assert kept["settings"] == model.settings.as_dict() and kept["lambda_from"] == "the preset"
@@ -204,10 +205,10 @@ def test_the_table_says_of_each_line_whether_it_holds(space):
 
 
 def test_the_tables_are_written_and_have_captions(space):
-    robust.write_tables(space, SCENES)
+    robust.write(space, SCENES)
     assert {path.name for path in space.tables.iterdir()} == {"robust.md"}
     fill(space, lambda scene, seed: 0.99 + 0.0001 * (seed % 10))
-    text = robust.write_tables(space, SCENES)
+    text = robust.write(space, SCENES)
     row = "| Pavia | `robust` | 10 | 0 | 0.9925 | 0.9904 | 0.9901 | 0.9909 | 0.0433 | 0.0100"
     for where in (text, robust.table(space), (space.tables / "robust.md").read_text("utf-8")):
         assert row in where
@@ -218,30 +219,28 @@ def test_the_tables_are_written_and_have_captions(space):
     assert written == about
 
 
+def test_targets_are_not_judged_by_a_part_of_the_seeds(space):
+    fill(space)
+    robust.planned()[-1].result_path(space).unlink()
+    robust.write(space, SCENES)
+    assert {path.name for path in space.tables.iterdir()} == {"robust.md"}
+
+
 def test_the_simulated_scene_is_marked_and_not_held_against_what_was_asked(space, monkeypatch):
     monkeypatch.setattr(runs, "SIMULATED", space)
     for run in robust.planned(["simulated"]):
         write(space, run)
-    robust.write_tables(space, ["simulated"])
+    robust.write(space, ["simulated"])
     assert {path.name for path in space.tables.iterdir()} == {"robust.md"}
     text = (space.tables / "robust.md").read_text("utf-8")
     assert text.startswith("**Simulated scene") and "| 10 | 0 | – | 0.9900 |" in text
 
 
-def test_the_readmes_blocks_are_filled(tmp_path, monkeypatch):
-    readme = tmp_path / "README.md"
-    blocks = ("robust", "robust_lines")
-    readme.write_text("".join(f"<!-- {b}:begin -->\nold\n<!-- {b}:end -->\n" for b in blocks))
-    fill(Workspace(tmp_path))
-    monkeypatch.setattr(robust, "REAL", Workspace(tmp_path))
-    monkeypatch.setattr(
-        render, "fill_readme", lambda name, body, fill=tables.fill_readme: fill(name, body, readme)
-    )
-    robust.fill_readme()
-    text = readme.read_text("utf-8")
-    assert "\nold\n" not in text
-    assert robust.table(Workspace(tmp_path)) in text
-    assert robust.lines_table(Workspace(tmp_path)) in text
+def test_the_blocks_of_a_page_are_its_tables(space):
+    fill(space)
+    assert robust.blocks(space) == {
+        "robust": robust.table(space), "robust_lines": robust.lines_table(space),
+    }  # fmt: skip
 
 
 def test_tables_2_and_3_have_its_row_beside_the_papers_lren(space, monkeypatch):
@@ -306,18 +305,14 @@ def test_without_real_scenes_nothing_is_run(monkeypatch, capsys):
     assert "needs the real scenes, and none can be had here" in capsys.readouterr().out
 
 
-def test_the_command_runs_what_is_missing_renders_and_fills_the_readme(
-    space, monkeypatch, capsys
-):
+def test_the_command_runs_what_is_missing_and_renders(space, monkeypatch, capsys):
     calls = []
-    monkeypatch.setattr(robust, "REAL", space)
-    monkeypatch.setattr(command, "REAL", space)
+    monkeypatch.setattr(command, "RESULTS", space)
     monkeypatch.setattr(command, "available_scenes", lambda: ["pavia"])
     monkeypatch.setattr(command, "execute_missing", lambda *a, **k: calls.append((a, k)))
-    monkeypatch.setattr(tables, "fill_readme", lambda name, body: calls.append(name))
-    assert robust.main(["--force"]) == 0
+    assert robust.main(["--force", "--processes", "3"]) == 0
     (planned, where), options = calls[0]
-    assert (planned, where, options) == (robust.planned(["pavia"]), space, {"force": True})
-    assert calls[1:] == ["robust", "robust_lines"]
+    assert (planned, where) == (robust.planned(["pavia"]), space)
+    assert options == {"force": True, "processes": 3}
     assert (space.tables / "robust.md").is_file()
-    assert "LREN with the preset `robust`, ten seeds" in capsys.readouterr().out
+    assert "LREN with the preset `robust`" in capsys.readouterr().out

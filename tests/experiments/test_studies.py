@@ -15,7 +15,8 @@ from experiments import published
 from experiments.rendering.captions import STUDIES
 from experiments.runs import command, scenarios, training_run
 from experiments.runs import run as runs
-from experiments.runs.run import Workspace, execute_missing, load_map
+from experiments.runs.command import execute_missing
+from experiments.runs.run import Workspace, load_map
 from experiments.studies import ablation, failures, lambda_path, odds, robust, seeds
 from lren_tf import LREN, InputError, datasets, metrics, presets
 from lren_tf.settings import AFTER_TRAINING
@@ -84,7 +85,7 @@ def test_nothing_is_trained_twice():
     assert len(training_run.planned()) == len(seeds.planned()) == 10 * 4 * 2
     assert len(ablation.planned()) == 2 * (10 + 2) * 4
     assert len(everything) == 80 + 16 + 20
-    assert len({run.result_path(runs.REAL) for run in everything}) == 116
+    assert len({run.result_path(runs.REFERENCE) for run in everything}) == 116
     assert {run.seed for run in training_run.planned()} == {123, *range(1, 10)}
 
 
@@ -225,13 +226,14 @@ def test_the_path_of_every_seed_that_gave_a_map(finished):
 
 def test_figure_3_and_its_table(finished):
     scenes = tuple(published.SCENES)
-    files = lambda_path.render_all(finished, scenes)
+    lambda_path.write(finished, scenes)
+    files = finished.figures.glob("figure3*")
     assert {path.name for path in files} == {"figure3_lambda.png", "figure3_lambda.pdf"}
     table = (finished.tables / "figure3.md").read_text()
     # The made-up areas are highest at the fourth λ, 1e-3; AUC(Pf,τ) has its medians there too.
     assert "| Pavia | `paper` | 3 | 0.001 | 0.9200 | 0.0800 | 0.001 | 0.9200 | 0.0800 |" in table
     assert "| Coast | `paper` | 2 | 0.01 | 0.8924 | 0.0776 | 0.001 | 0.9200 | 0.0800 |" in table
-    assert lambda_path.render_all(Workspace(finished.root / "empty"), scenes) == []
+    assert lambda_path.draw(Workspace(finished.root / "empty"), scenes) == []
 
 
 def test_the_seed_study_counts_failures_and_marks_the_paper(finished):
@@ -262,7 +264,7 @@ def tables(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", odds.FILES)
 def test_a_table_is_fitted_as_a_table(name, tables, space):
     run = odds.OddsRun(odds.STUDY, name, "paper", 1)
-    execute_missing([run], space)
+    execute_missing([run], space, processes=0)
     kept = json.loads(run.result_path(space).read_text())
     assert kept["status"] == "finished" and kept["lambda_from"] == "the preset"
     assert kept["settings"] == {**presets.PAPER.as_dict(), "seed": 1}
@@ -301,9 +303,8 @@ def test_a_table_that_is_not_here_is_said_in_a_sentence(tables, capsys, monkeypa
 
 def test_captions_of_the_studies_are_those_of_the_files_they_write(finished, tables):
     scenes = tuple(published.SCENES)
-    ablation.write_tables(finished, scenes)
-    lambda_path.render_all(finished, scenes)
-    seeds.draw(finished, scenes)
+    for study in (ablation, lambda_path, seeds, odds):
+        study.write(finished, scenes)
     written = {
         path.relative_to(finished.root).as_posix()
         for folder, kind in ((finished.tables, "*.md"), (finished.figures, "*.png"))
@@ -315,8 +316,7 @@ def test_captions_of_the_studies_are_those_of_the_files_they_write(finished, tab
         for name, caption in STUDIES.items()
         if caption.studies[0] not in (robust.STUDY, failures.STUDY)
     }
-    # `main` alone writes these two, as they stand on no figure.
-    assert written | {"tables/seeds.md", "tables/odds.md"} == about
+    assert written == about
 
 
 def test_tables_alone_run_nothing(monkeypatch, capsys):
@@ -326,8 +326,8 @@ def test_tables_alone_run_nothing(monkeypatch, capsys):
     for name in ("available_scenes", "execute_missing"):
         monkeypatch.setattr(command, name, refused)
     made = []
-    assert command.carry_out("seeds", "", ["--tables"], refused, lambda: made.append(1)) == 0
-    assert made == [1]
+    assert command.carry_out("seeds", "", ["--tables"], refused, lambda *a: made.append(a)) == 0
+    assert made == [(runs.RESULTS, tuple(published.SCENES))]
     with pytest.raises(SystemExit):
         command.carry_out("seeds", "", ["--tables", "--force"], refused, refused)
 

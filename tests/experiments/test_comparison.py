@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from experiments import published
+from experiments.runs.command import execute_missing
 from experiments.runs.detector_run import DetectorRun, seeds_of
-from experiments.runs.run import Workspace, execute_missing, is_finished, load_map
+from experiments.runs.run import Workspace, is_finished, load_map
 from experiments.studies import comparison
 from lren_tf import InputError, datasets, detectors, metrics
 from lren_tf.validators import whole
@@ -81,7 +82,7 @@ def test_stochastic_detectors_run_with_several_seeds():
 def test_cells_show_paper_mean_spread_and_failures(scene, space, monkeypatch):
     scene = dataclasses.replace(scene, source="/somewhere/scene.mat")
     monkeypatch.setattr("experiments.runs.run.load_scene", lambda name: scene)
-    execute_missing(comparison.planned(["pavia"]), space)
+    execute_missing(comparison.planned(["pavia"]), space, processes=0)
     rx, noise = comparison.rows(["pavia"])[:2]
     paper = published.PAPER["RX"]["pavia"].pd_pf
     value = metrics.evaluate(load_map(rx.runs["pavia"][0], space), scene.truth)["auc_pd_pf"]
