@@ -25,6 +25,7 @@ from experiments.runs.run import (
 )
 from experiments.studies import catalogue
 from experiments.verification import Verdict
+from lren_tf.runtime.startup import quiet_start
 
 
 def accept(
@@ -102,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in left:
         print(f"not copied: {line}")
     print(f"copied {len(copied)} runs into {REFERENCE.records}")
-    everything.write(REFERENCE, available_scenes())
+    with quiet_start():
+        everything.write(REFERENCE, available_scenes())
     for page in pages.fill():
         print(f"filled the blocks of {page}")
     return 0

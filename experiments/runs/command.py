@@ -21,7 +21,7 @@ def execute_missing(
 
     def ended(finished: queue.Finished) -> None:
         progress.count(finished)
-        print(f"{outcome(finished)}  {progress.line()}", flush=True)
+        print(f"{progress.line()} {outcome(finished)}", flush=True)
 
     queue.execute([[run] for run in missing], space, ended, processes=processes)
 

@@ -218,5 +218,5 @@ class Progress:
         """Return runs done, runs left and time left as one line."""
         left = self.total - self.done
         minutes = self.seconds_left / 60.0
-        time = f"about {minutes:.0f} min left" if minutes >= 1.5 else "less than 2 min left"
-        return f"[{self.done} runs done, {left} left, {time if left else 'all done'}]"
+        time = f"about {minutes:.0f} min" if minutes >= 1.5 else "less than 2 min"
+        return f"[{self.done} done, {left} left{f', {time}' if left else ''}]"

@@ -109,10 +109,10 @@ def test_time_left_is_the_committed_time_scaled_by_this_machine(monkeypatch):
     assert progress.seconds_left == pytest.approx((100 + 60 + 80) / 2), "the usual one is 80 s"
     progress.count(Finished(runs[0], {}, 150.0))
     assert progress.seconds_left == pytest.approx(1.5 * (60 + 80) / 2)
-    assert progress.line() == "[1 runs done, 2 left, about 2 min left]"
+    assert progress.line() == "[1 done, 2 left, about 2 min]"
     for run in runs[1:]:
         progress.count(Finished(run, {}, 1.0))
-    assert progress.line() == "[3 runs done, 0 left, all done]"
+    assert progress.line() == "[3 done, 0 left]"
 
 
 def test_what_shares_a_training_is_counted_once(monkeypatch):
