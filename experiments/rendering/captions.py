@@ -182,16 +182,16 @@ _ASKED = (
 STUDIES: dict[str, Caption] = {
     "tables/robust.md": Caption(
         "LREN with the preset `robust`",
-        f"{_ROBUST} It runs without a truth, which only judges its maps. {_TRAININGS} The "
-        "paper's values beside it are those of its LREN, with a λ for each scene that was chosen "
-        "on the truth.",
+        f"{_ROBUST} It never sees the ground truth, which is used only to evaluate its maps. "
+        f"{_TRAININGS} The paper's values are those of its LREN, with a λ for each scene that was "
+        "chosen on the ground truth.",
         ("robust",),
     ),
     "tables/robust_lines.md": Caption(
-        "What the preset `robust` was asked to reach",
-        "Over ten seeds on each of the four scenes, judged with the truth. A line that does not "
-        "hold says so. Cost is time on the processor that the runs name, beside the run of "
-        "`release` in the row “Proposed”.",
+        "Targets of the preset `robust`",
+        "Over ten seeds on each of the four scenes, evaluated with the ground truth. Cost is time "
+        "on the processor that the runs name, relative to the run of `release` in the row "
+        "“Proposed”.",
         ("robust", "comparison", "proposed"),
     ),
     "tables/seeds.md": Caption(

@@ -12,7 +12,13 @@ from collections.abc import Sequence
 
 from experiments import published
 from experiments.rendering import figures, report
-from experiments.runs.run import COMMITTED, REFERENCE, Workspace, available_scenes
+from experiments.runs.run import (
+    COMMITTED,
+    REFERENCE,
+    Workspace,
+    available_scenes,
+    load_map,
+)
 from experiments.studies import (
     ablation,
     comparison,
@@ -56,15 +62,27 @@ def write(space: Workspace, at_hand: Sequence[str]) -> list[str]:
     for study, modules in _STUDIES.items():
         if (space.records / study).is_dir():
             texts += [module.write(space, shown) for module in modules]
-    away = [scene for scene in shown if scene not in at_hand and figures.has_maps(scene, space)]
-    if away and space.records == REFERENCE.records:
+    why = _obstacle(shown, at_hand, space) if space.records == REFERENCE.records else None
+    if why is not None:
         _copy_figures(space)
-        names = ", ".join(away)
-        print(f"Not at hand: {names}. The figures that need the scenes are the committed ones.")
+        print(f"{why} The figures that need scenes and score maps are the committed ones.")
     else:
         figures.draw_lren(space, at_hand)
         figures.draw(space, at_hand)
     return texts
+
+
+def _obstacle(shown: Sequence[str], at_hand: Sequence[str], space: Workspace) -> str | None:
+    """Why the committed figures of scenes and maps cannot be drawn again, None if they can."""
+    runs = [run for scene in shown for run in figures.shown_runs(scene)]
+    runs = [run for run in runs if run.result_path(space).is_file()]
+    away = dict.fromkeys(run.scene for run in runs if run.scene not in at_hand)
+    if away:
+        return f"Not at hand: {', '.join(away)}."
+    without = [run for run in runs if load_map(run, space) is None]
+    if without:
+        return f"Without a committed map: {len(without)} runs, such as {without[0].label}."
+    return None
 
 
 def _copy_figures(space: Workspace) -> None:

@@ -28,11 +28,6 @@ def shown_runs(scene: str) -> list[Run]:
     return [row.runs[scene][0] for row in comparison.rows([scene])]
 
 
-def has_maps(scene: str, space: Workspace) -> bool:
-    """Whether a workspace holds any map that the figures of a scene would show."""
-    return any(load_map(run, space) is not None for run in shown_runs(scene))
-
-
 def maps_of(scene: str, space: Workspace) -> dict[str, np.ndarray]:
     """Score map of every method on a scene; of a stochastic one that of its first seed."""
     maps = {}

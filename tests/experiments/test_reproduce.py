@@ -186,7 +186,10 @@ def test_figures_of_the_committed_results_are_drawn_from_compact_maps(
     (committed.root / "figures").mkdir()
     (committed.root / "figures" / "figure5_roc.png").write_bytes(b"committed")
     everything.write(output, ["hydice"])
-    assert "Not at hand: pavia." in capsys.readouterr().out
+    assert "Not at hand: pavia. The figures" in capsys.readouterr().out
+    DetectorRun("comparison", "hydice", "rx").compact_path(committed).unlink()
+    everything.write(output, ["hydice", "pavia"])
+    assert "Without a committed map: 1 runs" in capsys.readouterr().out
     assert (output.figures / "figure5_roc.png").read_bytes() == b"committed"
 
 
