@@ -1,6 +1,6 @@
 """`make failures`: why the same program detects with one seed and fails with another.
 
-Every training of :mod:`experiments.trainings` is asked the same questions: which atoms are
+Every training of :mod:`experiments.runs.training_run` is asked the same questions: which atoms are
 anomalies, how much of the anomalies the dictionary represents, how the multiplier of the
 low-rank step ranks the pixels, what happens without each atom, how large the latent samples
 are beside λ, and what other scores the same network gives. The truth is used to explain, not
@@ -9,7 +9,6 @@ to choose.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,24 +16,25 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 from scipy import ndimage
 from scipy.stats import spearmanr
 
-from experiments import published, render, trainings
-from experiments.provenance import provenance
-from experiments.runs import (
-    REAL,
-    Run,
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.reporting.provenance import provenance
+from experiments.runs import training_run
+from experiments.runs.command import carry_out
+from experiments.runs.lren_run import PresetRun
+from experiments.runs.run import (
     Workspace,
     is_finished,
     keep_failure,
     keep_score,
     load_result,
 )
-from experiments.study import carry_out
 from lren_tf import Scene, detectors, metrics, plots
 from lren_tf.records import scene_record
 from lren_tf.runtime.startup import quiet_start
@@ -49,21 +49,13 @@ GOOD, BAD = 0.98, 0.9
 
 
 @dataclass(frozen=True)
-class FailureRun(Run):
+class FailureRun(PresetRun):
     """The questions to one training. Its map is the norm of the multiplier."""
 
-    preset: str
-    seed: int
-
     @property
-    def stem(self) -> str:
-        """Preset and seed."""
-        return f"{self.preset}_seed{self.seed}"
-
-    @property
-    def training(self) -> trainings.TrainingRun:
+    def training(self) -> training_run.TrainingRun:
         """The training that is asked."""
-        return trainings.TrainingRun(trainings.STUDY, self.scene, self.preset, self.seed)
+        return training_run.TrainingRun(training_run.STUDY, self.scene, self.preset, self.seed)
 
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
         """Load the model, or train it where it was not kept, and ask; a training that diverged
@@ -116,7 +108,7 @@ def ask(
     Args:
         model: fitted on `scene`, scoring by the residual.
         scene: with its truth.
-        path: what :func:`experiments.trainings.lambda_path` found for it.
+        path: what :func:`experiments.runs.training_run.lambda_path` found for it.
     """
     truth = scene.truth
     shape = scene.shape[:2]
@@ -222,7 +214,9 @@ def _by_class(values: np.ndarray, truth: np.ndarray, statistic: Any) -> dict[str
 
 def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[FailureRun]:
     """Every training of the study of seeds."""
-    return [FailureRun(STUDY, run.scene, run.preset, run.seed) for run in trainings.planned(scenes)]
+    return [
+        FailureRun(STUDY, run.scene, run.preset, run.seed) for run in training_run.planned(scenes)
+    ]
 
 
 def results(preset: str, scenes: Sequence[str], space: Workspace) -> list[dict[str, Any]]:
@@ -250,7 +244,7 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
             high = large["multiplier"] is not None
             body.append(
                 [
-                    render.scene_title(one["scene"]["name"]),
+                    scene_title(one["scene"]["name"]),
                     f"`{preset}`",
                     str(one["seed"]),
                     _text(one["score"]),
@@ -267,7 +261,7 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
                     *(_text(others[name]) for name in others),
                 ]
             )
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
 def _text(areas: dict[str, float] | None) -> str:
@@ -292,7 +286,7 @@ def summary(space: Workspace, scenes: Sequence[str]) -> str:
             if not group:
                 continue
             body.append([f"`{preset}`", name, str(len(group)), *_medians(group)])
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
 def _medians(group: list[dict[str, Any]]) -> list[str]:
@@ -338,7 +332,7 @@ def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
             areas = [one["score"]["auc_pd_pf"] for one in there]
             paths = [
                 load_result(
-                    trainings.TrainingRun(trainings.STUDY, scene, preset, one["seed"]), space
+                    training_run.TrainingRun(training_run.STUDY, scene, preset, one["seed"]), space
                 )["lambda_path"]
                 for one in there
             ]
@@ -349,7 +343,7 @@ def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
             correlation = "–" if same else f"{spearmanr(sizes, areas).statistic:+.2f}"
             body.append(
                 [
-                    render.scene_title(scene),
+                    scene_title(scene),
                     f"`{preset}`",
                     str(len(there)),
                     f"{min(sizes):.2g} to {max(sizes):.2g}",
@@ -358,7 +352,7 @@ def scale_table(space: Workspace, scenes: Sequence[str]) -> str:
                     f"{min(best):g} to {max(best):g}",
                 ]
             )
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
 def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
@@ -368,7 +362,7 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
         there = results("release", [scene], space)
         if not there:
             continue
-        column = values.setdefault(render.scene_title(scene), {})
+        column = values.setdefault(scene_title(scene), {})
         column["residual"] = [one["score"]["auc_pd_pf"] for one in there]
         best = [best_to_remove(one) for one in there]
         column["without\nthe best\natom"] = [
@@ -380,37 +374,30 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
     if not values:
         return []
     reference = {
-        render.scene_title(scene): published.PAPER_PROPOSED[scene].pd_pf for scene in scenes
+        scene_title(scene): published.PAPER_PROPOSED[scene].pd_pf for scene in scenes
     }
-    return render.save_figures(
+    return tables.save_figures(
         {"failures": lambda: plots.strip_plot(values, reference)}, space
     )
 
 
-def render_all(space: Workspace, scenes: Sequence[str]) -> list[Path]:
-    """Write tables and figure; returns the files of the figure."""
-    render.write_table("failures", table(space, scenes), space)
-    render.write_table("failures_summary", summary(space, scenes), space)
-    render.write_table("failures_scale", scale_table(space, scenes), space)
-    return draw(space, scenes)
+def write(space: Workspace, scenes: Sequence[str]) -> str:
+    """Write tables and figure; returns the summary as Markdown."""
+    tables.write_table("failures", table(space, scenes), space)
+    tables.write_table("failures_summary", summary(space, scenes), space)
+    tables.write_table("failures_scale", scale_table(space, scenes), space)
+    draw(space, scenes)
+    return summary(space, scenes)
 
 
-def fill_readme() -> None:
-    """Set the README's block of good and bad runs."""
-    render.fill_readme("failures", summary(REAL, tuple(published.SCENES)))
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    for path in render_all(REAL, tuple(published.SCENES)):
-        print(f"wrote {path}")
-    fill_readme()
-    print(f"\n{summary(REAL, tuple(published.SCENES))}\n")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the block of good and bad runs for a page."""
+    return {"failures": summary(space, tuple(published.SCENES))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask what was not asked before and render; nothing can be said without the real scenes."""
-    return carry_out("failure_analysis", __doc__, arguments, planned, rendered)
+    return carry_out("failures", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,19 @@ table of its own, line by line.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from statistics import mean, median
 from typing import Any, NamedTuple
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from experiments import proposed, published, render
-from experiments.detector_runs import DetectorRun
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, load_result
-from experiments.study import carry_out
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.runs.command import carry_out
+from experiments.runs.detector_run import DetectorRun
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, load_result
+from experiments.studies import proposed
 
 STUDY = "robust"
 TITLE = "LREN, robust"
@@ -80,7 +81,7 @@ def lines(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
         if rx is not None and rx["metrics"] is not None:
             least = max(least, rx["metrics"]["auc_pd_pf"])
             asked += f" and {rx['metrics']['auc_pd_pf']:.4f} (RX here)"
-        title = render.scene_title(scene)
+        title = scene_title(scene)
         made.append(Line(f"{title}: median AUC(Pd,Pf)", asked, _text(value), value >= least))
     value = mean(medians.values())
     made.append(
@@ -93,7 +94,7 @@ def lines(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
     worst = lowest[where]
     made.append(
         Line("worst seed on any scene", f"at least {WORST_SEED}",
-             f"{_text(worst)} ({render.scene_title(where)})", worst >= WORST_SEED)
+             f"{_text(worst)} ({scene_title(where)})", worst >= WORST_SEED)
     )  # fmt: skip
     value = mean(mean(m["auc_pf_tau"] for m in those) for those in measured.values())
     made.append(
@@ -139,39 +140,38 @@ def lines_table(space: Workspace) -> str:
     """What was asked for, what is here, and whether it holds."""
     body = [[line.what, line.asked, line.here, "yes" if line.holds else "**no**"]
             for line in lines(space)]  # fmt: skip
-    return render.markdown_table(["what", "asked", "here", "holds"], body)
+    return markdown_table(["what", "asked", "here", "holds"], body)
 
 
-def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
+def write(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the table of seeds and, of the real scenes, what was asked for; returns the first."""
     spread = table(space, scenes)
-    render.write_table("robust", spread, space)
-    if not space.simulated and lines(space):
-        render.write_table("robust_lines", lines_table(space), space)
-    return f"LREN with the preset `robust`, ten seeds:\n\n{spread}"
+    tables.write_table("robust", spread, space)
+    text = f"LREN with the preset `robust`:\n\n{spread}"
+    if _complete(space):
+        tables.write_table("robust_lines", lines_table(space), space)
+        text += f"\n\n{lines_table(space)}"
+    return text
+
+
+def _complete(space: Workspace) -> bool:
+    """Whether every seed has run on every real scene, as the targets are about all of them."""
+    return all(run.result_path(space).is_file() for run in planned())
 
 
 def table(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> str:
     """Median, range and failures on every scene."""
-    return render.spread_table([run for scene in scenes for run in planned([scene])], space)
+    return tables.spread_table([run for scene in scenes for run in planned([scene])], space)
 
 
-def fill_readme() -> None:
-    """Set the README's blocks of this preset."""
-    render.fill_readme("robust", table(REAL))
-    render.fill_readme("robust_lines", lines_table(REAL))
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
-    fill_readme()
-    print(f"\n{lines_table(REAL)}\n")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the blocks of this preset for a page."""
+    return {"robust": table(space), "robust_lines": lines_table(space)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("robust", __doc__, arguments, planned, rendered)
+    return carry_out("robust", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

@@ -3,26 +3,30 @@
 Each run trains the preset once and scores it with every variant that needs no other training.
 Settings are to be chosen on the simulated scenes and two real ones, confirmed on the other two,
 and the other way round: the table has a column for each of these groups. What was tried before
-this, and how, is told in ``robust_study.md`` beside this file.
+this, and how, is in ``docs/robust.md``.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import published, render, varied_scenes
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, load_result, load_scene
-from experiments.study import carry_out
-from lren_tf import LREN, Scene, detectors, metrics
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.runs.command import carry_out
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, load_result, load_scene
+from experiments.studies import varied_scenes
+from lren_tf import Scene, detectors, metrics
+
+if TYPE_CHECKING:
+    from lren_tf import LREN
 
 STUDY = "robust_study"
 SEEDS = (published.AUTHORS_SEED, 1, 2)
@@ -119,8 +123,8 @@ def table(space: Workspace) -> str:
         return ""
     groups = {
         "simulated": [s for s in by_scene if s in varied_scenes.SCENES],
-        " + ".join(render.scene_title(s) for s in FIRST): [s for s in FIRST if s in by_scene],
-        " + ".join(render.scene_title(s) for s in SECOND): [s for s in SECOND if s in by_scene],
+        " + ".join(scene_title(s) for s in FIRST): [s for s in FIRST if s in by_scene],
+        " + ".join(scene_title(s) for s in SECOND): [s for s in SECOND if s in by_scene],
     }
     header = ["", *(_title(scene) for scene in by_scene), *(f"mean: {name}" for name in groups)]
     body = []
@@ -129,24 +133,25 @@ def table(space: Workspace) -> str:
         means = [mean(by_scene[s][name] for s in those) if those else None
                  for those in groups.values()]  # fmt: skip
         body.append([name, *("–" if v is None else f"{v:.4f}" for v in (*values, *means))])
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
 def _title(scene: str) -> str:
     if scene in varied_scenes.SCENES:
         return scene.replace("_", " ")
-    return render.scene_title(scene)
+    return scene_title(scene)
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    render.write_table("robust_study", table(REAL), REAL)
-    print(f"\n{table(REAL)}\n")
+def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
+    """Write the table; returns it as Markdown. It has a column for every scene with all runs."""
+    main = table(space)
+    tables.write_table("robust_study", main, space)
+    return main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; without the real scenes, on the simulated ones alone."""
-    return carry_out("robust_study", __doc__, arguments, planned, rendered, needs=None)
+    return carry_out("robust_study", __doc__, arguments, planned, write, needs=None)
 
 
 if __name__ == "__main__":

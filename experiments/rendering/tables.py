@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from experiments import published
-from experiments.lren_runs import LrenRun
-from experiments.provenance import ROOT, write_text
-from experiments.runs import Workspace, load_map, load_result, load_scene
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.reporting.provenance import write_text
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, load_map, load_result, load_scene
 from lren_tf import metrics, plots
 from lren_tf.data.pseudo_colour import pseudo_colour
 
-README = ROOT / "README.md"
-_TITLES = {
-    "auc_pd_pf": "AUC(Pd,Pf), Table 2, row “Proposed” (higher is better)",
-    "auc_pf_tau": "AUC(Pf,τ), Table 3, row “Proposed” (lower is better)",
+_PROPOSED_TITLES = {
+    name: f"{area.symbol}, {area.table}, row “Proposed” ({area.better} is better)"
+    for name, area in published.AREAS.items()
 }
-_AREA = {"auc_pd_pf": "pd_pf", "auc_pf_tau": "pf_tau"}
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, first column left, the others right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
-
-
-def scene_title(scene: str) -> str:
-    """The paper's name of a scene or table; the simulated scene says that it is."""
-    if scene in published.ODDS:
-        return scene.capitalize()
-    return published.SCENES.get(scene, f"{scene} (not a real scene)")
 
 
 def proposed_tables(runs: Sequence[LrenRun], space: Workspace) -> str:
@@ -41,7 +27,8 @@ def proposed_tables(runs: Sequence[LrenRun], space: Workspace) -> str:
     results = {(run.scene, run.preset): load_result(run, space) for run in runs}
     scenes = list(dict.fromkeys(run.scene for run in runs))
     return "\n\n".join(
-        f"{title}:\n\n{_proposed_table(area, scenes, results)}" for area, title in _TITLES.items()
+        f"{title}:\n\n{_proposed_table(area, scenes, results)}"
+        for area, title in _PROPOSED_TITLES.items()
     )
 
 
@@ -82,7 +69,7 @@ def _cells(values: Sequence[float | None]) -> list[str]:
 
 
 def _published(table: dict[str, published.Areas], scene: str, area: str) -> float | None:
-    return getattr(table[scene], _AREA[area]) if scene in table else None
+    return getattr(table[scene], published.AREAS[area].field) if scene in table else None
 
 
 def _area(result: dict[str, Any] | None, area: str) -> float | None:
@@ -102,7 +89,7 @@ def agreement_table(runs: Sequence[LrenRun], space: Workspace) -> str:
             continue
         r = result["pearson_with_released_map"]
         row = [scene_title(run.scene), "no map released" if r is None else f"{r:.5f}"]
-        for area in _TITLES:
+        for area in published.AREAS:
             log = _published(published.AUTHORS_LOG, run.scene, area)
             difference = _difference(_area(result, area), log)
             row.append("–" if difference is None else f"{difference:+.5f}")
@@ -143,8 +130,8 @@ def settings_table(runs: Sequence[LrenRun], space: Workspace) -> str:
 def spread_table(runs: Sequence[LrenRun], space: Workspace) -> str:
     """Median and range over the seeds of a study, and how many runs gave no map."""
     header = ["scene", "preset", "runs", "failed"]
-    for title in ("AUC(Pd,Pf)", "AUC(Pf,τ)"):
-        header += [f"{title}: paper", "median", "lowest", "highest"]
+    for area in published.AREAS.values():
+        header += [f"{area.symbol}: paper", "median", "lowest", "highest"]
     body = []
     for scene, preset in dict.fromkeys((run.scene, run.preset) for run in runs):
         members = [run for run in runs if (run.scene, run.preset) == (scene, preset)]
@@ -154,26 +141,13 @@ def spread_table(runs: Sequence[LrenRun], space: Workspace) -> str:
             continue
         good = [result["metrics"] for result in results if result["metrics"] is not None]
         row = [scene_title(scene), f"`{preset}`", str(len(results)), str(len(results) - len(good))]
-        for area in _TITLES:
+        for area in published.AREAS:
             paper = _published({**published.PAPER_PROPOSED, **published.ODDS}, scene, area)
             values = [one[area] for one in good]
             spread = [median(values), min(values), max(values)] if values else [None] * 3
             row += ["–" if value is None else f"{value:.4f}" for value in (paper, *spread)]
         body.append(row)
     return markdown_table(header, body)
-
-
-def fill_readme(name: str, body: str, path: Path = README) -> None:
-    """Replace what stands between the markers of a block in the README."""
-    write_text(path, replace_block(path.read_text(encoding="utf-8"), name, body))
-
-
-def replace_block(text: str, name: str, body: str) -> str:
-    """``text`` with the block between ``<!-- name:begin -->`` and ``<!-- name:end -->`` set."""
-    pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"no block {name!r} between markers in the text")
-    return pattern.sub(lambda match: f"{match[1]}\n{body}\n\n{match[2]}", text)
 
 
 def draw_figures(runs: Sequence[LrenRun], space: Workspace, titles: dict[str, str]) -> list[Path]:

@@ -10,9 +10,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from experiments import published, tables23_comparison
-from experiments.detector_runs import DetectorRun, seeds_of
-from experiments.runs import Workspace, execute_missing, is_finished, load_map
+from experiments import published
+from experiments.runs.command import execute_missing
+from experiments.runs.detector_run import DetectorRun, seeds_of
+from experiments.runs.run import Workspace, is_finished, load_map
+from experiments.studies import comparison
 from lren_tf import InputError, datasets, detectors, metrics
 from lren_tf.validators import whole
 
@@ -73,21 +75,21 @@ def test_settings_and_seed_are_in_the_name():
 def test_stochastic_detectors_run_with_several_seeds():
     assert seeds_of("rx", 5) == (None,)
     assert seeds_of("noise", 5) == (0, 1, 2, 3, 4)
-    planned = tables23_comparison.planned(["pavia", "coast"])
+    planned = comparison.planned(["pavia", "coast"])
     assert len(planned) == 2 * (1 + 5)
 
 
 def test_cells_show_paper_mean_spread_and_failures(scene, space, monkeypatch):
     scene = dataclasses.replace(scene, source="/somewhere/scene.mat")
-    monkeypatch.setattr("experiments.runs.load_scene", lambda name: scene)
-    execute_missing(tables23_comparison.planned(["pavia"]), space)
-    rx, noise = tables23_comparison.rows(["pavia"])[:2]
+    monkeypatch.setattr("experiments.runs.run.load_scene", lambda name: scene)
+    execute_missing(comparison.planned(["pavia"]), space, processes=0)
+    rx, noise = comparison.rows(["pavia"])[:2]
     paper = published.PAPER["RX"]["pavia"].pd_pf
     value = metrics.evaluate(load_map(rx.runs["pavia"][0], space), scene.truth)["auc_pd_pf"]
-    assert tables23_comparison.cell(rx, "pavia", "pd_pf", space).texts() == [
+    assert comparison.cell(rx, "pavia", "pd_pf", space).texts() == [
         f"{paper:.4f}", f"{value:.4f}", f"{value - paper:+.4f}",
     ]
-    cell = tables23_comparison.cell(noise, "pavia", "pd_pf", space)
+    cell = comparison.cell(noise, "pavia", "pd_pf", space)
     assert len(cell.values) == 4 and cell.failed == 1
     assert "±" in cell.texts()[1] and cell.texts()[1].endswith("(1 failed)")
     assert cell.published == published.PAPER["AAE"]["pavia"].pd_pf
@@ -97,7 +99,7 @@ def test_cells_show_paper_mean_spread_and_failures(scene, space, monkeypatch):
 
 def test_a_scene_without_results_gives_dashes_and_no_mean(scene, space):
     RX_RUN.execute(scene, space)
-    table = tables23_comparison.area_table("pd_pf", ["sandiego", "coast"], space)
+    table = comparison.area_table("pd_pf", ["sandiego", "coast"], space)
     rx = next(line for line in table.splitlines() if line.startswith("| RX"))
     cells = [text.strip() for text in rx.strip("|").split("|")]
     assert cells[4] == "0.9946" and cells[5:7] == ["–", "–"]

@@ -1,65 +1,61 @@
 """`make lambda`: Figure 3, both areas over λ, with the spread over seeds.
 
-Nothing is trained for it alone: every training of :mod:`experiments.trainings` is scored at
+Nothing is trained for it alone: every training of :mod:`experiments.runs.training_run` is scored at
 every λ. Both areas need the truth, so no λ can be chosen this way on a scene without one.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
-from experiments import published, render, trainings
-from experiments.runs import REAL, Workspace, load_result
-from experiments.study import carry_out
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.runs import training_run
+from experiments.runs.command import carry_out
+from experiments.runs.run import Workspace, load_result
 from lren_tf import plots
-
-MEASURES = {
-    "auc_pd_pf": "AUC(Pd,Pf), higher is better",
-    "auc_pf_tau": "AUC(Pf,τ), lower is better",
-}
 
 
 def paths(scene: str, preset: str, measure: str, space: Workspace) -> np.ndarray:
     """Values ``[seeds, λ]`` of the runs that there are and that did not fail."""
-    runs = [run for run in trainings.planned([scene]) if run.preset == preset]
+    runs = [run for run in training_run.planned([scene]) if run.preset == preset]
     results = [load_result(run, space) for run in runs]
     found = [r["lambda_path"][measure] for r in results if r is not None and r["metrics"]]
-    return np.array(found, np.float64).reshape(-1, len(trainings.LAMBDAS))
+    return np.array(found, np.float64).reshape(-1, len(training_run.LAMBDAS))
 
 
 def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
     """Write the figure of the scenes that have runs, as PNG and PDF; returns the files."""
     rows: dict[str, dict[str, dict[str, np.ndarray]]] = {}
-    for measure, title in MEASURES.items():
+    for measure, area in published.AREAS.items():
         panels = {}
         for scene in scenes:
-            bands = {p: paths(scene, p, measure, space) for p in trainings.PRESETS}
+            bands = {p: paths(scene, p, measure, space) for p in training_run.PRESETS}
             bands = {preset: values for preset, values in bands.items() if len(values)}
             if bands:
-                panels[render.scene_title(scene)] = bands
+                panels[scene_title(scene)] = bands
         if panels:
-            rows[title] = panels
+            rows[area.title] = panels
     if not rows:
         return []
     marks: dict[str, dict[str, float]] = {
-        render.scene_title(scene): {
+        scene_title(scene): {
             preset: published.LAMBDA[preset][scene]
-            for preset in trainings.PRESETS
+            for preset in training_run.PRESETS
             if scene in published.LAMBDA[preset]
         }
         for scene in scenes
     }
-    return render.save_figures(
+    return tables.save_figures(
         {
             "figure3_lambda": lambda: plots.band_grid(
-                trainings.LAMBDAS, rows, marks, xlabel="λ", mark_label="λ published"
+                training_run.LAMBDAS, rows, marks, xlabel="λ", mark_label="λ published"
             )
         },
         space,
@@ -74,40 +70,36 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
     ]  # fmt: skip
     body = []
     for scene in scenes:
-        for preset in trainings.PRESETS:
-            detection, alarm = (paths(scene, preset, m, space) for m in MEASURES)
+        for preset in training_run.PRESETS:
+            detection, alarm = (paths(scene, preset, m, space) for m in published.AREAS)
             if not len(detection):
                 continue
             detection, alarm = np.median(detection, axis=0), np.median(alarm, axis=0)
             lams: list[Any] = [published.LAMBDA[preset].get(scene), None]
-            lams[1] = trainings.LAMBDAS[int(np.argmax(detection))]
+            lams[1] = training_run.LAMBDAS[int(np.argmax(detection))]
             cells = []
             for lam in lams:
                 if lam is None:
                     cells += ["–"] * 3
                     continue
-                at = trainings.LAMBDAS.index(lam)
+                at = training_run.LAMBDAS.index(lam)
                 cells += [f"{lam:g}", f"{detection[at]:.4f}", f"{alarm[at]:.4f}"]
             count = str(len(paths(scene, preset, "auc_pd_pf", space)))
-            body.append([render.scene_title(scene), f"`{preset}`", count, *cells])
-    return render.markdown_table(header, body)
+            body.append([scene_title(scene), f"`{preset}`", count, *cells])
+    return markdown_table(header, body)
 
 
-def render_all(space: Workspace, scenes: Sequence[str]) -> list[Path]:
-    """Write table and figure; returns the files of the figure."""
-    render.write_table("figure3", table(space, scenes), space)
-    return draw(space, scenes)
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    for path in render_all(REAL, tuple(published.SCENES)):
-        print(f"wrote {path}")
+def write(space: Workspace, scenes: Sequence[str]) -> str:
+    """Write table and figure; returns the table as Markdown."""
+    main = table(space, scenes)
+    tables.write_table("figure3", main, space)
+    draw(space, scenes)
+    return main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("figure3_lambda", __doc__, arguments, trainings.planned, rendered)
+    return carry_out("lambda_path", __doc__, arguments, training_run.planned, write)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments import published
-from experiments.provenance import provenance
-from experiments.runs import Run, Workspace, keep_failure, keep_score
+from experiments.reporting.provenance import provenance
+from experiments.runs.run import Run, Workspace, keep_failure, keep_score
 from lren_tf import Scene, datasets, metrics
 from lren_tf.records import run_record
 from lren_tf.runtime.startup import quiet_start
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LrenRun(Run):
-    """LREN as a preset has it, but for λ and the seed."""
+class PresetRun(Run):
+    """A run about a preset and a seed."""
 
     preset: str
     seed: int
@@ -35,6 +35,11 @@ class LrenRun(Run):
     def label(self) -> str:
         """How progress lines name the run."""
         return f"{self.study}: {self.scene}, LREN ({self.preset}), seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class LrenRun(PresetRun):
+    """LREN with a preset, λ as its source has it, and a seed."""
 
     @property
     def lam(self) -> float | None:

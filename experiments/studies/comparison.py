@@ -12,9 +12,13 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from experiments import proposed, published, render, robust
-from experiments.detector_runs import DetectorRun, seeds_of
-from experiments.runs import REAL, Run, Workspace, load_result
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.runs.detector_run import DetectorRun, seeds_of
+from experiments.runs.run import Run, Workspace, load_result
+from experiments.studies import proposed, robust
 from lren_tf import detectors
 
 STUDY = "comparison"
@@ -122,7 +126,7 @@ def area_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
     """Methods × scenes, three columns a scene, and the same for the mean over scenes."""
     header = ["method"]
     for scene in scenes:
-        header += [f"{render.scene_title(scene)}: paper", "here", "− paper"]
+        header += [f"{scene_title(scene)}: paper", "here", "− paper"]
     if len(scenes) > 1:
         header += ["mean: paper", "here", "− paper"]
     body = []
@@ -132,7 +136,7 @@ def area_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
         if len(scenes) > 1:
             texts += _mean_of(cells).texts()
         body.append([row.title, *texts])
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
 def _mean_of(cells: Sequence[Cell]) -> Cell:
@@ -148,7 +152,7 @@ def _mean_of(cells: Sequence[Cell]) -> Cell:
 
 def summary_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
     """Methods × scenes for the README: the value here, and the paper's beside it."""
-    names = [render.scene_title(scene) for scene in scenes]
+    names = [scene_title(scene) for scene in scenes]
     body = []
     for row in rows(scenes):
         cells = [cell(row, scene, area, space) for scene in scenes]
@@ -157,7 +161,7 @@ def summary_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
             paper, here, _ = each.texts()
             texts.append(here if paper == "–" else f"{paper} → {here}")
         body.append([row.title, *texts])
-    return render.markdown_table(["paper → here", *names, "mean"], body)
+    return markdown_table(["paper → here", *names, "mean"], body)
 
 
 _FAMILY = {
@@ -179,8 +183,8 @@ def roc3d_table(scenes: Sequence[str], space: Workspace) -> str:
                 values = [metrics[name] for metrics in good]
                 missing = not values or None in values
                 texts.append("–" if missing else f"{mean(values):.4f}")
-            body.append([render.scene_title(scene), row.title, *texts])
-    return render.markdown_table(["scene", "method", *_FAMILY.values()], body)
+            body.append([scene_title(scene), row.title, *texts])
+    return markdown_table(["scene", "method", *_FAMILY.values()], body)
 
 
 def settings_table(scenes: Sequence[str], space: Workspace) -> str:
@@ -204,10 +208,10 @@ def settings_table(scenes: Sequence[str], space: Workspace) -> str:
             ]
         )
     header = ("method", "settings, the same on every scene", "seeds", "time per scene", "commit")
-    return render.markdown_table(header, body)
+    return markdown_table(header, body)
 
 
-def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
+def write(space: Workspace, scenes: Sequence[str]) -> str:
     """Write all tables of the comparison; returns the two main ones as Markdown."""
     written = {
         "table2": area_table("pd_pf", scenes, space),
@@ -217,14 +221,16 @@ def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
         "detectors": settings_table(scenes, space),
     }
     for name, table in written.items():
-        render.write_table(name, table, space)
+        tables.write_table(name, table, space)
     return f"Table 2, AUC(Pd,Pf):\n\n{written['table2']}\n\nTable 3, AUC(Pf,τ):\n\n" + written[
         "table3"
     ]
 
 
-def fill_readme() -> None:
-    """Set the README's blocks that come from these runs."""
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return Tables 2 and 3, and the means of LREN's presets, for the pages."""
     scenes = tuple(published.SCENES)
-    for name, area in (("table2", "pd_pf"), ("table3", "pf_tau")):
-        render.fill_readme(name, summary_table(area, scenes, REAL))
+    return {
+        "table2": summary_table("pd_pf", scenes, space),
+        "table3": summary_table("pf_tau", scenes, space),
+    }

@@ -1,7 +1,8 @@
-"""What has to stand beside a number so that somebody else can get it again."""
+"""Provenance: what a record needs so that somebody else can get its numbers again."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -11,27 +12,44 @@ from typing import Any
 
 from lren_tf.records import json_text
 from lren_tf.runtime.files import atomic_path
+from lren_tf.runtime.startup import quiet_start
 from lren_tf.runtime.versions import versions
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 # What a run itself writes cannot count against the tree it ran from.
-_OUTPUTS = ("experiments/results", "experiments/tables", "experiments/figures",
-            "benchmarks/results", "docs/performance.md", "docs/performance_growth.png", "README.md")
+_OUTPUTS = (
+    "results", "experiments/results", "experiments/tables", "experiments/figures",
+    "experiments/maps_float16", "benchmarks/results", "docs/performance.md",
+    "docs/performance_growth.png", "docs/reproduction.md", "docs/detectors.md", "docs/robust.md",
+    "README.md",
+)  # fmt: skip
 
 
 def provenance() -> dict[str, Any]:
     """Commit, whether the code was unchanged since, versions, processor and time (UTC)."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _OUTPUTS))
+    with quiet_start():  # the version of TensorFlow is that of the imported one
+        packages = versions()
     return {
         "commit": commit,
         "clean": None if changes is None else not changes,
-        "versions": versions(),
+        "versions": packages,
         "processor": _processor(),
         "cores": os.cpu_count(),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def committed_record(study: str, scene: str, stem: str) -> dict[str, Any]:
+    """Return a committed record of the experiments.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = ROOT / "experiments" / "results" / study / scene / f"{stem}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

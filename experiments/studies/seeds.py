@@ -1,31 +1,30 @@
 """`make seeds`: both presets with ten seeds on every scene, none left out.
 
-Runs are those of :mod:`experiments.trainings`; the preset ``robust`` stands beside them where
-:mod:`experiments.robust` has run it.
+Runs are those of :mod:`experiments.runs.training_run`, with those of
+:mod:`experiments.studies.robust` where there are any.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
-from experiments import published, render, robust, trainings
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace, load_result
-from experiments.study import carry_out
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.names import scene_title
+from experiments.runs import training_run
+from experiments.runs.command import carry_out
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, load_result
+from experiments.studies import robust
 from lren_tf import plots
 
-_AREAS = {"auc_pd_pf": ("AUC(Pd,Pf)", "pd_pf"), "auc_pf_tau": ("AUC(Pf,τ)", "pf_tau")}
 
-
-def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[trainings.TrainingRun]:
+def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[training_run.TrainingRun]:
     """The trainings."""
-    return trainings.planned(scenes)
+    return training_run.planned(scenes)
 
 
 def shown(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> list[LrenRun]:
@@ -37,18 +36,18 @@ def shown(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
 
 def table(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> str:
     """Median, range and failures of every scene and preset."""
-    return render.spread_table(shown(space, scenes), space)
+    return tables.spread_table(shown(space, scenes), space)
 
 
 def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
     """Write a strip plot of each area, as PNG and PDF; returns the files."""
     runs = shown(space, scenes)
     drawings = {}
-    for area, (title, field) in _AREAS.items():
+    for area, (field, title, *_) in published.AREAS.items():
         values: dict[str, dict[str, list[float]]] = {}
         reference = {}
         for run in runs:
-            name = render.scene_title(run.scene)
+            name = scene_title(run.scene)
             result = load_result(run, space)
             there = result is not None and result["metrics"] is not None
             one = result["metrics"][area] if there else np.nan
@@ -64,26 +63,25 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
                     v, r, measure=t, marked=f, marked_label="the authors' seed, 123"
                 )
             )
-    return render.save_figures(drawings, space)
+    return tables.save_figures(drawings, space)
 
 
-def fill_readme() -> None:
-    """Set the README's table of seeds."""
-    render.fill_readme("seeds", table(REAL))
+def write(space: Workspace, scenes: Sequence[str]) -> str:
+    """Write table and figures; returns the table as Markdown."""
+    main = table(space, scenes)
+    tables.write_table("seeds", main, space)
+    draw(space, scenes)
+    return main
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    render.write_table("seeds", table(REAL), REAL)
-    for path in draw(REAL, tuple(published.SCENES)):
-        print(f"wrote {path}")
-    fill_readme()
-    print(f"\n{table(REAL)}\n")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the block of the spread over seeds for a page."""
+    return {"seeds": table(space)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("seeds", __doc__, arguments, planned, rendered)
+    return carry_out("seeds", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

@@ -16,19 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 import scipy.io
 
-from experiments import render, trainings
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Workspace
-from experiments.study import carry_out
+from experiments.rendering import tables
+from experiments.runs import training_run
+from experiments.runs.command import carry_out
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace
 from lren_tf import InputError, Scene, datasets
 
 STUDY = "odds"
-SEEDS = trainings.SEEDS[:5]
+SEEDS = training_run.SEEDS[:5]
 FILES = {"thyroid": "thyroid.npz", "arrhythmia": "arrhythmia.mat"}
 
 
@@ -90,26 +89,27 @@ def planned(tables: Sequence[str] = tuple(FILES)) -> list[OddsRun]:
     return [
         OddsRun(STUDY, name, preset, seed)
         for name in tables
-        for preset in trainings.PRESETS
+        for preset in training_run.PRESETS
         for seed in SEEDS
     ]
 
 
 def table(space: Workspace) -> str:
     """Median, range and failures of every table and preset."""
-    return render.spread_table(planned(), space)
+    return tables.spread_table(planned(), space)
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    render.write_table("odds", table(REAL), REAL)
-    print(f"\n{table(REAL)}\n")
+def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
+    """Write the table; returns it as Markdown. The tables of ODDS are no scenes."""
+    main = table(space)
+    tables.write_table("odds", main, space)
+    return main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render."""
     return carry_out(
-        "odds", __doc__, arguments, planned, rendered, available=available, needs="its tables"
+        "odds", __doc__, arguments, planned, write, available=available, needs="its tables"
     )  # fmt: skip
 
 

@@ -1,27 +1,25 @@
-"""`make report`: every table, figure and run on one HTML page that needs nothing else.
+"""Every table, figure and run of a workspace on one HTML page that needs nothing else.
 
-The page is made from the files below `experiments/`: `tables/*.md`, `figures/*.png` and
-`results/<study>/**/*.json`, with titles and captions from `captions`. Nothing is run and no
-number is computed here. The same files give the same page.
+The page is made from a workspace's `tables/*.md`, `figures/*.png` and records, with titles and
+captions from `captions`. Nothing is run and no number is computed here. The same files give the
+same page.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import struct
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from experiments.captions import CAPTIONS, Caption
-from experiments.markdown import inline, table, to_html
-from experiments.provenance import write_text
-from experiments.runs import REAL, Workspace
+from experiments.rendering.captions import Caption, captions
+from experiments.rendering.html import inline, table, to_html
+from experiments.reporting.provenance import write_text
+from experiments.runs.run import Workspace
 from lren_tf.errors import InputError
 
 # With this, a browser refuses to fetch anything at all, whatever a table or a record holds.
@@ -70,11 +68,10 @@ class Record:
         return f"{value:.4f}" if isinstance(value, (int, float)) else _NONE
 
 
-def write_report(space: Workspace = REAL) -> Path:
+def write_report(space: Workspace) -> Path:
     """Write the page of a workspace; returns its path."""
-    path = space.root / "report.html"
-    write_text(path, page(space))
-    return path
+    write_text(space.report, page(space))
+    return space.report
 
 
 def page(space: Workspace) -> str:
@@ -83,14 +80,15 @@ def page(space: Workspace) -> str:
     Raises:
         InputError: a record is not JSON, or a figure is not a PNG picture.
     """
-    records = load_records(space.root / "results")
-    files = [*sorted(space.tables.glob("*.md")), *sorted(space.figures.glob("*.png"))]
-    found = {path.relative_to(space.root).as_posix(): path for path in files}
-    known = [name for name in CAPTIONS if name in found]
-    unknown = [name for name in found if name not in CAPTIONS]
-    captions = {name: CAPTIONS.get(name, Caption(name, "")) for name in (*known, *unknown)}
+    records = load_records(space.records)
+    found = {
+        **{f"tables/{path.name}": path for path in sorted(space.tables.glob("*.md"))},
+        **{f"figures/{path.name}": path for path in sorted(space.figures.glob("*.png"))},
+    }
+    known = captions(space)
+    titles = {**known, **{name: Caption(name, "") for name in found if name not in known}}
     articles = "\n".join(
-        _article(name, found[name], caption, records) for name, caption in captions.items()
+        _article(name, found[name], caption, records) for name, caption in titles.items()
     )
     studies = list(dict.fromkeys(record.study for record in records))
     runs = "\n".join(_study(study, [r for r in records if r.study == study]) for study in studies)
@@ -112,7 +110,7 @@ Every number measured here comes from a run listed below, with its settings, see
 commit.</p>
 <p>{_summary(records)}</p>
 </header>
-{_contents(captions, studies)}
+{_contents(titles, studies)}
 <main>
 <h2 id="results">Tables and figures</h2>
 {articles or "<p>There is no table and no figure yet.</p>"}
@@ -149,10 +147,10 @@ def load_records(folder: Path) -> list[Record]:
     return records
 
 
-def _contents(captions: Mapping[str, Caption], studies: Sequence[str]) -> str:
+def _contents(titles: Mapping[str, Caption], studies: Sequence[str]) -> str:
     entries = "\n".join(
         f'<li><a href="#{_anchor(name)}">{inline(caption.title)}</a></li>'
-        for name, caption in captions.items()
+        for name, caption in titles.items()
     )
     runs = "\n".join(
         f'<li><a href="#{_anchor(f"study/{study}")}">Runs of “{escape(study)}”</a></li>'
@@ -184,7 +182,7 @@ def _article(name: str, path: Path, caption: Caption, records: Sequence[Record])
     return f"""<article id="{_anchor(name)}">
 <h3>{inline(caption.title)}</h3>
 {body}{runs}
-<p class="file">experiments/{escape(name)}</p>
+<p class="file">{escape(name)}</p>
 </article>"""
 
 
@@ -313,20 +311,3 @@ def _text(value: Any) -> str:
 def _anchor(name: str) -> str:
     """An identifier for a file or run, different for different ones."""
     return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in name)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page and say where it is."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
-    parser.parse_args(arguments)
-    try:
-        path = write_report()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"wrote {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

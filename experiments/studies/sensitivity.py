@@ -8,19 +8,18 @@ defaults stay as they are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from experiments import published, render, tables23_comparison
-from experiments.detector_runs import DetectorRun, seeds_of
-from experiments.runs import REAL, Workspace, load_result
-from experiments.study import carry_out
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.runs.command import carry_out
+from experiments.runs.detector_run import DetectorRun, seeds_of
+from experiments.runs.run import Workspace, load_result
+from experiments.studies import comparison
 from lren_tf import detectors, plots
 
 STUDY = "sensitivity"
@@ -122,7 +121,7 @@ def table(detector: str, space: Workspace) -> str:
         body.append(
             [label(settings), *("–" if np.isnan(a) else f"{a:.4f} / {b:.4f}" for a, b in pairs)]
         )
-    return render.markdown_table(["setting", *published.SCENES.values()], body)
+    return markdown_table(["setting", *published.SCENES.values()], body)
 
 
 def reach_table(space: Workspace) -> str:
@@ -131,13 +130,13 @@ def reach_table(space: Workspace) -> str:
     for detector in GRIDS:
         row = next(
             row
-            for row in tables23_comparison.rows()
+            for row in comparison.rows()
             if row.title == detectors.detector_class(detector).title
         )
         values = areas(detector, "pd_pf", space)
         texts = [row.title]
         for column, scene in enumerate(published.SCENES):
-            here = tables23_comparison.cell(row, scene, "pd_pf", space)
+            here = comparison.cell(row, scene, "pd_pf", space)
             if here.here is None or here.published is None:
                 texts.append("–")
                 continue
@@ -149,17 +148,16 @@ def reach_table(space: Workspace) -> str:
                 text += f" of {here.published:.4f}"
             texts.append(text)
         body.append(texts)
-    return render.markdown_table(["− paper", *published.SCENES.values()], body)
+    return markdown_table(["− paper", *published.SCENES.values()], body)
 
 
-def render_all(space: Workspace) -> list[Path]:
-    """Write tables and heat maps of everything that has results; returns the figures."""
-    written = []
+def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
+    """Write tables and heat maps of every detector with results; returns what settings reach."""
     for detector in GRIDS:
         values = areas(detector, "pd_pf", space)
         if np.isnan(values).all():
             continue
-        render.write_table(f"sensitivity_{detector}", table(detector, space), space)
+        tables.write_table(f"sensitivity_{detector}", table(detector, space), space)
         paper = published.PAPER[COLUMN[detector]]
         title = detectors.detector_class(detector).title
         figure = plots.sensitivity_heatmap(
@@ -169,25 +167,18 @@ def render_all(space: Workspace) -> list[Path]:
             [paper[scene].pd_pf for scene in published.SCENES],
             title=f"{title}: one setting at a time",
         )
-        written += render.save_figures({f"sensitivity_{detector}": lambda f=figure: f}, space)
-    return written
+        tables.save_figures({f"sensitivity_{detector}": lambda f=figure: f}, space)
+    return reach_table(space)
 
 
-def fill_readme() -> None:
-    """Set the README's table of what the comparators' settings reach."""
-    render.fill_readme("reach", reach_table(REAL))
-
-
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    fill_readme()
-    for path in render_all(REAL):
-        print(f"wrote {path}")
+def blocks(space: Workspace) -> dict[str, str]:
+    """Return the block of what the comparators' settings reach for a page."""
+    return {"reach": reach_table(space)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("sensitivity", __doc__, arguments, planned, rendered)
+    return carry_out("sensitivity", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

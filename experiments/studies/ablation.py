@@ -1,34 +1,34 @@
 """`make ablation`: Table 1, the ablation of LREN, averaged over the four scenes.
 
-Scenarios are defined in :mod:`experiments.scenarios`. (A), (C) and (E) are measured on the
-trainings of :mod:`experiments.trainings`; (B) and (D) need a training in parts, which is run
+:mod:`experiments.runs.scenarios` defines the scenarios. (A), (C) and (E) are measured on the
+trainings of :mod:`experiments.runs.training_run`; (B) and (D) need a training in parts, which runs
 here, once for both.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from experiments import published, render, trainings
-from experiments.lren_runs import LrenRun
-from experiments.runs import REAL, Run, Workspace, load_result
-from experiments.scenarios import OTHERS, READINGS, SILENT, TABLE1, measure
-from experiments.study import carry_out
+from experiments import published
+from experiments.rendering import tables
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.runs import training_run
+from experiments.runs.command import carry_out
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Run, Workspace, load_result
+from experiments.runs.scenarios import OTHERS, READINGS, SILENT, TABLE1, measure
 from lren_tf import Scene
 
 if TYPE_CHECKING:
     from lren_tf import LREN
 
 STUDY = "ablation"
-SEEDS = trainings.SEEDS[:2]
+SEEDS = training_run.SEEDS[:2]
 """Of the trainings in parts; what needs none of them has every seed of the trainings."""
-AREAS = {"pd_pf": "AUC(Pd,Pf), higher is better", "pf_tau": "AUC(Pf,τ), lower is better"}
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class SeparateRun(LrenRun):
 def run_of(reading: str, scene: str, preset: str, seed: int) -> LrenRun:
     """The training that a reading is measured on."""
     if READINGS[reading].training == "joint":
-        return trainings.TrainingRun(trainings.STUDY, scene, preset, seed)
+        return training_run.TrainingRun(training_run.STUDY, scene, preset, seed)
     return SeparateRun(STUDY, scene, preset, seed)
 
 
 def seeds_of(reading: str) -> tuple[int, ...]:
     """Seeds that a reading is measured with."""
-    return trainings.SEEDS if READINGS[reading].training == "joint" else SEEDS
+    return training_run.SEEDS if READINGS[reading].training == "joint" else SEEDS
 
 
 def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
@@ -63,7 +63,7 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         run_of(reading, scene, preset, seed)
         for reading in ("E", "D")
         for seed in seeds_of(reading)
-        for preset in trainings.PRESETS
+        for preset in training_run.PRESETS
         for scene in scenes
     ]
 
@@ -104,7 +104,7 @@ def _texts(seeds: Sequence[int], of: Callable[[int], Any]) -> list[str]:
 def _header(*first: str) -> list[str]:
     columns = [
         column
-        for preset in trainings.PRESETS
+        for preset in training_run.PRESETS
         for column in (
             f"{preset}, seed {published.AUTHORS_SEED}",
             f"{preset}, median (range)",
@@ -122,14 +122,14 @@ def area_table(
         paper = getattr(published.TABLE1[READINGS[name].scenario], area)
         texts = [
             text
-            for preset in trainings.PRESETS
+            for preset in training_run.PRESETS
             for text in _texts(
                 seeds_of(name),
                 lambda seed, n=name, p=preset: average(n, p, seed, area, scenes, space),
             )
         ]
         body.append([_label(name), f"{paper:.4f}", str(len(seeds_of(name))), *texts])
-    return render.markdown_table(_header("scenario", "paper", "seeds"), body)
+    return markdown_table(_header("scenario", "paper", "seeds"), body)
 
 
 def scene_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
@@ -139,15 +139,15 @@ def scene_table(area: str, scenes: Sequence[str], space: Workspace) -> str:
         for scene in scenes:
             texts = [
                 text
-                for preset in trainings.PRESETS
+                for preset in training_run.PRESETS
                 for text in _texts(
                     seeds_of(name),
                     lambda seed, n=name, s=scene, p=preset: value(n, s, p, seed, area, space),
                 )
             ]
             count = str(len(seeds_of(name)))
-            body.append([_label(name), render.scene_title(scene), count, *texts])
-    return render.markdown_table(_header("scenario", "scene", "seeds"), body)
+            body.append([_label(name), scene_title(scene), count, *texts])
+    return markdown_table(_header("scenario", "scene", "seeds"), body)
 
 
 def _label(name: str) -> str:
@@ -160,31 +160,28 @@ def definitions(readings: Sequence[str]) -> str:
     return "\n\n".join(f"**{_label(name)}** {READINGS[name].sentence}" for name in readings)
 
 
-def write_tables(space: Workspace, scenes: Sequence[str]) -> str:
+def write(space: Workspace, scenes: Sequence[str]) -> str:
     """Write the tables; returns Table 1 as Markdown."""
 
     def both(table: Callable[[str], str]) -> str:
-        return "\n\n".join(f"{title}:\n\n{table(area)}" for area, title in AREAS.items())
+        return "\n\n".join(
+            f"{area.title}:\n\n{table(area.field)}" for area in published.AREAS.values()
+        )
 
     main = both(lambda area: area_table(area, TABLE1, scenes, space))
     main = f"{main}\n\n{definitions(TABLE1)}\n\n{SILENT}"
     others = both(lambda area: area_table(area, OTHERS, scenes, space))
-    render.write_table("table1", main, space)
-    render.write_table("table1_readings", f"{others}\n\n{definitions(OTHERS)}", space)
-    render.write_table(
+    tables.write_table("table1", main, space)
+    tables.write_table("table1_readings", f"{others}\n\n{definitions(OTHERS)}", space)
+    tables.write_table(
         "table1_scenes", both(lambda area: scene_table(area, scenes, space)), space
     )
     return main
 
 
-def rendered() -> None:
-    """Write and print what the results that are there say."""
-    print(f"\n{write_tables(REAL, tuple(published.SCENES))}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing and render; nothing can be said without the real scenes."""
-    return carry_out("table1_ablation", __doc__, arguments, planned, rendered)
+    return carry_out("ablation", __doc__, arguments, planned, write)
 
 
 if __name__ == "__main__":

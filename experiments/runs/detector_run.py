@@ -7,11 +7,15 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.provenance import provenance
-from experiments.runs import Run, Workspace, keep_failure, keep_score
+import numpy as np
+
+from experiments.reporting.provenance import provenance
+from experiments.runs.run import Run, Workspace, keep_failure, keep_score
 from lren_tf import InputError, Scene, detectors
+from lren_tf.data.scene import data_sha256
 from lren_tf.errors import TrainingDiverged
 from lren_tf.records import scene_record
+from lren_tf.runtime.startup import quiet_start
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,18 @@ class DetectorRun(Run):
             settings["seed"] = self.seed
         return detectors.create(self.detector, **settings)
 
+    @property
+    def label(self) -> str:
+        """Study, scene, and the detector's title with what differs."""
+        title = detectors.detector_class(self.detector).title
+        further = [f"{name} {value}" for name, value in self.settings]
+        further += [] if self.seed is None else [f"seed {self.seed}"]
+        return ", ".join([f"{self.study}: {self.scene}, {title}", *further])
+
     def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
         """Score and write map and JSON; a refusal or divergence is a result, not an error."""
-        detector = self.make()
+        with quiet_start():  # some detectors need TensorFlow
+            detector = self.make()
         record: dict[str, Any] = {
             "study": self.study,
             "detector": self.detector,
@@ -50,6 +63,7 @@ class DetectorRun(Run):
             "scene": scene_record(scene),
             **provenance(),
         }
+        share_latent(detector, record)
         started = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
@@ -60,9 +74,44 @@ class DetectorRun(Run):
                 return keep_failure(self, space, record, "failed", error)
         record |= {
             "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
-            "seconds": {"score": time.perf_counter() - started},
+            # As if it had trained by itself, so that times of one method can be compared.
+            "seconds": {"score": time.perf_counter() - started + record.get("shared_seconds", 0)},
         }
         return keep_score(self, scene, space, record, score)
+
+
+_latents: dict[tuple[Any, ...], tuple[np.ndarray, float]] = {}
+"""The last latent samples that a detector trained for, by scene and settings, and the seconds
+that it took."""
+
+
+def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
+    """Let AAE-RX and AAE of one seed and scene share their training, which is the same.
+
+    Whichever of the two runs second in this process takes the latent samples of the first.
+
+    Args:
+        detector: about to score; one without latent samples is left as it is.
+        record: gets ``shared_seconds``, the time of a training that need not run again.
+    """
+    train = getattr(detector, "latent", None)
+    if train is None:
+        return
+    shared = {name: detector.get_config()[name] for name in detectors.create("aae_rx").get_config()}
+
+    def latent(cube: np.ndarray) -> np.ndarray:
+        key = (data_sha256(cube), *sorted(shared.items(), key=str))
+        if key in _latents:
+            record["shared_seconds"] = _latents[key][1]
+        else:
+            started = time.perf_counter()
+            z = train(cube)
+            _latents.clear()
+            _latents[key] = z, time.perf_counter() - started
+        return _latents[key][0].copy()
+
+    # The detector is frozen; its method is shadowed in this one object.
+    object.__setattr__(detector, "latent", latent)
 
 
 def seeds_of(detector: str, count: int) -> tuple[int | None, ...]:

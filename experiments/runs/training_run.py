@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments import published, scenarios
-from experiments.lren_runs import LrenRun
-from experiments.runs import Workspace
+from experiments import published
+from experiments.runs import scenarios
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace
 from lren_tf import Scene, metrics
 from lren_tf.runtime.files import atomic_path
 

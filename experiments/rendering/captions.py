@@ -1,6 +1,7 @@
 """Titles and captions of every table and figure, in the order of the report.
 
-Keys are files below `experiments/`. A file without an entry still gets into the report, after
+Keys are files below the root of tables and figures. A
+file without an entry still gets into the report, after
 the others and under its own name.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from experiments.provenance import ROOT
+from experiments.runs.run import Workspace
 
 
 class Caption(NamedTuple):
@@ -39,7 +40,7 @@ _LREN_ROWS = (
 )
 _FIRST = "Of a stochastic detector the map of its first seed, 0, is shown; LREN has seed 123."
 
-CAPTIONS: dict[str, Caption] = {
+_MAIN: dict[str, Caption] = {
     "tables/proposed.md": Caption(
         "LREN beside the paper: Tables 2 and 3, row “Proposed”",
         f"{_PRESETS} Both with the authors' seed, 123. {_LAMBDA} “− paper” is the value here "
@@ -134,11 +135,6 @@ CAPTIONS: dict[str, Caption] = {
         "confirmed; “one component” is nearly RX of the trimmed latent samples.",
         ("robust_study",),
     ),
-    "tables/seeds.md": Caption(
-        "What the text of the paper gives for other seeds",
-        f"The preset `paper` with seeds 1 to 5, none left out. {_LAMBDA}",
-        ("seeds",),
-    ),
     "tables/runs.md": Caption(
         "Runs behind the rows “Proposed”",
         "Seed, λ, time, solver, versions and commit of each run; everything else about it is "
@@ -156,13 +152,13 @@ _SETTINGS_TEXT = (
 for _name, _title in {
     "lrx": "LRX", "adlr": "ADLR", "pab_dc": "PAB_DC", "aae_rx": "AAE-RX"
 }.items():
-    CAPTIONS[f"figures/sensitivity_{_name}.png"] = Caption(
+    _MAIN[f"figures/sensitivity_{_name}.png"] = Caption(
         f"{_title}: settings × scenes",
         f"AUC(Pd,Pf), coloured by its distance from Table 2. {_SETTINGS_TEXT}",
         ("sensitivity",),
         f"A heat map of AUC(Pd,Pf) of {_title}: a row for each setting, a column for each scene.",
     )
-    CAPTIONS[f"tables/sensitivity_{_name}.md"] = Caption(
+    _MAIN[f"tables/sensitivity_{_name}.md"] = Caption(
         f"{_title}: settings × scenes, both areas",
         f"AUC(Pd,Pf) / AUC(Pf,τ). {_SETTINGS_TEXT}",
         ("sensitivity",),
@@ -186,16 +182,16 @@ _ASKED = (
 STUDIES: dict[str, Caption] = {
     "tables/robust.md": Caption(
         "LREN with the preset `robust`",
-        f"{_ROBUST} It runs without a truth, which only judges its maps. {_TRAININGS} The "
-        "paper's values beside it are those of its LREN, with a λ for each scene that was chosen "
-        "on the truth.",
+        f"{_ROBUST} It never sees the ground truth, which is used only to evaluate its maps. "
+        f"{_TRAININGS} The paper's values are those of its LREN, with a λ for each scene that was "
+        "chosen on the ground truth.",
         ("robust",),
     ),
     "tables/robust_lines.md": Caption(
-        "What the preset `robust` was asked to reach",
-        "Over ten seeds on each of the four scenes, judged with the truth. A line that does not "
-        "hold says so. Cost is time on the processor that the runs name, beside the run of "
-        "`release` in the row “Proposed”.",
+        "Targets of the preset `robust`",
+        "Over ten seeds on each of the four scenes, evaluated with the ground truth. Cost is time "
+        "on the processor that the runs name, relative to the run of `release` in the row "
+        "“Proposed”.",
         ("robust", "comparison", "proposed"),
     ),
     "tables/seeds.md": Caption(
@@ -290,21 +286,18 @@ STUDIES: dict[str, Caption] = {
         ("odds",),
     ),
 }
-"""Captions of studies that are run apart, in force once their files are there and the study that
-they are about is."""
+"""Captions of the studies that have commands of their own."""
 
 
-def _begun(study: str) -> bool:
-    return (ROOT / "experiments" / "results" / study).is_dir()
+def captions(space: Workspace) -> dict[str, Caption]:
+    """Return the captions of the tables and figures that a workspace holds, in the report's order.
 
-
-CAPTIONS.update(
-    {
-        name: caption
-        for name, caption in STUDIES.items()
-        if (ROOT / "experiments" / name).is_file() and _begun(caption.studies[0])
-    }
-)
-# A study that is still to be run has no runs to name.
-for _name, _caption in CAPTIONS.items():
-    CAPTIONS[_name] = _caption._replace(studies=tuple(filter(_begun, _caption.studies)))
+    A caption names those studies only that have records in the workspace.
+    """
+    held = {}
+    for name, caption in {**_MAIN, **STUDIES}.items():
+        folder = space.tables if name.startswith("tables/") else space.figures
+        if (folder / name.partition("/")[2]).is_file():
+            studies = tuple(s for s in caption.studies if (space.records / s).is_dir())
+            held[name] = caption._replace(studies=studies)
+    return held
