@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from lren_tf.model.forward_pass import in_chunks
 from lren_tf.model.saved_model import Endpoint
-from lren_tf.model.scoring import EnergyScoring, ResidualScoring
+from lren_tf.model.scoring import Scoring
 from lren_tf.settings import Settings
 
 
 def endpoints_of(
     call: Callable[[tf.Tensor], Mapping[str, tf.Tensor]],
-    scoring: ResidualScoring | EnergyScoring,
+    scoring: Scoring,
     settings: Settings,
     bands: int,
 ) -> dict[str, Endpoint]:
