@@ -2,9 +2,10 @@
 
 Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
 common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
-refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every value
-other than zero marks an anomaly. A score that is NaN means "no data here": that pixel is left
-out, whatever the truth says of it.
+refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every finite
+value other than zero marks an anomaly. A score that is NaN means "no data here": that pixel is
+left out, whatever the truth says of it, NaN included. So is a pixel that a masked array of scores
+or of truth hides.
 
 Notation: s are the scores after a global min-max to [0, 1], T the anomalous pixels, B the
 background, and for a threshold tau
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from scipy.integrate import trapezoid
 from sklearn.metrics import roc_auc_score
 
+from lren_tf.data.masked_arrays import masked_as_nan
 from lren_tf.errors import InputError
 
 __all__ = [
@@ -239,11 +241,14 @@ def _judged(
     scores: npt.ArrayLike, truth: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The one place where scores and truth are checked; returns both flat: [N], [N]."""
-    s = _finite(scores, "scores", gaps=True)
-    t = _finite(truth, "truth")
+    s, t = _numbers(scores, "scores"), _numbers(truth, "truth")
     _same_shape(s, "scores", t, "truth")
-    data = ~np.isnan(s)
-    s, anomaly = s[data], t[data] != 0
+    if np.isinf(s).any() or np.isnan(s).all():
+        _refuse_non_finite(s, "scores")
+    data = ~(np.isnan(s) | _hidden(truth))
+    s, t = s[data], t[data]
+    _refuse_non_finite(t, "truth")
+    anomaly = t != 0
     count = int(anomaly.sum())
     if count == 0:
         raise InputError(
@@ -261,22 +266,33 @@ def _judged(
 
 
 def _but(data: npt.NDArray[np.bool_]) -> str:
-    return "" if data.all() else " where the scores hold data"
+    return "" if data.all() else " where scores and truth hold data"
 
 
-def _finite(values: npt.ArrayLike, name: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:
-    """``values`` as a float64 array of the same shape, or a refusal that names ``name``.
-
-    ``gaps``: whether NaN is allowed, as long as something else is there.
-    """
+def _finite(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """``values`` as a finite float64 array of the same shape, or a refusal that names ``name``."""
     if np.ma.is_masked(values):
-        # np.asarray would drop the mask and count the hidden pixels without a word.
         raise InputError(
             f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
-            "expected a plain array; pass only the valid pixels, of scores and of truth alike."
+            "expected a value everywhere; pass only the valid pixels."
         )
+    array = _numbers(values, name)
+    _refuse_non_finite(array, name)
+    return array
+
+
+def _hidden(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Where a masked array hides its values, in its shape; False for anything else."""
+    return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else np.False_
+
+
+def _numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """``values`` as a float64 array of the same shape, NaN where they are masked.
+
+    A refusal names ``name``.
+    """
     try:
-        array = np.asarray(values)
+        array = np.asarray(masked_as_nan(values))
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{name} is a {type(values).__name__} that does not form one array ({error}); "
@@ -292,17 +308,19 @@ def _finite(values: npt.ArrayLike, name: str, *, gaps: bool = False) -> npt.NDAr
             f"{name} is empty (shape {array.shape}); expected at least one value; "
             "pass the scores of a whole scene or table."
         )
-    with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused below
-        array = array.astype(np.float64)
-    nan = int(np.count_nonzero(np.isnan(array)))
+    with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused later
+        return array.astype(np.float64)
+
+
+def _refuse_non_finite(array: npt.NDArray[np.float64], name: str) -> None:
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    if bad > (nan if gaps and nan < array.size else 0):
+    if bad:
+        nan = int(np.count_nonzero(np.isnan(array)))
         raise InputError(
             f"{name} holds {bad} non-finite values of {array.size} "
             f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "
             "leave those pixels out of scores and truth alike."
         )
-    return array
 
 
 def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.masked_arrays import masked_as_nan
 from lren_tf.errors import InputError
 from lren_tf.evaluation.pareto_tail import Tail, fit_tail
 
@@ -128,19 +129,13 @@ def checked_rate(value: Any, what: str = "false_alarm_rate") -> float:
 
 
 def score_array(score: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """A score map of any shape as float64, NaN where there is no data.
+    """A score map of any shape as float64, NaN where there is no data or a mask hides it.
 
     Raises:
-        InputError: it is masked, has values that are not real numbers or are infinite, or
-            is empty.
+        InputError: it has values that are not real numbers or are infinite, or is empty.
     """
-    if isinstance(score, np.ma.MaskedArray):
-        raise InputError(
-            "the score map is a masked array, whose mask would be lost; expected a plain array, "
-            "set the masked scores to NaN."
-        )
     try:
-        array = np.asarray(score)
+        array = np.asarray(masked_as_nan(score))
     except ValueError as error:
         raise InputError(
             f"the score map does not form one array ({error}); expected rows of equal length."
@@ -195,7 +190,8 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     has a rare group of its own, such as another material, is taken for anomalous.
 
     Args:
-        score: scores of any shape, higher = more anomalous; NaN where there is no data.
+        score: scores of any shape, higher = more anomalous; NaN where there is no data, or a
+            masked array.
         false_alarm_rate: share of the background pixels that may score above the threshold,
             above 0, at most 0.5.
 
@@ -208,8 +204,8 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
         A rate below one pixel of the scene is extrapolated, with a `UserWarning`.
 
     Raises:
-        InputError: a rate out of its range; scores that are not real numbers, are masked,
-            infinite, or all NaN.
+        InputError: a rate out of its range; scores that are not real numbers, are infinite, or
+            all NaN or masked.
     """
     rate = checked_rate(false_alarm_rate)
     values = _values(score)
