@@ -45,12 +45,3 @@ def unmask(
         return Unmasked(data, valid, good_bands)
     found = find_complete(mask, mask=valid, good_bands=good_bands)
     return Unmasked(data, found.valid, found.good_bands)
-
-
-def masked_as_nan(values: Any) -> Any:
-    """Numbers as float64 with NaN where they are masked; what is not masked stays as it is."""
-    if not isinstance(values, np.ma.MaskedArray) or values.dtype.kind not in "buif":
-        return values
-    with np.errstate(over="ignore"):  # long doubles beyond float64 become infinite
-        floats = values.view(np.ndarray).astype(np.float64)
-    return np.where(np.ma.getmaskarray(values), np.nan, floats)

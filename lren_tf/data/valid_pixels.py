@@ -1,4 +1,4 @@
-"""Which pixels of a cube hold data, from no-data values, NaN and a user's mask."""
+"""Valid pixels of a cube, by no-data values, NaN and the mask of the user."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lren_tf.data.array_checks import row_chunks
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.array_checks import iter_chunks
+from lren_tf.data.pixel_matrix import PixelMatrix
 
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
@@ -57,10 +57,10 @@ def find_valid(
     if not ranges and cube.dtype.kind != "f":
         return _found(inside, good, 0, np.zeros(bands, bool), (height, width))
 
-    pixels = PixelRows(cube)
+    pixels = PixelMatrix(cube)
 
     def missing() -> Iterator[tuple[int, np.ndarray]]:
-        return ((start, _missing(chunk, ranges)) for start, chunk in row_chunks(pixels))
+        return ((start, _missing(chunk, ranges)) for start, chunk in iter_chunks(pixels))
 
     return _complete(missing, inside, good, (height, width))
 
@@ -85,8 +85,8 @@ def find_complete(
     *grid, bands = missing.shape
     good = np.ones(bands, bool) if good_bands is None else good_bands.copy()
     inside = np.ones(int(np.prod(grid)), bool) if mask is None else mask.reshape(-1)
-    pixels = PixelRows(missing)
-    return _complete(lambda: row_chunks(pixels), inside, good, tuple(grid))
+    pixels = PixelMatrix(missing)
+    return _complete(lambda: iter_chunks(pixels), inside, good, tuple(grid))
 
 
 def _complete(

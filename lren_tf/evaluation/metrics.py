@@ -1,4 +1,4 @@
-"""How good a score map is, given the truth: AUC(Pd,Pf), the 3-D ROC family, separability.
+"""Metrics of a score map given the truth: AUC(Pd,Pf), the 3-D ROC family, separability.
 
 Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
 common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
@@ -25,8 +25,8 @@ import numpy.typing as npt
 from scipy.integrate import trapezoid
 from sklearn.metrics import roc_auc_score
 
-from lren_tf.data.masked_arrays import masked_as_nan
 from lren_tf.errors import InputError
+from lren_tf.evaluation.score_array import judged_array, real_scores, refuse_non_finite
 
 __all__ = [
     "BOX_PERCENTILES",
@@ -132,7 +132,7 @@ def normalise(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
     A constant map has no contrast and becomes all zeros: nothing in it is anomalous.
     """
-    return _min_max(_finite(scores, "scores"))
+    return _min_max(judged_array(scores, "scores"))
 
 
 def auc_pd_pf(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
@@ -230,7 +230,7 @@ def box_whisker(scores: npt.ArrayLike, truth: npt.ArrayLike) -> BoxWhisker:
 
 def pearson(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """Pearson correlation of two maps of one common shape, in [-1, 1]."""
-    first, second = _finite(a, "a"), _finite(b, "b")
+    first, second = judged_array(a, "a"), judged_array(b, "b")
     _same_shape(first, "a", second, "b")
     x, y = _standardised(first, "a"), _standardised(second, "b")
     # Rounding can carry the correlation of a map with itself a few units past 1.
@@ -241,13 +241,13 @@ def _judged(
     scores: npt.ArrayLike, truth: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The one place where scores and truth are checked; returns both flat: [N], [N]."""
-    s, t = _numbers(scores, "scores"), _numbers(truth, "truth")
+    s, t = real_scores(scores, "scores"), real_scores(truth, "truth")
     _same_shape(s, "scores", t, "truth")
     if np.isinf(s).any() or np.isnan(s).all():
-        _refuse_non_finite(s, "scores")
+        refuse_non_finite(s, "scores")
     data = ~(np.isnan(s) | _hidden(truth))
     s, t = s[data], t[data]
-    _refuse_non_finite(t, "truth")
+    refuse_non_finite(t, "truth")
     anomaly = t != 0
     count = int(anomaly.sum())
     if count == 0:
@@ -269,58 +269,9 @@ def _but(data: npt.NDArray[np.bool_]) -> str:
     return "" if data.all() else " where scores and truth hold data"
 
 
-def _finite(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
-    """``values`` as a finite float64 array of the same shape, or a refusal that names ``name``."""
-    if np.ma.is_masked(values):
-        raise InputError(
-            f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
-            "expected a value everywhere; pass only the valid pixels."
-        )
-    array = _numbers(values, name)
-    _refuse_non_finite(array, name)
-    return array
-
-
 def _hidden(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Where a masked array hides its values, in its shape; False for anything else."""
     return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else np.False_
-
-
-def _numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
-    """``values`` as a float64 array of the same shape, NaN where they are masked.
-
-    A refusal names ``name``.
-    """
-    try:
-        array = np.asarray(masked_as_nan(values))
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} is a {type(values).__name__} that does not form one array ({error}); "
-            "expected rows of equal length; pass a numeric array."
-        ) from error
-    if array.dtype.kind not in "buif":
-        raise InputError(
-            f"{name} has dtype {array.dtype}; expected real numbers; "
-            "convert it to a real numeric array."
-        )
-    if array.size == 0:
-        raise InputError(
-            f"{name} is empty (shape {array.shape}); expected at least one value; "
-            "pass the scores of a whole scene or table."
-        )
-    with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused later
-        return array.astype(np.float64)
-
-
-def _refuse_non_finite(array: npt.NDArray[np.float64], name: str) -> None:
-    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    if bad:
-        nan = int(np.count_nonzero(np.isnan(array)))
-        raise InputError(
-            f"{name} holds {bad} non-finite values of {array.size} "
-            f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "
-            "leave those pixels out of scores and truth alike."
-        )
 
 
 def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lren_tf.data.masked_arrays import masked_as_nan, unmask
+from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import find_valid
 from lren_tf.errors import InputError
@@ -101,11 +101,3 @@ def test_a_mapped_cube_stays_in_its_file(tmp_path):
     scene = Scene(np.ma.array(mapped, mask=CUBE == 7))
     assert scene.rows.on_disk
     assert scene.valid_count == 11
-
-
-def test_numbers_with_gaps():
-    found = masked_as_nan(np.ma.array([1, 2, 3], mask=[0, 1, 0], dtype=np.int16))
-    assert type(found) is np.ndarray and found.dtype == np.float64
-    np.testing.assert_array_equal(found, [1.0, np.nan, 3.0])
-    plain = np.zeros(3)
-    assert masked_as_nan(plain) is plain
