@@ -107,3 +107,17 @@ def test_unknown_names_are_refused_with_those_known() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(InputError, match="'windows' is unknown to"):
         detectors.create("lrx", windows=3)
+
+
+def test_the_mask_of_an_array_says_where_there_is_no_data(name: str, scene: Scene) -> None:
+    detector = detectors.create(name, **QUICK.get(name, {}))
+    hidden = np.zeros(scene.shape, bool)
+    hidden[2, 3, 4] = hidden[20, 20] = hidden[..., 7] = True
+    cube = np.where(hidden, 1e6, scene.cube)
+    valid = np.ones(scene.shape[:2], bool)
+    valid[2, 3] = valid[20, 20] = False
+    expected = detector.score(Scene(cube, valid=valid, good_bands=np.arange(30) != 7))
+    score = detector.score(np.ma.array(cube, mask=hidden))
+    np.testing.assert_array_equal(np.isnan(score), ~valid)
+    np.testing.assert_array_equal(score, expected)
+    assert type(score) is np.ndarray
