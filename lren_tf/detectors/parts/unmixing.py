@@ -242,12 +242,5 @@ def _moved_endmembers(
 
 
 def _leading_axes(gram: Matrix, count: int) -> Matrix:
-    """Eigenvectors ``[L, count]`` of the largest eigenvalues of a Gram matrix ``[L, L]``.
-
-    The entry of largest magnitude of each is positive, as in scikit-learn's components. The
-    signs that `eigh` gives are rounding's, and what is drawn in these axes would follow them: a
-    cube times ten would have other endmembers.
-    """
-    axes = np.linalg.eigh(gram)[1][:, ::-1][:, :count]
-    peaks = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
-    return axes * np.where(peaks < 0, -1.0, 1.0)
+    """Eigenvectors ``[L, count]`` of the largest eigenvalues of a Gram matrix ``[L, L]``."""
+    return np.linalg.eigh(gram)[1][:, ::-1][:, :count]
