@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from lren_tf import presets
+from lren_tf import settings as settings_module
 from lren_tf.errors import InputError
 from lren_tf.presets import PAPER, PRESETS, RELEASE, ROBUST, Settings, resolve, setting_names
+from lren_tf.settings import AFTER_TRAINING
 
 # Written out in full: a changed default must be changed here too, with a reason.
 PAPER_VALUES = {
@@ -149,7 +151,7 @@ def test_epochs_count_every_part_of_the_training():
 
 
 def test_what_comes_after_training_are_settings():
-    assert set(presets.AFTER_TRAINING) < set(setting_names())
+    assert set(AFTER_TRAINING) < set(setting_names())
 
 
 def test_settings_of_one_scoring_are_refused_beside_the_other():
@@ -355,7 +357,7 @@ def test_every_setting_documents_itself():
     # The source of a choice is part of the setting: a string follows each field.
 
     body = next(
-        node for node in ast.parse(inspect.getsource(presets)).body
+        node for node in ast.parse(inspect.getsource(settings_module)).body
         if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ).body
     for field, following in itertools.pairwise(body):

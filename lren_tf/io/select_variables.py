@@ -1,4 +1,4 @@
-"""Which variable of a file is the cube, which the truth, and which a map."""
+"""Selection of the cube, the ground truth and maps among the variables of a file."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
     assert err.startswith("lren-tf: worker 0 of 2 lost worker 1 (")
     assert err.endswith("and start all of them again.\n")
     assert err.count("\n") == 1
-    before = checkpoint.kept(folders[0] / "run")
+    before = checkpoint.read_info(folders[0] / "run")
     assert 0 < before.epoch < LONG["epochs"]
     assert not before.finished
     assert not (folders[0] / "out").exists()

@@ -1,8 +1,9 @@
-"""HDF5 and netCDF-4 files: EMIT, PRISMA, and any other whose cube can be told.
+"""HDF5 and netCDF-4 files: EMIT, PRISMA, and any other that holds one cube.
 
-Arrays are named by their path in the file, without the first slash. Of a product that is known
-(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are known too; of any
-other file the only 3-D numeric array is the cube, rows × columns × bands as it is stored.
+Arrays are named by their path in the file, without the first slash. In a known product
+(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its georeference
+are known too; in any other file the only 3-D numeric array is the cube, rows × columns × bands as
+it is stored.
 """
 
 from __future__ import annotations

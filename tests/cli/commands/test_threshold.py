@@ -138,7 +138,7 @@ class TestDetect:
         def fail(*arguments):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("lren_tf.cli.commands.threshold.write_geojson", fail)
+        monkeypatch.setattr("lren_tf.cli.options.threshold.write_geojson", fail)
         before = files()
         assert detect(wide_file, "--false-alarm-rate", "0.01") == 2
         assert files() == before

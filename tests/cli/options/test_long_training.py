@@ -21,7 +21,7 @@ def interrupted_at(monkeypatch):
     """Make every training end by the keyboard as an epoch begins."""
 
     def at(epoch: int) -> None:
-        from lren_tf.training.batches import EpochProgress
+        from lren_tf.training.callbacks import EpochProgress
 
         def begin(self, now, logs=None):
             if now == epoch:
@@ -74,7 +74,7 @@ def test_interrupted_after_the_training(scene_file, monkeypatch, capsys):
     def interrupt(*arguments, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lren_tf.model.lren.LREN, "decompose", interrupt)
+    monkeypatch.setattr(lren_tf.model.lren.LREN, "scored", interrupt)
     assert main(["detect", scene_file, *SMALL, "--resume", "run"]) == 130
     assert capsys.readouterr().err == (
         "lren-tf: interrupted; the training is finished, run the same command again to go on from "

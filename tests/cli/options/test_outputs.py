@@ -368,7 +368,7 @@ WRITERS = [
     ("scene.mat", "lren_tf.io.registry.write_mat", 2),
     ("scene.npy", "lren_tf.io.registry.write_npy", 2),
     ("scene", "lren_tf.plots.save", 1),
-    ("scene", "lren_tf.cli.commands.threshold.write_csv", 1),
+    ("scene", "lren_tf.cli.options.threshold.write_csv", 1),
     ("scene", "lren_tf.cli.commands.detect.json_text", 1),
     ("scene", "os.fsync", 9),
 ]
