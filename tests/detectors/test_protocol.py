@@ -49,6 +49,7 @@ def test_a_score_is_a_finite_float32_map_that_varies(score: np.ndarray, scene: S
     assert score.min() < score.max()
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_map(name: str, score: np.ndarray, scene: Scene) -> None:
     again = detectors.create(name, **QUICK.get(name, {})).score(scene)
     np.testing.assert_array_equal(again, score)
@@ -72,6 +73,7 @@ def test_names_titles_seeds_and_settings() -> None:
             detectors.create(name).title = "other"  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_pixels_without_data_and_bad_bands_do_not_matter(name: str, scene: Scene) -> None:
     detector = detectors.create(name, **QUICK.get(name, {}))
     holes = np.zeros(scene.shape[:2], bool)
