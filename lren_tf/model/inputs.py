@@ -81,7 +81,7 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
             if valid is not None and not valid.any():
                 raise InputError(
-                    f"the mask of the table hides a value in every one of its {len(array)} samples; "
+                    f"the mask of the table hides a value in each of its {len(array)} samples; "
                     "expected at least one complete sample, unmask some."
                 )
             return ModelInput(

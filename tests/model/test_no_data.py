@@ -135,7 +135,7 @@ class TestMaskedArrays:
 
     @pytest.mark.parametrize("shape", [(20, 12), (5, 4, 12)])
     def test_a_mask_over_everything_is_refused(self, shape):
-        with pytest.raises(InputError, match="mask|data"):
+        with pytest.raises(InputError, match=r"mask|data"):
             LREN("release", **SMALL).fit(np.ma.masked_all(shape), epochs=1, verbose=0)
 
     def test_an_array_with_nothing_masked_is_the_plain_one(self, model):
