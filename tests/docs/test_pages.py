@@ -359,6 +359,32 @@ def test_every_detector_has_a_section_with_its_settings(name):
     ]
 
 
+def test_the_architecture_lists_every_module():
+    """Every module of the package has a row; most names in the rows occur in their modules.
+
+    A renamed variable is no reason to touch the page; a tenth of the names is.
+    """
+    package, listed = "", {}
+    for line in _page("docs/architecture.md").splitlines():
+        if line.startswith("### Top"):
+            package = ""
+        elif title := re.match(r"(?:### )?`([a-z_/]+)`[: ]", line):
+            package = title[1] + "/"
+        elif row := re.match(r"\| `([\w/]+)` \| (?:.*?) \| (.*?) \|", line):
+            listed[f"{package}{row[1]}.py"] = set(re.findall(r"`(\w+)`", row[2]))
+    root = ROOT / "lren_tf"
+    modules = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py")}
+    missing = [name for name in modules if name not in listed and "/__" not in name]
+    assert not missing
+    stale, count = {}, 0
+    for name, names in listed.items():
+        words = set(re.findall(r"\w+", modules[name].read_text("utf-8")))
+        count += len(names)
+        stale |= {name: names - words} if names - words else {}
+    assert count > 500
+    assert sum(map(len, stale.values())) <= count / 10, stale
+
+
 def _page(page: str) -> str:
     return (ROOT / page).read_text("utf-8")
 
