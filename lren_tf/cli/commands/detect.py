@@ -320,7 +320,8 @@ def _finish(
     if metrics is not None:
         say(
             f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
-            f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
+            f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}; Pd at 1 % false alarms "
+            f"{metrics['pd_at_1_percent']:.4f}, at 0.1 % {metrics['pd_at_1_permille']:.4f}"
         )
     if detected is not None:
         say(detected.line())
