@@ -182,7 +182,7 @@ def _add_scene(made: argparse.ArgumentParser) -> None:
         "scene",
         metavar="SCENE",
         help="a MATLAB, NumPy, ENVI, GeoTIFF, netCDF or HDF5 file, a benchmark scene "
-        f"({', '.join(datasets.names())}), or '{SIMULATED}'",
+        f"({', '.join([*datasets.names(), *datasets.further_names()])}), or '{SIMULATED}'",
     )
 
 

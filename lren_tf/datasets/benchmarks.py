@@ -1,4 +1,4 @@
-"""The four benchmark scenes of the paper: file, hash, shape, address."""
+"""Scenes with truth: the four of the paper and seven further ones; file, hash, shape, address."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ class Benchmark:
     Attributes:
         name: the name to pass to `find` and `load`.
         title: the scene's name in tables and figures.
-        file: file name in the authors' release.
+        file: file name in the authors' release; of a further scene, its path in the folder of
+            scenes, ``scenes/NAME.mat``.
         sha256: of that file.
         shape: (H, W, B).
         anomalous: number of anomalous pixels in the truth.
         map_file: file name of the authors' released detection map, or None.
-        url: where the file is published.
+        url: where the file is published; None where no address is known, so that it cannot be
+            downloaded.
+        source: sensor, place and collection of a scene without an address; "" of the others.
+        truth_key: variable of the truth in the file; that of the cube is ``data``.
     """
 
     name: str
@@ -33,7 +37,9 @@ class Benchmark:
     shape: tuple[int, int, int]
     anomalous: int
     map_file: str | None
-    url: str
+    url: str | None
+    source: str = ""
+    truth_key: str = "map"
 
 
 def _benchmark(
@@ -92,16 +98,93 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
 )
 
 
+def _further(
+    name: str, sha256: str, bands: int, anomalous: int, source: str, truth_key: str = "map"
+) -> Benchmark:
+    file = f"scenes/{name}.mat"
+    shape = (100, 100, bands)
+    return Benchmark(name, name, file, sha256, shape, anomalous, None, None, source, truth_key)
+
+
+_ABU = "ABU collection (X. Kang et al., IEEE TGRS 55(10), 2017)"
+
+FURTHER: Mapping[str, Benchmark] = MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            _further(
+                "airport-1",
+                "5de3c0b74593552e21e88ee280d02c4acae60bd48a013d72bd28ef63815485f5",
+                205,
+                144,
+                f"AVIRIS, Los Angeles: {_ABU}",
+            ),
+            _further(
+                "airport-3",
+                "97b574be2de8c1ae3158b60b4aa34676c59a218398fc096c0dcdf125a6c74495",
+                205,
+                170,
+                f"AVIRIS, Los Angeles: {_ABU}",
+            ),
+            _further(
+                "beach-2",
+                "3ec5f0c5c36b2f98a41f9d9e69946e9f3e6fdbeee0f42b3e402485a4efd9bb80",
+                193,
+                202,
+                f"AVIRIS, San Diego: {_ABU}",
+            ),
+            _further(
+                "urban-3",
+                "a4e4ef3c512b72510f5852300a5050e9e544f80abb021d79ee04921c2070598b",
+                191,
+                52,
+                f"AVIRIS, Gainesville: {_ABU}",
+            ),
+            _further(
+                "urban-4",
+                "6d6b81c9688f883a9ca59ff99ebc8053c5be1a14099960c460ba420d8507e676",
+                205,
+                272,
+                f"AVIRIS, Los Angeles: {_ABU}",
+            ),
+            _further(
+                "muufl",
+                "daa71852a18b409393961bea5d696a2ee0a74ff44d2b76dbbd32a1c2363c8d4b",
+                64,
+                269,
+                "CASI, Gulfport: a crop of MUUFL Gulfport",
+                "groundtruth",
+            ),
+            _further(
+                "sandiego-58",
+                "6830b031438366acbcf3d20f35a5589f969783471a6fd987b792954c51283b01",
+                189,
+                58,
+                "AVIRIS, San Diego: a crop with three aircraft",
+            ),
+        )
+    }
+)
+"""Scenes that the paper does not have, by name. They are obtained by hand."""
+
+
 def names() -> list[str]:
-    """The benchmark scenes that `find` and `load` know, in the paper's order."""
+    """The benchmark scenes of the paper, in its order."""
     return list(BENCHMARKS)
 
 
+def further_names() -> list[str]:
+    """The further scenes, which the paper does not have; `find` and `load` know them too."""
+    return list(FURTHER)
+
+
 def entry_of(name: str) -> Benchmark:
-    entry = BENCHMARKS.get(name) if isinstance(name, str) else None
+    entry = None
+    if isinstance(name, str):
+        entry = BENCHMARKS.get(name) or FURTHER.get(name)
     if entry is None:
         raise InputError(
-            f"no benchmark scene is called {name!r}; expected one of {', '.join(BENCHMARKS)}, "
-            "or pass the path of a file to load_scene."
+            f"no benchmark scene is called {name!r}; expected one of "
+            f"{', '.join((*BENCHMARKS, *FURTHER))}, or pass the path of a file to load_scene."
         )
     return entry

@@ -40,7 +40,7 @@ def find(name: str) -> Path | None:
         if received != entry.sha256:
             raise InputError(
                 f"{file} has SHA-256 {received}; expected {entry.sha256}, replace it by the file "
-                f"from {entry.url} or move it away."
+                f"from {entry.url or entry.source} or move it away."
             )
         return file
     cached = cache_folder() / entry.file
@@ -50,10 +50,11 @@ def find(name: str) -> Path | None:
 
 
 def load(name: str, download: bool = True) -> Scene:
-    """A benchmark scene with its truth, downloaded into the Keras cache when it is not found.
+    """A scene with its truth, downloaded into the Keras cache when it is not found.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()` or `further_names()`. The further scenes cannot be downloaded: the
+            file is expected as ``scenes/NAME.mat`` in the folder named by `LREN_TF_DATA`.
         download: whether a scene that `find` does not find may be downloaded. Progress is
             printed by Keras. Without a connection the refusal comes within seconds, and a
             download that fails leaves nothing behind.
@@ -62,7 +63,7 @@ def load(name: str, download: bool = True) -> Scene:
         A `Scene` named by its title, cube [H, W, B] in the stored dtype, truth [H, W] bool.
 
     Raises:
-        DatasetUnavailable: not found and not to be downloaded.
+        DatasetUnavailable: not found and not to be downloaded, or without an address.
         InputError: as `find`.
     """
     entry = entry_of(name)
@@ -71,7 +72,7 @@ def load(name: str, download: bool = True) -> Scene:
         if not download:
             raise unavailable(entry, "was not found and may not be downloaded")
         file = download_file(entry)
-    scene = load_scene(file, key="data", truth_key="map")
+    scene = load_scene(file, key="data", truth_key=entry.truth_key)
     return dataclasses.replace(scene, name=entry.title)
 
 

@@ -38,6 +38,13 @@ def cache_folder() -> Path:
 
 def unavailable(entry: Benchmark, reason: str) -> DatasetUnavailable:
     """The refusal that says where the file has to be put."""
+    if entry.url is None:
+        return DatasetUnavailable(
+            f"{entry.title} {reason}; expected {entry.file} in the folder named by the "
+            f"environment variable {DATA_VARIABLE}, get the scene by hand ({entry.source}) and "
+            f"put it there under that name, with variables 'data' and {entry.truth_key!r} and "
+            f"SHA-256 {entry.sha256}."
+        )
     return DatasetUnavailable(
         f"{entry.title} ({entry.file}) {reason}; expected it in the folder named by the "
         f"environment variable {DATA_VARIABLE} or in {cache_folder()}, get it from {entry.url} "
@@ -49,9 +56,11 @@ def download(entry: Benchmark) -> Path:
     """Download the file of a benchmark scene into the cache and verify it.
 
     Raises:
-        DatasetUnavailable: the cache cannot be written, or there is no connection, or the
-            file has another hash.
+        DatasetUnavailable: the scene has no address, the cache cannot be written, there is no
+            connection, or the file has another hash.
     """
+    if entry.url is None:
+        raise unavailable(entry, "was not found and cannot be downloaded")
     try:
         folder = ensure_writable_folder(cache_folder())
     except InputError as error:

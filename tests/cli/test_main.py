@@ -27,10 +27,13 @@ def test_datasets(monkeypatch, capsys, refused):
     monkeypatch.setattr(datasets, "find", lambda name: place if name == "coast" else None)
     assert main(["datasets"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["sandiego", "hydice", "coast", "pavia"]
-    assert "100 × 100 × 189" in lines[0]
-    assert "not found" in lines[0]
-    assert lines[2].endswith("here.mat")
+    assert (lines[0], lines[5], lines[6]) == ("of the paper:", "", "further:")
+    assert [line.split()[0] for line in lines[1:5]] == datasets.names()
+    assert [line.split()[0] for line in lines[7:]] == datasets.further_names()
+    assert "100 × 100 × 189" in lines[1]
+    assert "not found; published at http" in lines[1]
+    assert lines[3].endswith("here.mat")
+    assert "not found; by hand, as scenes/airport-1.mat in LREN_TF_DATA (AVIRIS" in lines[7]
     monkeypatch.undo()
 
 

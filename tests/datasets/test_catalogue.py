@@ -24,6 +24,7 @@ from lren_tf.datasets import (
     benchmarks,
     download,
     find,
+    further_names,
     load,
     names,
     published_map,
@@ -112,6 +113,16 @@ class TestFind:
         assert all(len(entry.sha256) == 64 for entry in entries)
         assert all(entry.url.endswith(f"/{entry.file}") for entry in entries)
 
+    def test_the_further_scenes(self):
+        assert further_names() == [
+            "airport-1", "airport-3", "beach-2", "urban-3", "urban-4", "muufl", "sandiego-58",
+        ]  # fmt: skip
+        entries = [datasets.FURTHER[name] for name in further_names()]
+        assert all(len(entry.sha256) == 64 and entry.source for entry in entries)
+        assert all(entry.file == f"scenes/{entry.name}.mat" for entry in entries)
+        assert not {entry.url for entry in entries} - {None}
+        assert not set(names()) & set(further_names())
+
     @pytest.mark.parametrize("call", [find, load, published_map])
     @pytest.mark.parametrize("name", ["urban", "", None, ["pavia"]])
     def test_unknown_names(self, call, name):
@@ -120,7 +131,20 @@ class TestFind:
 
     @pytest.mark.usefixtures("places")
     def test_nothing_there(self):
-        assert [find(name) for name in names()] == [None] * 4
+        assert [find(name) for name in (*names(), *further_names())] == [None] * 11
+
+    def test_a_further_scene_is_found_in_its_folder(self, places, tiny, monkeypatch):
+        entry = dataclasses.replace(tiny[0], file="scenes/tiny.mat", url=None, source="a crop")
+        monkeypatch.setattr(benchmarks, "BENCHMARKS", MappingProxyType({}))
+        monkeypatch.setattr(benchmarks, "FURTHER", MappingProxyType({"tiny": entry}))
+        (places[0] / "scenes").mkdir()
+        file = places[0] / "scenes" / "tiny.mat"
+        file.write_bytes(tiny[1] + b"x")
+        with pytest.raises(InputError, match="replace it by the file from a crop"):
+            find("tiny")
+        file.write_bytes(tiny[1])
+        assert find("tiny") == file
+        assert load("tiny").truth.sum() == 1
 
     def test_the_data_folder_comes_first(self, places, tiny):
         data, cache = places
@@ -168,6 +192,14 @@ class TestLoad:
         with pytest.raises(DatasetUnavailable) as refusal:
             load("tiny", download=False)
         for hint in ("LREN_TF_DATA", str(places[1]), tiny[0].url):
+            assert hint in str(refusal.value)
+        assert not places[1].exists()
+
+    @pytest.mark.parametrize("may", [True, False])
+    def test_a_further_scene_has_to_be_had_by_hand(self, places, may):
+        with pytest.raises(DatasetUnavailable) as refusal:
+            load("muufl", download=may)
+        for hint in ("LREN_TF_DATA", "scenes/muufl.mat", "by hand", "MUUFL Gulfport"):
             assert hint in str(refusal.value)
         assert not places[1].exists()
 
@@ -275,11 +307,11 @@ class TestPublishedMap:
 
 @pytest.mark.data
 @pytest.mark.skipif(not REAL_DATA, reason="LREN_TF_DATA names no folder with the scenes")
-@pytest.mark.parametrize("name", ["sandiego", "hydice", "coast", "pavia"])
+@pytest.mark.parametrize("name", [*names(), *further_names()])
 def test_the_real_scenes(name):
     if find(name) is None:
         pytest.skip(f"{name} is not in LREN_TF_DATA")
-    entry = datasets.BENCHMARKS[name]
+    entry = {**datasets.BENCHMARKS, **datasets.FURTHER}[name]
     scene = load(name, download=False)
     assert scene.shape == entry.shape
     assert scene.truth.sum() == entry.anomalous

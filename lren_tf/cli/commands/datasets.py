@@ -8,10 +8,24 @@ from lren_tf import datasets
 
 
 def list_datasets(arguments: argparse.Namespace) -> None:
-    """Print the benchmark scenes and where they are."""
-    rows = []
-    for entry in datasets.BENCHMARKS.values():
-        size = " × ".join(map(str, entry.shape))
-        path = datasets.find(entry.name) or f"not found; published at {entry.url}"
-        rows.append(f"{entry.name:<10}{size:<17}{entry.anomalous:>4} anomalous  {path}")
-    print("\n".join(rows))
+    """Print the scenes of the paper, then the further ones, and where they are."""
+    groups = (
+        ("of the paper:", datasets.BENCHMARKS.values()),
+        ("further:", datasets.FURTHER.values()),
+    )
+    for number, (title, entries) in enumerate(groups):
+        print(f"\n{title}" if number else title)
+        for entry in entries:
+            print(_line(entry))
+
+
+def _line(entry: datasets.Benchmark) -> str:
+    size = " × ".join(map(str, entry.shape))
+    path = datasets.find(entry.name)
+    if path is None:
+        path = "not found; " + (
+            f"published at {entry.url}"
+            if entry.url is not None
+            else f"by hand, as {entry.file} in {datasets.DATA_VARIABLE} ({entry.source})"
+        )
+    return f"{entry.name:<12}{size:<17}{entry.anomalous:>4} anomalous  {path}"

@@ -38,7 +38,7 @@ def check_scene(arguments: argparse.Namespace) -> None:
         if not os.path.exists(as_path(name)):
             raise InputError(
                 f"{name} does not exist; expected a file, a benchmark scene "
-                f"({', '.join(datasets.names())}) or '{SIMULATED}', check the path."
+                f"({', '.join(_names())}) or '{SIMULATED}', check the path."
             )
     else:
         for option in _OF_FILES:
@@ -129,4 +129,8 @@ def _no_data(arguments: argparse.Namespace) -> float | None:
 
 def _is_name(scene: str) -> bool:
     """Whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
-    return scene in (SIMULATED, *datasets.names()) and not os.path.isfile(scene)
+    return scene in (SIMULATED, *_names()) and not os.path.isfile(scene)
+
+
+def _names() -> list[str]:
+    return [*datasets.names(), *datasets.further_names()]
