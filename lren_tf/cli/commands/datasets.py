@@ -13,10 +13,10 @@ def list_datasets(arguments: argparse.Namespace) -> None:
         ("of the paper:", datasets.BENCHMARKS.values()),
         ("further:", datasets.FURTHER.values()),
     )
-    for number, (title, entries) in enumerate(groups):
-        print(f"\n{title}" if number else title)
-        for entry in entries:
-            print(_line(entry))
+    lines = []
+    for title, entries in groups:
+        lines += [f"\n{title}" if lines else title, *map(_line, entries)]
+    print("\n".join(lines))
 
 
 def _line(entry: datasets.Benchmark) -> str:
