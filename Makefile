@@ -14,8 +14,8 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce reproduce-all figures accept robust robust-study sensitivity ablation \
-  lambda seeds failures odds report test test-fast test-slow coverage-fast guard lint \
+.PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice robust-study \
+  sensitivity ablation lambda seeds failures odds report test test-fast test-slow coverage-fast guard lint \
   bench bench-all clean
 .DEFAULT_GOAL := help
 
@@ -47,6 +47,12 @@ accept: $(STAMP) ## copy verified results into the committed ones and render the
 
 robust: $(STAMP) ## the preset robust with ten seeds on every scene, and its targets
 	$(RUN) -m experiments.studies.robust $(HOW)
+
+evidence: $(STAMP) ## the preset robust on eleven scenes, its evidence taken apart, and others
+	$(RUN) -m experiments.studies.evidence $(HOW)
+
+evidence-choice: $(STAMP) ## how the settings of the evidence were chosen; after make evidence
+	$(RUN) -m experiments.studies.evidence_choice $(HOW)
 
 robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
 	$(RUN) -m experiments.studies.robust_study $(HOW)

@@ -23,7 +23,7 @@ from experiments.runs.run import (
     load_result,
     save_compact,
 )
-from experiments.studies import catalogue
+from experiments.studies import catalogue, evidence_choice
 from experiments.verification import Verdict
 from lren_tf.runtime.startup import quiet_start
 
@@ -103,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in left:
         print(f"not copied: {line}")
     print(f"copied {len(copied)} runs into {REFERENCE.records}")
+    if options.unchecked and evidence_choice.copy_record(RESULTS, REFERENCE):
+        print("copied the candidates of the choice")
     with quiet_start():
         everything.write(REFERENCE, available_scenes())
     for page in pages.fill():

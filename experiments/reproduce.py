@@ -28,7 +28,7 @@ from experiments.runs.run import (
     available_scenes,
     is_finished,
 )
-from experiments.studies import catalogue, comparison
+from experiments.studies import catalogue, comparison, evidence_choice
 from lren_tf.runtime.startup import quiet_start
 
 EARLY = "hydice"
@@ -177,6 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 run_missing(
                     runs, scenes, space, force=options.force, processes=options.processes
                 )
+            if len(stages) > 1:
+                # It reads the latents that the runs leave.
+                evidence_choice.measure(space)
         except KeyboardInterrupt:
             print("\nInterrupted. The same command goes on from here.", flush=True)
             return 130

@@ -22,6 +22,8 @@ from experiments.runs.run import (
 from experiments.studies import (
     ablation,
     comparison,
+    evidence,
+    evidence_choice,
     failures,
     lambda_path,
     odds,
@@ -43,6 +45,8 @@ _STUDIES = {
     "odds": (odds,),
     "sensitivity": (sensitivity,),
     "robust_study": (robust_study,),
+    "evidence": (evidence,),
+    "evidence_choice": (evidence_choice,),
 }
 """What renders the records of each study."""
 

@@ -10,7 +10,16 @@ from experiments import published
 from experiments.reporting.markdown import fill_block, markdown_table
 from experiments.reporting.provenance import ROOT
 from experiments.runs.run import REFERENCE, Run, Workspace, load_result
-from experiments.studies import comparison, failures, proposed, robust, seeds, sensitivity
+from experiments.studies import (
+    comparison,
+    evidence,
+    evidence_choice,
+    failures,
+    proposed,
+    robust,
+    seeds,
+    sensitivity,
+)
 
 PAGES = {
     "summary": "README.md",
@@ -23,9 +32,17 @@ PAGES = {
     "reach": "docs/detectors.md",
     "robust": "docs/robust.md",
     "robust_lines": "docs/robust.md",
+    "evidence_targets": "docs/robust.md",
+    "evidence_scenes": "docs/robust.md",
+    "evidence_simulated": "docs/robust.md",
+    "evidence_ablation": "docs/robust.md",
+    "evidence_rates": "docs/robust.md",
+    "evidence_choice": "docs/robust.md",
 }
 """The page of each block; the benchmarks fill those of ``docs/performance.md``."""
-_STUDIES = (proposed, robust, comparison, seeds, failures, sensitivity)
+_STUDIES = (
+    proposed, robust, evidence, evidence_choice, comparison, seeds, failures, sensitivity,
+)  # fmt: skip
 _PRESETS = {
     "release": "preset `release`: the authors' program",
     "paper": "preset `paper`: the text, read literally",

@@ -10,6 +10,7 @@ from experiments.runs.run import Run
 from experiments.studies import (
     ablation,
     comparison,
+    evidence,
     failures,
     odds,
     proposed,
@@ -17,16 +18,19 @@ from experiments.studies import (
     robust_study,
     sensitivity,
 )
+from lren_tf import datasets
 
 
 def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
     """Return all runs that need no other one, on these scenes, the tables of ODDS and simulated
     scenes."""
     tables = odds.available()
+    further = evidence.available(datasets.further_names())
     runs: list[Run] = [
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
         *robust_study.planned(scenes), *odds.planned(tables),
+        *evidence.planned([*scenes, *further]),
     ]  # fmt: skip
     return list(dict.fromkeys(runs))
 
@@ -42,5 +46,6 @@ def everything(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
         *robust_study.planned(scenes), *odds.planned(), *failures.planned(scenes),
+        *evidence.planned([*scenes, *datasets.further_names()]),
     ]  # fmt: skip
     return list(dict.fromkeys(runs))
