@@ -208,19 +208,25 @@ class Parts:
     """
 
     def __init__(self, latents: Latents) -> None:
+        import tensorflow as tf
+
         from lren_tf.evidence.structure import structure
 
         self._latents = latents
         self._grid = tuple(map(int, latents.grid))
         self.raw = {
             "spectrum": latents.energy.mean(axis=0).reshape(self._grid),
-            "structure": structure(latents.components.reshape(*self._grid, -1)).numpy(),
+            "structure": structure(
+                tf.constant(latents.components.reshape(*self._grid, -1))
+            ).numpy(),
         }
         self.calibrated = {name: in_decades(values) for name, values in self.raw.items()}
         (self.guess,) = standing([sum(self.calibrated.values())])
 
     def surroundings(self, trimming: Trimming) -> np.ndarray:
         """Return the raw evidence of the surroundings, ``[H, W]``."""
+        import tensorflow as tf
+
         from lren_tf.evidence.surroundings import SCENE_PIXELS, scene_moments, surroundings
 
         weights = np.ones(self._grid)
@@ -230,13 +236,13 @@ class Parts:
             weights *= values <= _limit(values, share)
         total = np.zeros(self._grid)
         for features in self._latents.features:
-            scene = scene_moments(features, weights.ravel())
+            scene = scene_moments(tf.constant(features), tf.constant(weights.ravel()))
             # The library counts the scene as SCENE_PIXELS times these moments.
             scene = scene._replace(
                 moments=scene.moments * (trimming.scene_pixels / SCENE_PIXELS)
             )
-            image = features.reshape(*self._grid, -1)
-            total += surroundings(image, weights, scene).numpy()
+            image = tf.constant(features.reshape(*self._grid, -1))
+            total += surroundings(image, tf.constant(weights), scene).numpy()
         return total / len(self._latents.features)
 
 
@@ -267,12 +273,15 @@ def standing(
     Returns:
         ``[N, H, W]``.
     """
+    import tensorflow as tf
+
     from lren_tf.evidence.fusion import KEPT
     from lren_tf.evidence.structure import SIZES, opening
 
     maps = np.stack(totals, axis=-1)
     sizes = SIZES if sizes is None else sizes
-    small = sum(maps - opening(maps, size).numpy() for size in sizes) / len(sizes)
+    opened = [opening(tf.constant(maps), size).numpy() for size in sizes]
+    small = sum(maps - each for each in opened) / len(sizes)
     return np.moveaxis(small + (KEPT if kept is None else kept) * maps, -1, 0)
 
 

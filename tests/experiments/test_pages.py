@@ -21,6 +21,8 @@ from experiments.studies import (
     ablation,
     catalogue,
     comparison,
+    evidence,
+    evidence_choice,
     failures,
     lambda_path,
     odds,
@@ -32,7 +34,8 @@ from experiments.studies import (
     varied_scenes,
 )
 
-RESULTS = sorted(REFERENCE.records.rglob("*.json"))
+CHOICE = evidence_choice.record_path(REFERENCE)
+RESULTS = sorted(set(REFERENCE.records.rglob("*.json")) - {CHOICE})
 SCENES = tuple(published.SCENES)
 
 
@@ -99,6 +102,8 @@ def test_committed_tables_are_rendered_from_the_results():
         "robust": robust.table(REFERENCE),
         "robust_lines": robust.lines_table(REFERENCE),
         "robust_study": robust_study.table(REFERENCE),
+        **evidence.blocks(REFERENCE),
+        **evidence_choice.blocks(REFERENCE),
         "failures": failures.table(REFERENCE, SCENES),
         "failures_summary": failures.summary(REFERENCE, SCENES),
         "failures_scale": failures.scale_table(REFERENCE, SCENES),
@@ -152,6 +157,31 @@ def faults_of(path: Path) -> list[str]:
             record["metrics"] is None and record["error"]
         )
     return [rule for rule, holds in rules.items() if not holds]
+
+
+def test_the_choice_has_every_candidate_on_every_scene_and_seed():
+    record = json.loads(CHOICE.read_text(encoding="utf-8"))
+    names = {evidence_choice.SPECTRUM_ALONE, *(c.name for c in evidence_choice.CANDIDATES)}
+    assert len(names) == 1 + len(evidence_choice.CANDIDATES) == 56
+    assert evidence_choice.PRESET.name in names
+    assert set(record["real"]) == set(evidence.SCENES)
+    assert set(record["simulated"]) == set(varied_scenes.SCENES)
+    found = [*record["simulated"].values()]
+    for by_seed in record["real"].values():
+        assert set(by_seed) == set(map(str, evidence.SEEDS))
+        found += by_seed.values()
+    assert all(set(those) == names for those in found)
+    assert record["clean"] is True and re.fullmatch("[0-9a-f]{40}", record["commit"])
+
+
+def test_the_preset_among_the_candidates_is_the_preset():
+    """The study computes the candidates from latents; the preset scores with the library."""
+    record = json.loads(CHOICE.read_text(encoding="utf-8"))
+    for scene in evidence.SCENES:
+        for run in evidence.robust_runs(scene):
+            measured = json.loads(run.result_path(REFERENCE).read_text(encoding="utf-8"))
+            found = record["real"][scene][str(run.seed)][evidence_choice.PRESET.name]
+            assert found[0] == pytest.approx(measured["metrics"]["auc_pd_pf"], abs=2e-4)
 
 
 def test_the_rules_find_a_fault(tmp_path):
