@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments.reporting.provenance import write_record
+from experiments.reporting.provenance import provenance, write_record
 from experiments.runs.detector_run import DetectorRun
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import Run, Workspace, load_scene
+from experiments.runs.run import Run, Workspace, keep_score, load_result, load_scene
 from experiments.studies import varied_scenes
 from lren_tf import Scene, metrics
 from lren_tf.errors import InputError
@@ -72,6 +72,28 @@ class EvidenceRun(LrenRun):
         if self.seed == FIRST_SEED:
             found["seconds_after_training"] = _seconds_after_training(model, scene)
         return found
+
+    def score_again(self, space: Workspace) -> dict[str, Any]:
+        """Score the kept latents with this code, and write map and record; nothing is trained.
+
+        The record keeps the commit of its training, and gets that of the scoring.
+        """
+        from lren_tf.evidence.fusion import WEIGHTS, Samples, estimated
+
+        scene, latents = self.load(), load_latents(self.latents_path(space))
+        record = load_result(self, space)
+        assert record is not None
+        grid = tuple(map(int, latents.grid))
+        samples = Samples(
+            as_tensor(latents.energy.mean(axis=0)), as_tensor(latents.components),
+            map(as_tensor, latents.features), grid, None,
+        )  # fmt: skip
+        _, weighed = estimated(samples, tuple(WEIGHTS))
+        score = weighed.score.numpy().astype(np.float32).reshape(grid)
+        scored = provenance()
+        record = keep_score(self, scene, space, record, score)
+        record["scored"] = {name: scored[name] for name in ("commit", "clean", "time")}
+        return with_rates(self, scene, space, record, calibrated=True)
 
     def keep_model(self, model: LREN, space: Workspace) -> None:
         """Keep the latents instead of the model, which says less and takes longer to ask."""
@@ -183,6 +205,13 @@ def latents_of(model: LREN, scene: Scene) -> Latents:
     return Latents(np.stack(energy), np.stack(features), components, np.array(data.grid))
 
 
+def as_tensor(values: np.ndarray) -> Any:
+    """Return values as a tensor."""
+    import tensorflow as tf
+
+    return tf.constant(values)
+
+
 def load_latents(path: Path) -> Latents:
     """Return the latents in a file."""
     with np.load(path) as held:
@@ -208,8 +237,6 @@ class Parts:
     """
 
     def __init__(self, latents: Latents) -> None:
-        import tensorflow as tf
-
         from lren_tf.evidence.structure import structure
 
         self._latents = latents
@@ -217,7 +244,7 @@ class Parts:
         self.raw = {
             "spectrum": latents.energy.mean(axis=0).reshape(self._grid),
             "structure": structure(
-                tf.constant(latents.components.reshape(*self._grid, -1))
+                as_tensor(latents.components.reshape(*self._grid, -1))
             ).numpy(),
         }
         self.calibrated = {name: in_decades(values) for name, values in self.raw.items()}
@@ -225,8 +252,6 @@ class Parts:
 
     def surroundings(self, trimming: Trimming) -> np.ndarray:
         """Return the raw evidence of the surroundings, ``[H, W]``."""
-        import tensorflow as tf
-
         from lren_tf.evidence.surroundings import SCENE_PIXELS, scene_moments, surroundings
 
         weights = np.ones(self._grid)
@@ -236,13 +261,13 @@ class Parts:
             weights *= values <= _limit(values, share)
         total = np.zeros(self._grid)
         for features in self._latents.features:
-            scene = scene_moments(tf.constant(features), tf.constant(weights.ravel()))
+            scene = scene_moments(as_tensor(features), as_tensor(weights.ravel()))
             # The library counts the scene as SCENE_PIXELS times these moments.
             scene = scene._replace(
                 moments=scene.moments * (trimming.scene_pixels / SCENE_PIXELS)
             )
-            image = tf.constant(features.reshape(*self._grid, -1))
-            total += surroundings(image, tf.constant(weights), scene).numpy()
+            image = as_tensor(features.reshape(*self._grid, -1))
+            total += surroundings(image, as_tensor(weights), scene).numpy()
         return total / len(self._latents.features)
 
 
@@ -273,14 +298,12 @@ def standing(
     Returns:
         ``[N, H, W]``.
     """
-    import tensorflow as tf
-
     from lren_tf.evidence.fusion import KEPT
     from lren_tf.evidence.structure import SIZES, opening
 
     maps = np.stack(totals, axis=-1)
     sizes = SIZES if sizes is None else sizes
-    opened = [opening(tf.constant(maps), size).numpy() for size in sizes]
+    opened = [opening(as_tensor(maps), size).numpy() for size in sizes]
     small = sum(maps - each for each in opened) / len(sizes)
     return np.moveaxis(small + (KEPT if kept is None else kept) * maps, -1, 0)
 

@@ -126,3 +126,14 @@ def test_targets_of_a_complete_study(kept, tmp_path):
         assert body.startswith(("| ", "AUC(Pd,Pf):")) and "–" not in body.replace("(cited)", "")
     name = evidence.scenes_table(full)
     assert "PCA-TLRSR 0.9957 (classical, no training)" in name
+
+
+def test_scoring_the_latents_again_gives_the_map_again(kept, tmp_path, monkeypatch):
+    space, run, _, _ = kept
+    monkeypatch.setattr(EvidenceRun, "load", lambda self: SCENE)
+    before, record = load_map(run, space), load_result(run, space)
+    again = run.score_again(space)
+    np.testing.assert_allclose(load_map(run, space), before, rtol=1e-5, atol=1e-6)
+    assert again == load_result(run, space)
+    assert again["realised_rates"] == record["realised_rates"]
+    assert set(again["scored"]) == {"commit", "clean", "time"}
