@@ -103,7 +103,8 @@ def decades(scores: tf.Tensor, of: Calibration) -> tf.Tensor:
         right > left, tf.clip_by_value(part, -_SEGMENTS_BELOW, 1.0), tf.ones_like(part)
     )
     below = (1 - TAIL) * (tf.cast(at, tf.float64) + part) / KNOTS
-    counted = -tf.math.log1p(-tf.minimum(below, 1 - TAIL))
+    # Not above the first value of the tail, not even by rounding.
+    counted = tf.minimum(-tf.math.log1p(-tf.minimum(below, 1 - TAIL)), -math.log(TAIL))
     z = tf.maximum(flat - of.knots[-1], 0.0) / of.scale
     exponential = of.shape <= 1e-9
     shape = tf.where(exponential, tf.ones_like(of.shape), of.shape)
