@@ -2,7 +2,9 @@
 
 Different evidence has different units and different tails. It is comparable as the share of the
 background that would exceed it. Below the (1 − :data:`TAIL`) quantile q the share is counted:
-quantiles at :data:`KNOTS` + 1 equally spaced ranks, and a straight line between two of them.
+quantiles at :data:`KNOTS` + 1 equally spaced ranks, and a straight line between two of them. In
+scenes of few pixels it is a straight line over :data:`PIXELS` of them at least, since two scores
+that happen to be nearly equal would make the share of a third one a matter of rounding.
 Above it the exceedances y = s − q follow a generalised Pareto distribution (Pickands, 1975),
 
     P(S > s) = TAIL · (1 + ξ y / σ)^(−1/ξ),
@@ -27,6 +29,8 @@ TAIL = 0.1
 """Share of the pixels whose scores are fitted instead of counted."""
 KNOTS = 512
 """Segments of the counted part."""
+PIXELS = 8
+"""Smallest number of pixels from one quantile to the next."""
 LARGEST_SHAPE = 0.9
 """Largest ξ: from 1 on the distribution has no mean, and the moments say nothing about it."""
 
@@ -58,9 +62,16 @@ def calibration(scores: tf.Tensor) -> Calibration:
     count = tf.shape(s)[0]
     n = tf.cast(count, tf.float64)
     zero = tf.zeros([], tf.float64)
-    place = tf.linspace(zero, zero + (1 - TAIL), KNOTS + 1) * (n - 1)
-    below = tf.cast(tf.floor(place), tf.int32)
-    low, high = tf.gather(s, below), tf.gather(s, tf.minimum(below + 1, count - 1))
+    segments = tf.clip_by_value(tf.floor((1 - TAIL) * n / PIXELS), 1.0, KNOTS)
+
+    def quantile(segment: tf.Tensor) -> tf.Tensor:
+        place = tf.minimum(segment / segments, 1.0) * (1 - TAIL) * (n - 1)
+        below = tf.cast(tf.floor(place), tf.int32)
+        low, high = tf.gather(s, below), tf.gather(s, tf.minimum(below + 1, count - 1))
+        return low + (place - tf.floor(place)) * (high - low)
+
+    place = tf.linspace(zero, segments, KNOTS + 1)
+    low, high = quantile(tf.floor(place)), quantile(tf.floor(place) + 1)
     knots = low + (place - tf.floor(place)) * (high - low)
     scale, shape = _tail(s, s - knots[-1])
     return Calibration(knots, scale, shape)
@@ -103,7 +114,8 @@ def decades(scores: tf.Tensor, of: Calibration) -> tf.Tensor:
         right > left, tf.clip_by_value(part, -_SEGMENTS_BELOW, 1.0), tf.ones_like(part)
     )
     below = (1 - TAIL) * (tf.cast(at, tf.float64) + part) / KNOTS
-    counted = -tf.math.log1p(-tf.minimum(below, 1 - TAIL))
+    # Not above the first value of the tail, not even by rounding.
+    counted = tf.minimum(-tf.math.log1p(-tf.minimum(below, 1 - TAIL)), -math.log(TAIL))
     z = tf.maximum(flat - of.knots[-1], 0.0) / of.scale
     exponential = of.shape <= 1e-9
     shape = tf.where(exponential, tf.ones_like(of.shape), of.shape)

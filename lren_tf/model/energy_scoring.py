@@ -36,6 +36,8 @@ class EnergyScoring:
         members: networks with their backgrounds.
     """
 
+    _without_neighbours = "neighbourhood=0"
+
     def __init__(self, settings: Settings, members: Sequence[TrainedNetwork]) -> None:
         self._settings = settings
         self._members = members
@@ -89,13 +91,17 @@ class EnergyScoring:
     def _check_kind(self, data: ModelInput) -> None:
         """Refuse an image where the model needs a table, and the other way round."""
         image = self._members[0].background_state.of_image
-        if self._settings.neighbourhood and image != (len(data.grid) == 2):
+        if self._depends_on_neighbours and image != (len(data.grid) == 2):
             kinds = ("an image", "a table") if image else ("a table", "an image")
             raise InputError(
                 f"the model was fitted on {kinds[0]} and is given {kinds[1]}; expected the same "
                 "kind, since an image has neighbourhoods: pass it as rows × columns × bands or "
-                "fit with neighbourhood=0."
+                f"fit with {self._without_neighbours}."
             )
+
+    @property
+    def _depends_on_neighbours(self) -> bool:
+        return bool(self._settings.neighbourhood)
 
     def in_graph(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> GraphScore:
         """Return a function that scores pixels in a graph.
@@ -148,10 +154,16 @@ class EvidenceScoring(EnergyScoring):
         members: networks with their backgrounds; the first one has the reference.
     """
 
+    _without_neighbours = "neighbourhood=0 and evidence=('spectrum',)"
+
     @property
     def needs_image(self) -> bool:
         """Whether a score depends on the neighbours of the pixel."""
         return self._state.of_image
+
+    @property
+    def _depends_on_neighbours(self) -> bool:
+        return super()._depends_on_neighbours or self.needs_image
 
     @property
     def _state(self) -> EvidenceState:
