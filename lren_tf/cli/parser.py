@@ -189,6 +189,11 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--drop-water-bands", action="store_true", help="leave out what water vapour absorbs"
     )
+    made.add_argument(
+        "--axes", metavar="A,B,C",
+        help="what the axes of the stored cube are, such as band,row,column (default: what the "
+        "file says of them, else row,column,band)",
+    )  # fmt: skip
 
 
 def _add_files(made: argparse.ArgumentParser) -> None:

@@ -38,6 +38,7 @@ class Scene:
         wavelengths: [B] float64, the centre of each band in nanometres, or None.
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
+        reading: what was done to the stored values on the way, such as axes that were turned.
 
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
@@ -56,6 +57,7 @@ class Scene:
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
     source_format: str | None = None
+    reading: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         cube = real_array(self.cube, f"{self.name}: the cube")

@@ -18,10 +18,17 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import InputError
+from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.registry import Format, opened
-from lren_tf.io.select_variables import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
+from lren_tf.io.select_variables import (
+    band_tables,
+    chosen_cube,
+    chosen_map,
+    chosen_truth,
+    chosen_wavelengths,
+)
 
 _Path = str | os.PathLike[str]
 
@@ -36,6 +43,7 @@ def load_scene(
     no_data: float | None = None,
     bands: str | Iterable[int] | None = None,
     drop_water: bool = False,
+    axes: str | Iterable[str] | None = None,
 ) -> Scene:
     """Read a scene from a MATLAB, NumPy, ENVI, GeoTIFF, netCDF-4 or HDF5 file.
 
@@ -60,6 +68,8 @@ def load_scene(
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
         drop_water: whether to leave out the bands that water vapour absorbs
             (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
+        axes: what the axes of the stored cube are, such as `"band,row,column"`. Without it, what
+            the file says of them (`lren_tf.io.axes`), else rows × columns × bands.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,
@@ -67,23 +77,30 @@ def load_scene(
 
     Raises:
         InputError: the file is missing, damaged or of another format; the cube or the truth
-            is missing, ambiguous, not real numbers, or of the wrong shape; no pixel holds
-            data; an argument cannot be used.
+            is missing, ambiguous, not real numbers, or of the wrong shape; which axis is which
+            is not certain; no pixel holds data; an argument cannot be used.
     """
     file, form, variables = opened(path)
-    cube = chosen_cube(file, form, variables, key)
-    others = [variable for variable in variables if variable is not cube]
+    stored = chosen_cube(file, form, variables, key)
+    others = [variable for variable in variables if variable is not stored]
+    tables = band_tables(file, form, others, stored)
+    order = found_axes(file, stored, others, tables, axes)
+    cube = replace(stored, shape=order.shape(stored.shape))
     if truth is None:
-        found = chosen_truth(file, form, others, cube, truth_key)
+        layers = [v if upright(v) else replace(v, shape=v.shape[::-1]) for v in others]
+        found = chosen_truth(file, form, layers, cube, truth_key)
         marked = None if found is None else form.read(file, found.name)
+        marked = marked if found is None or upright(found) else marked.T
     else:
         marked = _layer(truth, "truth", key=truth_key)
-    details = form.details(file, cube.name)
+    details = _fitting(form.details(file, stored.name), cube, order, file)
     if details.wavelengths is None:
-        listed = chosen_wavelengths(file, form, others, cube)
-        details = replace(details, wavelengths=listed)
+        details = replace(details, wavelengths=chosen_wavelengths(file, tables, others, cube))
+    reading = list(details.reading)
+    if order.reason:
+        reading.insert(0, f"axes {order.text} as stored: {order.reason}")
     scene = Scene(
-        form.read(file, cube.name),
+        order.turned(form.read(file, stored.name)),
         marked,
         name=file.stem,
         source=str(file),
@@ -91,6 +108,7 @@ def load_scene(
         wavelengths=details.wavelengths,
         georeference=details.georeference,
         source_format=form.title,
+        reading=tuple(reading),
     )
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
@@ -148,6 +166,30 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
     return PlacedMap(values, details.georeference, form.title)
+
+
+def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
+    """What a file says of a cube, without what does not fit the cube that was turned."""
+    if order.order == AS_STORED:
+        return details
+    grid, bands = cube.shape[:2], cube.shape[2:]
+    positions = None if details.georeference is None else details.georeference.positions
+    lost = {
+        "valid": details.valid is not None and details.valid.shape != grid,
+        "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
+        "wavelengths": details.wavelengths is not None and details.wavelengths.shape != bands,
+        # Said of the axes as they are stored.
+        "georeference": details.georeference is not None
+        and (positions is None or positions.shape[:2] != grid),
+    }
+    names = [name.replace("_", " ") for name, is_lost in lost.items() if is_lost]
+    if names:
+        warnings.warn(
+            f"{file.name}: what it says of {', '.join(names)} belongs to other axes and is not "
+            "used.",
+            stacklevel=3,
+        )
+    return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
 
 
 def _map_of(file: Path, form: Format, variable: Variable) -> np.ndarray:

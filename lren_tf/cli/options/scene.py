@@ -20,7 +20,8 @@ from lren_tf.runtime.files import as_path, ensure_writable_target
 
 SIMULATED = "simulated"
 
-_OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands")
+_OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
+             "axes")  # fmt: skip
 """Options that say how a file is read."""
 
 
@@ -67,6 +68,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 no_data=_no_data(arguments),
                 bands=arguments.bands,
                 drop_water=arguments.drop_water_bands,
+                axes=arguments.axes,
             )
     return datasets.simulate() if name == SIMULATED else datasets.load(name)
 

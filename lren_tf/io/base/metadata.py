@@ -36,6 +36,7 @@ class Details:
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
+        reading: what was done to the stored values, in sentences for `lren-tf info`.
     """
 
     no_data: tuple[float, ...] = ()
@@ -43,11 +44,17 @@ class Details:
     good_bands: np.ndarray | None = None
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
+    reading: tuple[str, ...] = ()
 
 
 def no_details(file: Path, name: str) -> Details:
     """Those of a format that has none."""
     return Details()
+
+
+def is_length(unit: str | None) -> bool:
+    """Whether a unit is one of length that wavelengths come in."""
+    return (unit or "").strip().lower() in _NANOMETRES
 
 
 def in_nanometres(values: Iterable[float], unit: str | None) -> np.ndarray | None:

@@ -1,8 +1,9 @@
 """HDF5 and netCDF-4 files: EMIT, PRISMA, and any other whose cube can be told.
 
 Arrays are named by their path in the file, without the first slash. Of a product that is known
-(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are known too; of any
-other file the only 3-D numeric array is the cube, rows × columns × bands as it is stored.
+(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are
+known too; of any other file the only 3-D numeric array is the cube, and `lren_tf.io.axes` tells
+the order of its axes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
@@ -87,7 +89,7 @@ def hdf_details(path: Path, name: str) -> Details:
         node = array_at(hdf, name)
         if node is None:
             raise ValueError(f"'{name}' is not there")
-        of_emit = emit.is_emit(hdf) and node.ndim == 3  # a layer has no bands
+        of_emit = emit.is_emit(hdf, node.shape)
         found = emit.details(hdf, name) if of_emit else Details()
         return _with_fill_values(node, found)
 
@@ -105,7 +107,13 @@ def _variable(name: str, node: h5py.Dataset) -> Variable:
     kind = node.dtype.name if node.dtype.kind in "biuf" else str(node.dtype)[:40]
     # Values in another file are not those of this one.
     elsewhere = node.is_virtual or bool(node.external)
-    return Variable(name, node.shape, kind, node.dtype.kind in "biuf" and not elsewhere)
+    readable = node.dtype.kind in "biuf" and not elsewhere
+    return Variable(
+        name, node.shape, kind, readable,
+        dimension_names(node) if readable and node.ndim in (2, 3) else (),
+        unit_of(node) if readable and node.ndim == 1 else None,
+        attribute_tables(node) if readable and node.ndim == 3 else (),
+    )  # fmt: skip
 
 
 def _check_signature(file: Path) -> None:
