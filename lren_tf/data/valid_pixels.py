@@ -10,8 +10,15 @@ import numpy as np
 from lren_tf.data.array_checks import row_chunks
 from lren_tf.data.pixel_matrix import PixelRows
 
+NoData = float | np.ndarray
+"""A value that marks missing data, or [B] one for each band, NaN for none."""
+
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
+
+
+_Range = tuple["np.ndarray | None", float, float]
+"""The bands in which a value marks missing data, None for all, and its limits."""
 
 
 class Validity(NamedTuple):
@@ -30,7 +37,7 @@ class Validity(NamedTuple):
 def find_valid(
     cube: np.ndarray,
     *,
-    no_data: Iterable[float] = (),
+    no_data: Iterable[NoData] = (),
     mask: np.ndarray | None = None,
     good_bands: np.ndarray | None = None,
 ) -> Validity:
@@ -43,7 +50,8 @@ def find_valid(
 
     Args:
         cube: [H, W, B] real numbers, looked at in chunks of bounded size.
-        no_data: values that mark missing data; those that the dtype cannot hold match nothing.
+        no_data: values that mark missing data, in all bands or one in each; those that the
+            dtype cannot hold match nothing.
         mask: [H, W] bool, False on pixels to be left out; None for none.
         good_bands: [B] bool, False on bands that do not matter; None for none.
 
@@ -79,7 +87,7 @@ def find_valid(
     return _found(inside & ~some, good, partial, empty, (height, width))
 
 
-def holds_no_data_value(values: np.ndarray, no_data: Iterable[float]) -> np.ndarray:
+def holds_no_data_value(values: np.ndarray, no_data: Iterable[NoData]) -> np.ndarray:
     """Where an array of integers or floats holds one of the values that mark missing data.
 
     Floats match within the digits that headers print; NaN and infinity are not looked for.
@@ -95,20 +103,33 @@ def _found(
     )
 
 
-def _missing(chunk: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+def _missing(chunk: np.ndarray, ranges: list[_Range]) -> np.ndarray:
     marked = _in_ranges(chunk, ranges)
     return marked | ~np.isfinite(chunk) if chunk.dtype.kind == "f" else marked
 
 
-def _in_ranges(values: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+def _in_ranges(values: np.ndarray, ranges: list[_Range]) -> np.ndarray:
     found = np.zeros(values.shape, bool)
-    for low, high in ranges:
-        found |= (values >= low) & (values <= high)
+    for bands, low, high in ranges:
+        within = (values >= low) & (values <= high)
+        found |= within if bands is None else within & bands
     return found
 
 
-def _ranges(no_data: Iterable[float], dtype: np.dtype) -> list[tuple[float, float]]:
-    return [limits for value in no_data if (limits := _limits(value, dtype)) is not None]
+def _ranges(no_data: Iterable[NoData], dtype: np.dtype) -> list[_Range]:
+    ranges: list[_Range] = []
+    for given in no_data:
+        if np.ndim(given) == 0:
+            limits = _limits(float(given), dtype)
+            if limits is not None:
+                ranges.append((None, *limits))
+            continue
+        # One range for each value, with the bands in which it stands.
+        for value in np.unique(given):
+            limits = _limits(float(value), dtype)
+            if limits is not None:
+                ranges.append((np.equal(given, value), *limits))
+    return ranges
 
 
 def _limits(value: float, dtype: np.dtype) -> tuple[float, float] | None:

@@ -20,6 +20,7 @@ from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.registry import Format, opened
 from lren_tf.io.select_variables import (
@@ -40,10 +41,11 @@ def load_scene(
     *,
     truth: _Path | npt.ArrayLike | None = None,
     mask: _Path | npt.ArrayLike | None = None,
-    no_data: float | None = None,
+    no_data: float | str | Iterable[float] | None = None,
     bands: str | Iterable[int] | None = None,
     drop_water: bool = False,
     axes: str | Iterable[str] | None = None,
+    raw: bool = False,
 ) -> Scene:
     """Read a scene from a MATLAB, NumPy, ENVI, GeoTIFF, netCDF-4 or HDF5 file.
 
@@ -64,7 +66,7 @@ def load_scene(
             `truth_key` then names the variable.
         mask: [H, W], non-zero = valid, or the path of a file with such a map.
         no_data: value that marks missing data, instead of the file's own, in units of the cube
-            as it is read; NaN for none.
+            as it is read, or several; NaN for none.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
         drop_water: whether to leave out the bands that water vapour absorbs
             (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
@@ -80,6 +82,8 @@ def load_scene(
             is missing, ambiguous, not real numbers, or of the wrong shape; which axis is which
             is not certain; no pixel holds data; an argument cannot be used.
     """
+    given = None if no_data is None else _numbers(no_data)
+    how = Reading(bool(raw), fill=given is None)
     file, form, variables = opened(path)
     stored = chosen_cube(file, form, variables, key)
     others = [variable for variable in variables if variable is not stored]
@@ -93,14 +97,14 @@ def load_scene(
         marked = marked if found is None or upright(found) else marked.T
     else:
         marked = _layer(truth, "truth", key=truth_key)
-    details = _fitting(form.details(file, stored.name), cube, order, file)
+    details = _fitting(form.details(file, stored.name, how), cube, order, file)
     if details.wavelengths is None:
         details = replace(details, wavelengths=chosen_wavelengths(file, tables, others, cube))
     reading = list(details.reading)
     if order.reason:
         reading.insert(0, f"axes {order.text} as stored: {order.reason}")
     scene = Scene(
-        order.turned(form.read(file, stored.name)),
+        order.turned(form.values(file, stored.name, how)),
         marked,
         name=file.stem,
         source=str(file),
@@ -112,7 +116,7 @@ def load_scene(
     )
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
-    return _with_valid(scene, details, mask, no_data)
+    return _with_valid(scene, details, mask, given)
 
 
 def load_map(path: _Path, key: str | None = None) -> np.ndarray:
@@ -131,7 +135,7 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
             ambiguous, empty, not real numbers, or not 2-D.
     """
     file, form, variables = opened(path)
-    return _map_of(file, form, chosen_map(file, variables, key))
+    return _map_of(file, form, chosen_map(file, variables, key), Reading(fill=False))
 
 
 class PlacedMap(NamedTuple):
@@ -155,8 +159,8 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     """
     file, form, variables = opened(path)
     variable = chosen_map(file, variables, key)
-    details = form.details(file, variable.name)
-    values = _map_of(file, form, variable)
+    details = form.details(file, variable.name, AS_MEANT)
+    values = _map_of(file, form, variable, AS_MEANT)
     missing = np.zeros(values.shape, bool)
     if values.dtype.kind != "b":
         missing |= holds_no_data_value(values, details.no_data)
@@ -192,8 +196,8 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
     return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
 
 
-def _map_of(file: Path, form: Format, variable: Variable) -> np.ndarray:
-    values = form.read(file, variable.name)
+def _map_of(file: Path, form: Format, variable: Variable, how: Reading) -> np.ndarray:
+    values = form.values(file, variable.name, how)
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
@@ -241,7 +245,7 @@ def _with_valid(
     scene: Scene,
     details: Details,
     mask: _Path | npt.ArrayLike | None,
-    no_data: float | None,
+    no_data: tuple[float, ...] | None,
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
@@ -249,7 +253,7 @@ def _with_valid(
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid
-    values = details.no_data if no_data is None else (_number(no_data),)
+    values = details.no_data if no_data is None else no_data
     found = find_valid(scene.cube, no_data=values, mask=inside, good_bands=scene.good_bands)
     if found.empty_bands.any():
         warnings.warn(
@@ -269,9 +273,14 @@ def _with_valid(
     return replace(scene, valid=found.valid, good_bands=found.good_bands)
 
 
-def _number(no_data: float) -> float:
+def _numbers(no_data: float | str | Iterable[float]) -> tuple[float, ...]:
+    """The values that mark missing data, as they were passed: one, several, or a list in text."""
     try:
-        return float(no_data)
+        if isinstance(no_data, str):
+            return tuple(float(part) for part in no_data.split(","))
+        if np.ndim(no_data) == 0:
+            return (float(no_data),)  # type: ignore[arg-type]
+        return tuple(float(value) for value in no_data)  # type: ignore[union-attr]
     except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"no_data is {no_data!r}; expected a number, or NaN for no such value."

@@ -21,7 +21,7 @@ from lren_tf.runtime.files import as_path, ensure_writable_target
 SIMULATED = "simulated"
 
 _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
-             "axes")  # fmt: skip
+             "axes", "raw")  # fmt: skip
 """Options that say how a file is read."""
 
 
@@ -69,6 +69,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 bands=arguments.bands,
                 drop_water=arguments.drop_water_bands,
                 axes=arguments.axes,
+                raw=arguments.raw,
             )
     return datasets.simulate() if name == SIMULATED else datasets.load(name)
 
@@ -128,11 +129,11 @@ def list_datasets(arguments: argparse.Namespace) -> None:
     print("\n".join(rows))
 
 
-def _no_data(arguments: argparse.Namespace) -> float | None:
+def _no_data(arguments: argparse.Namespace) -> tuple[float, ...] | None:
     if arguments.no_data is None:
         return None
     try:
-        return float(arguments.no_data)
+        return tuple(float(part) for part in arguments.no_data.split(","))
     except ValueError:
         raise InputError(
             f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."

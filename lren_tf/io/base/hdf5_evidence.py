@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from lren_tf.io.base.band_tables import BandTable, is_table_of_bands
+from lren_tf.io.base.scaling import Scaling
 
 # Attributes that list the names of axes, in lower case without underscores.
 _AXIS_LISTS = ("arraydimensions", "dimensionlabels", "dimensionnames", "dimnames", "dims", "axes")
@@ -22,6 +23,11 @@ _BY_INTERLEAVE = {
     "bil": ("row", "band", "column"),
     "bip": ("row", "column", "band"),
 }
+# Attributes with what marks missing data, as above.
+_NO_DATA = frozenset({
+    "fillvalue", "missingvalue", "dataignorevalue", "ignorevalue", "nodata", "nodatavalue",
+})  # fmt: skip
+_MOST_NO_DATA = 16
 # What an attribute may hold at most: a table of bands, or a line of text.
 _LARGEST_ATTRIBUTE = 1 << 20
 
@@ -45,7 +51,7 @@ def dimension_names(node: h5py.Dataset) -> tuple[str, ...]:
     if any(names):
         return tuple(names)
     for key, value in attributes(node):
-        plain = re.sub(r"[^a-z0-9]", "", key.lower())
+        plain = _plain(key)
         if plain in _AXIS_LISTS:
             parts = _words(value)
             if len(parts) == node.ndim:
@@ -64,6 +70,56 @@ def unit_of(node: h5py.Dataset) -> str | None:
             parts = _words(value, split=False)
             return parts[0] if len(parts) == 1 else None
     return None
+
+
+def fill_values(node: h5py.Dataset) -> tuple[float, ...]:
+    """The stored values that mark missing data, by any of the usual attributes."""
+    found: set[float] = set()
+    for key, value in attributes(node):
+        if _plain(key) in _NO_DATA:
+            numbers = _numbers(value)
+            if numbers is not None and numbers.size <= _MOST_NO_DATA:
+                found.update(float(number) for number in numbers if np.isfinite(number))
+    return tuple(sorted(found))
+
+
+def scaling_of(node: h5py.Dataset) -> Scaling:
+    """What the attributes of an array make of its stored values.
+
+    `scale_factor` and `add_offset` as netCDF's conventions (CF) say: stored · factor + offset. A
+    `Scale_Factor` of NEON's is what to divide by. A list is one number for each band, along the
+    axis that is as long, the last of several; one that fits no axis is the `problem` of what is
+    returned.
+    """
+    said: dict[str, object] = {}
+    problem = ""
+    for key, value in attributes(node):
+        numbers = _numbers(value)
+        if key.lower() in ("scale_factor", "add_offset") and numbers is not None and numbers.size:
+            if not np.isfinite(numbers).all():
+                continue
+            if key == "Scale_Factor":
+                if numbers.size == 1 and numbers[0] > 0:
+                    said["divisor"] = float(numbers[0])
+                continue
+            if numbers.size == 1:
+                said[key.lower()] = float(numbers[0])
+                continue
+            axes = [axis for axis in range(node.ndim) if node.shape[axis] == numbers.size]
+            if axes:
+                shape = [1] * node.ndim
+                shape[axes[-1]] = numbers.size
+                said[key.lower()] = numbers.reshape(shape)
+            else:
+                problem = (
+                    f"'{node.name.lstrip('/')}': its attribute '{key}' has {numbers.size} entries, "
+                    f"which fit no axis of {node.shape}: it is not applied."
+                )
+    if "scale_factor" in said or "add_offset" in said:
+        said.pop("divisor", None)
+    return Scaling(
+        said.get("scale_factor", 1.0), said.get("add_offset", 0.0), said.get("divisor", 1.0), problem
+    )  # type: ignore[arg-type]
 
 
 def attribute_tables(node: h5py.Dataset) -> tuple[BandTable, ...]:
@@ -105,6 +161,10 @@ def attributes(node: h5py.Dataset | h5py.Group) -> Iterator[tuple[str, object]]:
         except Exception:  # as above
             continue
         yield key, value
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())
 
 
 def _unit_names(key: str) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.valid_pixels import NoData
+from lren_tf.io.base.scaling import AS_MEANT, Reading
 
 # Units of length as headers spell them, in lower case -> nanometres.
 _NANOMETRES = {
@@ -31,7 +33,8 @@ class Details:
     """What a file says about a cube; None or empty where it says nothing.
 
     Attributes:
-        no_data: values that mark missing data, in units of the cube as it is read.
+        no_data: values that mark missing data, of the cube as it is read, in all bands or one
+            in each. None of a cube that was scaled: its reader has put NaN there.
         valid: [H, W] bool, False on pixels that the file itself masks.
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
@@ -39,7 +42,7 @@ class Details:
         reading: what was done to the stored values, in sentences for `lren-tf info`.
     """
 
-    no_data: tuple[float, ...] = ()
+    no_data: tuple[NoData, ...] = ()
     valid: np.ndarray | None = None
     good_bands: np.ndarray | None = None
     wavelengths: np.ndarray | None = None
@@ -47,7 +50,7 @@ class Details:
     reading: tuple[str, ...] = ()
 
 
-def no_details(file: Path, name: str) -> Details:
+def no_details(file: Path, name: str, how: Reading = AS_MEANT) -> Details:
     """Those of a format that has none."""
     return Details()
 
