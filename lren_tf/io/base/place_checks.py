@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 
 import numpy as np
@@ -80,8 +81,10 @@ def _problem(crs: str | None, transform: Transform, height: int, width: int) -> 
         try:
             there = rasterio.warp.transform(system, "EPSG:4326", *outer.T.tolist())
             back = np.array(rasterio.warp.transform("EPSG:4326", system, *there)).T
-        except Exception:  # as above
-            return None
+        except Exception as error:  # as above
+            if not re.search("outside|domain|latitude|longitude|coordinate", str(error)):
+                return None
+            return "its corners lie where its coordinate reference system has no place"
     if not np.isfinite(there).all() or not np.isfinite(back).all():
         return "its corners lie where its coordinate reference system has no place"
     if np.abs(back - outer).max() > _RETURNED * step:

@@ -66,7 +66,9 @@ def georeference_of(file: Path, header: Header) -> Georeference | None:
             )
         else:
             _not_claimed(file, "GDAL and this reader understand 'map info' differently")
-        crs = crs or crs_of_gdal or _crs_of(info)
+        # Of a text in ENVI's dialect GDAL's has the codes that others know it by, if there are.
+        if not crs or _with_code(crs_of_gdal):
+            crs = crs_of_gdal or crs or _crs_of(info)
         if transform is not None and _in_feet(info) and not _has_feet(crs):
             _not_claimed(file, "'map info' is in feet, and its coordinate reference system is not")
             transform = None
@@ -142,7 +144,7 @@ def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:
         import rasterio
     except ImportError:
         return None, None
-    image = {"samples": "1", "lines": "1", "bands": "1", "data type": "1", "interleave": "bsq",
+    image = {"samples": "4", "lines": "4", "bands": "1", "data type": "1", "interleave": "bsq",
              "byte order": "0"}  # fmt: skip
     lines = [f"{name} = {value}" for name, value in image.items()]
     lines += [f"{name} = {value}" for name, value in _texts(entries).items()]
@@ -152,7 +154,7 @@ def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:
         reading(Path("map info"), "place"),
     ):
         file = Path(folder, "place.img")
-        file.write_bytes(b"\0")
+        file.write_bytes(bytes(16))  # GDAL opens no file of a single byte
         file.with_suffix(".hdr").write_text("\n".join(["ENVI", *lines, ""]), encoding="utf-8")
         try:
             with rasterio.open(file, driver="ENVI") as opened:
@@ -161,6 +163,11 @@ def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:
                 return tuple(opened.transform)[:6], None if local else crs.to_wkt()
         except Exception:  # GDAL's own errors, which have no class in common
             return None, None
+
+
+def _with_code(crs: str | None) -> bool:
+    """Whether a WKT as a whole has the code of an authority."""
+    return crs is not None and bool(re.search(r'AUTHORITY\["\w+",\s*"?\d+"?\]\s*\]\s*$', crs))
 
 
 def _texts(entries: Header) -> dict[str, str]:
