@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-# How a study is run: again from nothing, or not at all, only its tables and figures.
-HOW = $(if $(FORCE),--force,$(if $(TABLES),--tables))
+# How a study runs: again from nothing, or not at all, only its tables and figures.
+HOW = $(if $(FORCE),--force,$(if $(TABLES),--tables)) $(if $(JOBS),--processes $(JOBS))
 
 # Scenes beside the checkout are used where they exist; the library knows no such path.
 ifeq ($(origin LREN_TF_DATA),undefined)
@@ -14,14 +14,16 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce robust robust-study sensitivity ablation lambda seeds failures odds report test guard lint \
+.PHONY: help reproduce reproduce-all figures accept robust robust-study sensitivity ablation \
+  lambda seeds failures odds report test test-fast test-slow coverage-fast guard lint \
   bench bench-all clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  FORCE=1 runs finished experiments again; TABLES=1 renders the results of a study that"
-	@echo "  are there and runs nothing; PYTHON=python3.12 picks the interpreter."
+	@echo "  Results go to results/, which git ignores; make accept alone changes committed ones."
+	@echo "  FORCE=1 runs finished experiments again; TABLES=1 renders finished ones and runs nothing;"
+	@echo "  JOBS=4 runs four at a time; PYTHON=python3.12 picks the interpreter."
 
 $(STAMP): setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -29,46 +31,66 @@ $(STAMP): setup.cfg setup.py
 	$(RUN) -m pip install --quiet --editable '.[dev]'
 	touch $(STAMP)
 
-reproduce: $(STAMP) ## every method on the four scenes: tables, figures, report
-	$(RUN) -m experiments.reproduce $(if $(FORCE),--force)
+reproduce: $(STAMP) ## every method on the four scenes, one seed, verified: about 15 minutes
+	$(RUN) -m experiments.reproduce $(HOW)
 
-robust: $(STAMP) ## one setting for every scene, ten seeds, and what it was asked to reach
-	$(RUN) -m experiments.robust $(HOW)
+reproduce-all: $(STAMP) ## also every seed, Table 1, Figure 3, sensitivity, ODDS: most of a day
+	$(RUN) -m experiments.reproduce --all $(HOW)
+
+figures: $(STAMP) ## every committed table and figure again, in results/committed
+	$(RUN) -m experiments.rendering.everything
+
+report: figures ## every committed table, figure and run on one page, results/committed/report.html
+
+accept: $(STAMP) ## copy verified results into the committed ones and render these
+	$(RUN) -m experiments.accept $(if $(UNCHECKED),--unchecked)
+
+robust: $(STAMP) ## the preset robust with ten seeds on every scene, and its targets
+	$(RUN) -m experiments.studies.robust $(HOW)
 
 robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
-	$(RUN) -m experiments.robust_study $(HOW)
+	$(RUN) -m experiments.studies.robust_study $(HOW)
 
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
-	$(RUN) -m experiments.sensitivity $(HOW)
+	$(RUN) -m experiments.studies.sensitivity $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
-	$(RUN) -m experiments.table1_ablation $(HOW)
+	$(RUN) -m experiments.studies.ablation $(HOW)
 
 lambda: $(STAMP) ## Figure 3: both areas over λ, ten seeds
-	$(RUN) -m experiments.figure3_lambda $(HOW)
+	$(RUN) -m experiments.studies.lambda_path $(HOW)
 
 seeds: $(STAMP) ## both presets with ten seeds on every scene
-	$(RUN) -m experiments.seeds $(HOW)
+	$(RUN) -m experiments.studies.seeds $(HOW)
 
 failures: $(STAMP) ## why the same program detects with one seed and fails with another
-	$(RUN) -m experiments.failure_analysis $(HOW)
+	$(RUN) -m experiments.studies.failures $(HOW)
 
 odds: $(STAMP) ## LREN on two tables of the ODDS library, five seeds
-	$(RUN) -m experiments.odds $(HOW)
-
-report: $(STAMP) ## every table, figure and run on one page, experiments/report.html
-	$(RUN) -m experiments.report
+	$(RUN) -m experiments.studies.odds $(HOW)
 
 test: $(STAMP) ## run the tests, on up to four cores
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-fast: $(STAMP) ## the tests that cover nearly all lines in two minutes of two cores
+	LREN_TF_FUZZ=0.1 $(RUN) -m pytest -m "not (slow or processes or data or long)" \
+	  --numprocesses 2 --dist loadfile --durations=15
+
+test-slow: $(STAMP) ## what is too long for the other two: ten times the random cases
+	LREN_TF_FUZZ=10 $(RUN) -m pytest -m "long or hypothesis" --timeout 3600 \
+	  --numprocesses auto --maxprocesses 4 --dist worksteal --durations=15
+
+coverage-fast: $(STAMP) ## the lines that `make test` reaches and `make test-fast` misses
+	$(RUN) -m tests.coverage_gap
 
 guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, on purpose only
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 	  $(RUN) -m tests.test_guard > tests/test_guard.json.new
 	mv tests/test_guard.json.new tests/test_guard.json
 
-lint: $(STAMP) ## check style
+lint: $(STAMP) ## check style, and that imports point down
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
 
 bench: $(STAMP) ## measure solver, training step and LRX against their references
 	$(RUN) -m benchmarks.solver

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import keep, print_table
-from experiments.provenance import ROOT
+from experiments.reporting.provenance import ROOT
 
 HEIGHT, WIDTH, BANDS = 200, 200, 100
 EPOCHS, WARM = 20, 5

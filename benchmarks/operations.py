@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from benchmarks.scenes import median_seconds
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 from lren_tf.training.backprop import aligned_width
 
 SIDE = 2048

@@ -12,8 +12,8 @@ from statistics import median
 from matplotlib.figure import Figure
 
 from benchmarks import tables
-from experiments.provenance import ROOT
-from experiments.render import fill_readme
+from experiments.reporting.markdown import fill_block
+from experiments.reporting.provenance import ROOT
 from lren_tf import plots
 from lren_tf.plots.style import new_figure
 
@@ -35,7 +35,7 @@ _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
 
 def blocks(results: Path = tables.RESULTS) -> dict[str, str]:
     """The blocks whose benchmark was run, by name."""
-    found = {"cost": tables.cost_table(), "against": tables.readme_table(results)}
+    found = {"cost": tables.cost_table(), "against": tables.against_table(results)}
     for name, (benchmark, table) in _FROM.items():
         record = tables.read(benchmark, results)
         if record is not None:
@@ -83,7 +83,7 @@ def growth_figure(scaling: tables.Record) -> Figure:
 def fill(page: Path = PAGE) -> None:
     """Set every block of the page whose benchmark was run, and draw the figure."""
     for name, body in blocks().items():
-        fill_readme(name, body, page)
+        fill_block(name, body, page)
     scaling = tables.read("scaling")
     if scaling is not None:
         plots.save(growth_figure(scaling), FIGURE)

@@ -2,32 +2,27 @@
 
 The preset ``release`` trains with the authors' seed on the four scenes, the factors of every
 product of the autoencoder rounded to bfloat16 and the products summed in float32, as units for
-bfloat16 do it. Beside it stands the run of ``make reproduce`` in float32. Whether that would be
+bfloat16 do it. The committed run in float32 is the reference. Whether that would be
 faster is a matter of the processor (``benchmarks/trials.py``); what it costs in AUC is not. One
 seed: read a difference beside the spread over seeds.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import tensorflow as tf
 
 from benchmarks.record import keep, print_table
-from experiments import proposed
-from experiments.lren_runs import LrenRun
-from experiments.published import AUTHORS_SEED, LAMBDA, SCENES
-from experiments.runs import REAL, load_result
+from experiments.reporting.names import SCENES
+from experiments.reporting.provenance import committed_record
 from lren_tf import LREN, datasets, metrics
 from lren_tf.data.scene import data_sha256
 from lren_tf.training import backprop
 
-PRESET, SEED = "release", AUTHORS_SEED
+PRESET, SEED = "release", 123
 AREAS = ("auc_pd_pf", "auc_pf_tau", "auc_pd_tau")
 
 
@@ -66,13 +61,10 @@ def main() -> None:
     """Measure, print and write ``benchmarks/results/precision.json``."""
     cases = {}
     for name in SCENES:
-        scene, lam = datasets.load(name), LAMBDA[PRESET][name]
+        single = committed_record("proposed", name, f"{PRESET}_seed{SEED}")
+        scene, lam = datasets.load(name), single["settings"]["lam"]
         with rounded_products():
             rounded = measure(scene, lam)
-        run = LrenRun(proposed.STUDY, name, PRESET, SEED)
-        single = load_result(run, REAL)
-        if single is None:
-            raise SystemExit(f"{name}: there is no run in float32; run make reproduce first.")
         cases[name] = {
             "data_sha256": data_sha256(scene.cube),
             "float32": {area: single["metrics"][area] for area in AREAS},

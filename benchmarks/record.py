@@ -1,4 +1,4 @@
-"""How benchmarks print and keep what they measured, and what the README says of it."""
+"""What benchmarks measured, printed and written with its provenance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import performance, tables
-from experiments import provenance, render
+from experiments.reporting import provenance
 
 
 def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -18,9 +18,8 @@ def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def keep(record: dict[str, Any]) -> None:
-    """Write ``benchmarks/results/<benchmark>.json`` with provenance, and what is made of it."""
+    """Write ``benchmarks/results/<benchmark>.json`` and fill ``docs/performance.md`` from it."""
     path = tables.RESULTS / f"{record['benchmark']}.json"
     provenance.write_record(path, {**record, **provenance.provenance()})
     print(f"wrote {path}")
-    render.fill_readme("benchmarks", tables.readme_table())
     performance.fill()

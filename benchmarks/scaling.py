@@ -3,19 +3,16 @@
 The preset ``paper`` trains for a few epochs on simulated scenes that lie on disk: 200 bands and
 10⁴, 10⁵ and 10⁶ pixels, then 10⁴ pixels and 50 to 400 bands. All but the largest scene are held
 in memory; that one has a memory limit of 2 GiB, so that its steps go a chunk at a time
-(``lren_tf/training/chunked_step.py``). The scene of 10⁴ pixels is measured before and after every other one,
-so that a machine whose speed drifts does not tell of growth. The rate of a 2048² float32 matrix
-product, measured beside each case, is the limit.
+(``lren_tf/training/chunked_step.py``). The scene of 10⁴ pixels is measured before and after
+every other one, so that a drift in the machine's speed does not look like growth. The rate of a
+2048² float32 matrix product, measured with each case, is the limit.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What the README and ``docs/performance.md`` say of the benchmarks, from their JSON files."""
+"""Tables of ``docs/performance.md``, from the JSON files of the benchmarks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks import operations
-from experiments.provenance import ROOT
-from experiments.render import markdown_table, scene_title
+from experiments.reporting.markdown import markdown_table
+from experiments.reporting.names import scene_title
+from experiments.reporting.provenance import ROOT
 from lren_tf.presets import PRESETS
 from lren_tf.training.chunked_step import CHUNK
 
@@ -36,7 +37,7 @@ def read(name: str, results: Path = RESULTS) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def readme_table(results: Path = RESULTS) -> str:
+def against_table(results: Path = RESULTS) -> str:
     """What was measured, against what, and the ratio; one row for each benchmark kept."""
     rows = []
     solver = read("solver", results)

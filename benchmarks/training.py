@@ -11,10 +11,6 @@ What is counted is said in ``benchmarks/operations.py``.
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 import tensorflow as tf
 

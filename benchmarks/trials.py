@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 import tensorflow as tf
 
@@ -73,7 +71,7 @@ def _compiled(model: LREN, batch: tf.Tensor, jit: bool = False) -> Step:
 
 def _tape(model: LREN, batch: tf.Tensor) -> Step:
     """The same losses through Keras layers and a gradient tape."""
-    network = losses.network_of(model)
+    network = model.network()
     variables = network.variables
     names = ("encoder_hidden", "encoder_latent", "decoder_hidden", "decoder_output")
     layers = [getattr(model, name) for name in names]
@@ -85,7 +83,7 @@ def _tape(model: LREN, batch: tf.Tensor) -> Step:
             z = layers[1](layers[0](pixels))
             x_hat = layers[3](layers[2](z))
             loss = tf.reduce_mean(tf.reduce_sum(tf.square(pixels - x_hat), axis=1))
-            loss += losses._density(losses.network_of(model), z)[0]
+            loss += losses.density_terms(model.network(), z)[0]
         gradients = tape.gradient(loss, [v.value for v in variables])
         model.optimizer.apply(gradients, variables)
         return loss
@@ -97,7 +95,7 @@ def _tape(model: LREN, batch: tf.Tensor) -> Step:
 def _without_density(model: LREN, batch: tf.Tensor) -> Step:
     @tf.function
     def step(x: tf.Tensor) -> tf.Tensor:
-        found = losses.mapping_losses(losses.network_of(model), x)
+        found = losses.mapping_losses(model.network(), x)
         model.optimizer.apply(
             [*found.gradients, *map(tf.zeros_like, model.trainable_variables[8:])],
             model.trainable_variables,

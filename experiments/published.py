@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from experiments.reporting.names import SCENES
+
 
 class Areas(NamedTuple):
     """AUC(Pd,Pf) and AUC(Pf,τ)."""
@@ -12,8 +14,26 @@ class Areas(NamedTuple):
     pf_tau: float
 
 
-SCENES = {"sandiego": "SanDiego", "hydice": "Hydice", "coast": "Coast", "pavia": "Pavia"}
-"""The paper's names, in its order."""
+class Area(NamedTuple):
+    """One of the two areas that the paper reports."""
+
+    field: str
+    """Of :class:`Areas`."""
+    symbol: str
+    table: str
+    better: str
+
+    @property
+    def title(self) -> str:
+        """Symbol, and which values are good."""
+        return f"{self.symbol}, {self.better} is better"
+
+
+AREAS = {
+    "auc_pd_pf": Area("pd_pf", "AUC(Pd,Pf)", "Table 2", "higher"),
+    "auc_pf_tau": Area("pf_tau", "AUC(Pf,τ)", "Table 3", "lower"),
+}
+"""Both areas by their name in a record's metrics."""
 
 
 def _by_scene(pd_pf: tuple[float, ...], pf_tau: tuple[float, ...]) -> dict[str, Areas]:

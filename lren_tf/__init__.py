@@ -13,13 +13,13 @@ from typing import Any
 from lren_tf.version import __version__
 
 _HOMES = {
-    # public name -> module that defines it; a module of its own has no second half
-    "EpochLog": "lren_tf.training.checkpoint",
+    # public name -> module that defines it
+    "EpochLog": "lren_tf.training.callbacks",
     "InputError": "lren_tf.errors",
     "LREN": "lren_tf.model.lren",
     "LowRankResult": "lren_tf.low_rank.solve",
     "Scene": "lren_tf.data.scene",
-    "Settings": "lren_tf.presets",
+    "Settings": "lren_tf.settings",
     "TrainingDiverged": "lren_tf.errors",
     "find_detections": "lren_tf.evaluation.detections",
     "load_map": "lren_tf.io",
@@ -29,7 +29,7 @@ _HOMES = {
     "threshold_at": "lren_tf.evaluation.threshold",
 }
 _MODULES = {
-    # public name -> the module itself
+    # public name -> module
     "datasets": "lren_tf.datasets",
     "detectors": "lren_tf.detectors",
     "io": "lren_tf.io",

@@ -1,12 +1,22 @@
-"""The two ways a call can be refused."""
+"""Errors that lren_tf raises on purpose.
+
+::
+
+    ValueError
+      └── InputError            input or settings that cannot be used
+            └── DatasetUnavailable   a benchmark scene that is not here (lren_tf.datasets)
+    RuntimeError
+      ├── TrainingDiverged      a loss or gradient that is not finite
+      └── WorkerLost            another process that has ended
+"""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """What the user passed in cannot be used.
+    """Input that cannot be used.
 
-    The message is one sentence: what was received, what was expected, what to do.
+    The message is one sentence: the value received, the value expected, and the remedy.
     The command line prints it and exits with status 2.
     """
 
@@ -20,8 +30,8 @@ class TrainingDiverged(RuntimeError):
 
 
 class WorkerLost(RuntimeError):
-    """Another process of a training on several of them has ended, or does not answer.
+    """Another process of a distributed training has ended, or does not answer.
 
-    The message names it where it is known. What this process held is lost with it, except
+    The message names that process if it is known. The state of this process is lost too, except
     for checkpoints.
     """

@@ -1,25 +1,23 @@
-"""What a run leaves behind for people and programs: strict JSON with its provenance.
+"""Records of a run for people and programs: strict JSON with its provenance.
 
-Each function turns one part of a run into plain records; who writes the file puts them
-together. Nothing here imports TensorFlow.
+Each function turns one part of a run into plain records; the caller combines them and writes
+the file. TensorFlow is imported only by :func:`lren_tf.runtime.versions.versions`, which
+:func:`run_record` calls when a model has imported it already.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
-import platform
 import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lren_tf.data.band_selection import ranges_text
 from lren_tf.data.scene import Scene, data_sha256
-from lren_tf.version import __version__
+from lren_tf.runtime.versions import versions
 
 if TYPE_CHECKING:
     import keras
@@ -29,35 +27,6 @@ if TYPE_CHECKING:
     from lren_tf.latent.mixture import Mixture
     from lren_tf.low_rank.solve import LowRankResult
     from lren_tf.model.lren import LREN
-
-_PACKAGES = ("tensorflow", "keras", "numpy", "scipy")
-_MORE_PACKAGES = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
-
-
-def versions() -> dict[str, str]:
-    """Versions of this package, of Python, and of what the numbers depend on."""
-    return _versions(_PACKAGES)
-
-
-def loaded_versions() -> dict[str, str]:
-    """As `versions`, of the packages that a detector can use and that have been imported.
-
-    What no detector imported has not touched a number, and TensorFlow takes seconds.
-    """
-    return _versions(name for name in (*_PACKAGES, *_MORE_PACKAGES) if name in sys.modules)
-
-
-def _versions(modules: Iterable[str]) -> dict[str, str]:
-    # Asked of the modules themselves: TensorFlow is distributed under several names.
-    return {
-        "lren_tf": __version__,
-        "python": platform.python_version(),
-        **{
-            _MORE_PACKAGES.get(name, name): str(importlib.import_module(name).__version__)
-            for name in modules
-        },
-    }
-
 
 def run_record(
     model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult | None
@@ -71,23 +40,31 @@ def run_record(
         result: what `decompose` returned; None for a model that scores by energy, of which
             the record says what its background is instead.
     """
-    scoring: dict[str, Any] = (
-        {"background": [background_record(mixture) for mixture in model.backgrounds]}
-        if result is None
-        else {
-            "solver": solver_record(result),
-            "dictionary": dictionary_record(model.dictionary, scene.width),
-        }
-    )
+    atoms = {} if result is None else {
+        "dictionary": dictionary_record(model.dictionary, scene.width)
+    }  # fmt: skip
     return {
         "scene": scene_record(scene),
         "preset": model.preset,
         "settings": model.settings.as_dict(),
         "device": model.device,
         "training": training_record(history),
-        **scoring,
+        **scoring_record(model, result),
+        **atoms,
         "versions": versions(),
     }
+
+
+def scoring_record(model: LREN, result: LowRankResult | None) -> dict[str, Any]:
+    """Return how a model scored: its low-rank step, or the background of every member.
+
+    Args:
+        model: fitted.
+        result: `details` of :class:`lren_tf.model.scoring.Scored`.
+    """
+    if result is None:
+        return {"background": [background_record(mixture) for mixture in model.backgrounds]}
+    return {"solver": solver_record(result)}
 
 
 def detector_record(detector: Detector) -> dict[str, Any]:
@@ -100,7 +77,7 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     """Where a scene came from and which values it holds; `sha256` is that of the cube.
 
     What is known beyond that is entered where it is known only: the number of valid pixels,
-    the bands left out, first and last wavelength in nanometres, and the place on the map.
+    the bands left out, first and last wavelength in nanometres, and the georeference.
     """
     more: dict[str, Any] = {}
     if scene.valid is not None:
@@ -110,8 +87,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     if scene.wavelengths is not None:
         more["wavelengths"] = [scene.wavelengths.min(), scene.wavelengths.max()]
     if scene.georeference is not None:
-        place = scene.georeference
-        more["georeference"] = {"crs": place.crs, "transform": place.transform}
+        georeference = scene.georeference
+        more["georeference"] = {"crs": georeference.crs, "transform": georeference.transform}
     return {
         "name": scene.name,
         "source": scene.source,
@@ -173,7 +150,7 @@ def json_text(value: Any) -> str:
     in any encoding survives.
 
     Raises:
-        TypeError: something that has no place in JSON.
+        TypeError: something that JSON cannot hold.
     """
     text = json.dumps(_plain(value), indent=2, allow_nan=False)
     # Lists of numbers on one line each. No string can match: in JSON it holds no line break.

@@ -1,4 +1,4 @@
-"""Single settings: read from text, and checked with one wording for all of them."""
+"""Validators of single settings: values from text, and checks that share one wording."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def parse(text: str, kind: Any) -> Any:
     return text
 
 
-def whole(name: str, value: Any, smallest: int) -> int:
-    """`value` as an int of at least `smallest`.
+def whole(name: str, value: Any, smallest: int, largest: int | None = None) -> int:
+    """`value` as an int from `smallest` to `largest`; None for no upper end.
 
     Raises:
-        InputError: it is not a whole number, or is too small.
+        InputError: it is not a whole number, or is too small or too large.
     """
     try:
         if isinstance(value, bool):
@@ -54,6 +54,8 @@ def whole(name: str, value: Any, smallest: int) -> int:
         raise InputError(f"setting {name!r} is {value!r}; expected a whole number.") from None
     if value < smallest:
         raise InputError(f"setting {name!r} is {value}; expected {smallest} or more.")
+    if largest is not None and value > largest:
+        raise InputError(f"setting {name!r} is {value}; expected {largest} or less.")
     return value
 
 

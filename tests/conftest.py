@@ -1,8 +1,12 @@
-"""Settings for all tests."""
+"""Settings and fixtures for all tests."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.fuzzing import cases
 
 # Several workers share the cores: a second thread of each would only wait for its turn. Before
 # anything imports TensorFlow, which reads them once.
@@ -11,5 +15,26 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(name, "1")
 
 # A busy machine is not a bug: how long an example takes says nothing about it.
-settings.register_profile("no_deadline", deadline=None)
+settings.register_profile("no_deadline", deadline=None, max_examples=cases(100))
 settings.load_profile("no_deadline")
+
+
+@pytest.fixture(scope="session")
+def trained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with ``release.keras`` and ``robust.keras`` of tests/trained.py; read only.
+
+    The first of the processes of a run that needs them trains them; the others wait for it.
+    """
+    from filelock import FileLock
+
+    from tests.trained import train
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of the folders of all workers
+    folder = shared / "trained"
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            train(shared / "training")
+            (shared / "training").rename(folder)
+    return folder

@@ -117,6 +117,7 @@ def measured_in_one_thread() -> dict:
     return json.loads(child.stdout)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("preset", PRESETS)
 def test_weights_and_scores_are_the_recorded_ones(preset):
     record, now = json.loads(RECORD.read_text("utf-8")), measured_in_one_thread()

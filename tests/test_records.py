@@ -1,5 +1,4 @@
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -10,9 +9,7 @@ from lren_tf.data.scene import Scene
 from lren_tf.records import (
     detector_record,
     json_text,
-    loaded_versions,
     scene_record,
-    versions,
 )
 
 
@@ -60,21 +57,6 @@ def test_scene_record_of_what_a_file_said():
     assert record["bands_left_out"] == "1-2"
     assert record["wavelengths"] == [400, 700]
     assert record["georeference"] == {"crs": "WKT", "transform": [1, 0, 0, 0, -1, 0]}
-
-
-def test_versions():
-    found = versions()
-    assert list(found) == ["lren_tf", "python", "tensorflow", "keras", "numpy", "scipy"]
-    assert found["numpy"] == np.__version__
-
-
-def test_loaded_versions(monkeypatch):
-    for name in ("tensorflow", "keras", "skimage"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    found = loaded_versions()
-    assert list(found)[:4] == ["lren_tf", "python", "numpy", "scipy"]
-    assert not {"tensorflow", "keras", "scikit-image"} & set(found)
-    assert "tensorflow" not in sys.modules
 
 
 def test_detector_record():

@@ -1,18 +1,16 @@
-"""What the command line says and where: progress, notices, refusals, silence at start."""
+"""Messages of the command line: progress and results, notices, refusals."""
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lren_tf.errors import InputError, WorkerLost
+from lren_tf.errors import InputError
 
 # Of `load_scene` and `load_map`; the longer name first where one ends in another.
 _ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water|axes"
@@ -32,18 +30,18 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 @contextmanager
-def collected_notices(said: bool = True) -> Iterator[list[str]]:
-    """Warnings meant for users, said on stderr at once and collected for the report.
+def collected_notices(printed: bool = True) -> Iterator[list[str]]:
+    """Warnings meant for users, printed on stderr at once and collected for the report.
 
     Args:
-        said: False to collect them only, in a process beside the one that speaks.
+        printed: False to collect them only, in a process other than the chief.
     """
     collected: list[str] = []
 
-    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *origin: Any) -> None:
         if category is UserWarning:
             collected.append(str(message))
-            if not said:
+            if not printed:
                 return
             print(f"lren-tf: note: {message}", file=sys.stderr, flush=True)
 
@@ -69,31 +67,3 @@ def worded(**options: str) -> Iterator[None]:
     except InputError as error:
         text = re.sub(rf'\b({_ARGUMENTS})=(?=("")?)', option, str(error))
         raise InputError(text) from error
-
-
-@contextmanager
-def quiet_start() -> Iterator[None]:
-    """Keep TensorFlow's start-up messages off stderr; they come out if the start fails.
-
-    They are written by C++ before any logging level applies, hence the descriptor.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # closed by whoever started us
-        yield
-        return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException as error:
-            os.dup2(kept, 2)
-            if not isinstance(error, (InputError, WorkerLost, KeyboardInterrupt)):
-                said.seek(0)
-                sys.stderr.write(said.read().decode(errors="replace"))
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

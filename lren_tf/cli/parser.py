@@ -1,4 +1,4 @@
-"""Which commands and options there are."""
+"""Parser of the command line: every command and its options."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import NoReturn
 
 from lren_tf import datasets, detectors, presets
 from lren_tf.cli.commands.compare import compare
+from lren_tf.cli.commands.datasets import list_datasets
 from lren_tf.cli.commands.detect import detect
 from lren_tf.cli.commands.evaluate import evaluate
+from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
-from lren_tf.cli.commands.threshold import add_cut_options, threshold
+from lren_tf.cli.commands.threshold import threshold
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
 from lren_tf.cli.options.outputs import add_format_option
-from lren_tf.cli.options.scene import SIMULATED, list_datasets
-from lren_tf.cli.trained_model import export
+from lren_tf.cli.options.scene import SIMULATED
+from lren_tf.cli.options.threshold import add_threshold_options
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
@@ -65,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     made = command("threshold", threshold, "List what is above a threshold of a score map.")
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
-    add_cut_options(made, required=True)
+    add_threshold_options(made, required=True)
     add_format_option(made, "the map")
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
 
@@ -110,7 +112,7 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
     made.add_argument("--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: GPU, else CPU)")
     _add_files(made)
     add_format_option(made, "the scene")
-    add_cut_options(made)
+    add_threshold_options(made)
     made.add_argument(
         "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
     )

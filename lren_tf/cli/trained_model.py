@@ -1,4 +1,4 @@
-"""Trained models on the command line: ``lren-tf export``, and what ``detect --apply`` loads."""
+"""Trained models on the command line: the files that ``detect --apply`` and ``export`` load."""
 
 from __future__ import annotations
 
@@ -9,35 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from lren_tf.cli.console import say
-from lren_tf.cli.options.detector import make_repeatable, started
+from lren_tf.cli.options.detector import started
 from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.long_training import OPTIONS as LONG_RUNS
 from lren_tf.data.array_checks import check_finite_pixels
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.records import background_record, loaded_versions, scene_record, solver_record
+from lren_tf.records import scene_record, scoring_record
 from lren_tf.runtime.files import as_path
+from lren_tf.runtime.startup import make_repeatable
+from lren_tf.runtime.versions import loaded_versions
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""
-
-
-def export(arguments: argparse.Namespace) -> None:
-    """Write a trained model as a SavedModel."""
-    path = _existing(arguments.model)
-    with started():
-        from lren_tf.model.saved_model import check_export_target
-
-        # Before the model is loaded, which takes its time.
-        check_export_target(arguments.folder)
-        model = _load_keras(path, None)
-        model.export(arguments.folder)
-    shape = f"[N, {_bands(model)}]"
-    image = f"[H, W, {_bands(model)}]" if model.scores_images() else shape
-    say(f"endpoints: score of pixels {image}; encode, reconstruct, responsibilities of {shape}")
-    say(f"SavedModel: {arguments.folder}")
 
 
 def refuse_training_options(arguments: argparse.Namespace) -> None:
@@ -60,19 +45,19 @@ class Applied:
         lam: λ of eq. (1) in place of the model's; a ``.keras`` file only.
 
     Raises:
-        InputError: there is no such model, or it does not go with the other arguments.
+        InputError: there is no such model, or it does not fit the other arguments.
     """
 
     def __init__(self, path: str, device: str | None, lam: float | None) -> None:
-        self.path = _existing(path)
+        self.path = existing_model(path)
         self._lam = lam
         with started():
             if os.path.isdir(self.path):
                 self._load_saved_model(device)
             else:
-                self._model = _load_keras(self.path, device)
+                self._model = load_keras_model(self.path, device)
                 self.title = f"LREN ({self._model.preset})"
-                self.bands = _bands(self._model)
+                self.bands = bands_of(self._model)
                 self._device = self._model.device
         make_repeatable(self._device)
 
@@ -122,13 +107,8 @@ class Applied:
             "settings": settings if self._lam is None else {**settings, "lam": self._lam},
             "device": model.device,
         }
-        if model.settings.scoring == "residual":
-            result = model.decompose(scene, lam=self._lam)
-            score = model.score_of(result).reshape(scene.shape[:2])
-            record["solver"] = solver_record(result)
-        else:
-            score = model.score(scene, lam=self._lam)
-            record["background"] = [background_record(mixture) for mixture in model.backgrounds]
+        score, result = model.scored(scene, lam=self._lam)
+        record |= scoring_record(model, result)
         return score, {**record, "versions": loaded_versions()}
 
     def _served(self, scene: Scene) -> np.ndarray:
@@ -148,7 +128,7 @@ class Applied:
                 "pass the .keras file of the model, which leaves such pixels out."
             )
         check_finite_pixels(
-            PixelRows(scene.cube),
+            PixelMatrix(scene.cube),
             grid_width=scene.width,
             what=scene.name,
             valid=None if scene.valid is None else scene.valid.reshape(-1),
@@ -159,21 +139,26 @@ class Applied:
         return scene.spread(score.numpy().reshape(-1))
 
 
-def _existing(path: str) -> Path:
-    found = as_path(path)
-    if not os.path.exists(found):
+def existing_model(path: str) -> Path:
+    """Path of a trained model that exists.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
+    model = as_path(path)
+    if not os.path.exists(model):
         raise InputError(
             f"{path} does not exist; expected a trained model, such as --save-model writes, check "
             "the path."
         )
-    if not os.path.isfile(found) and not os.path.isdir(found):  # to open a pipe would never end
+    if not os.path.isfile(model) and not os.path.isdir(model):  # opening a pipe would never end
         raise InputError(
             f"{path} is not a regular file; expected a trained model, such as --save-model writes."
         )
-    return found
+    return model
 
 
-def _load_keras(path: Path, device: str | None) -> Any:
+def load_keras_model(path: Path, device: str | None) -> Any:
     """A fitted LREN of a ``.keras`` file, on a device."""
     import keras
 
@@ -198,5 +183,6 @@ def _load_keras(path: Path, device: str | None) -> Any:
     return model
 
 
-def _bands(model: Any) -> int:
+def bands_of(model: Any) -> int:
+    """Bands of the scene that a model was fitted on."""
     return model.get_build_config()["bands"]

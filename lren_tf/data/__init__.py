@@ -1,1 +1,1 @@
-"""A scene in memory: values, validity, bands, georeference."""
+"""A scene in memory: values, valid pixels, bands, georeference."""

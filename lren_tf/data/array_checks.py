@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.errors import InputError
 
-# Elements looked at in one go: a few MiB of temporaries.
-_CHUNK_ELEMENTS = 1 << 20
+ELEMENTS_AT_A_TIME = 1 << 20
+"""Elements of a chunk, so that its temporaries take a few MiB."""
 
 
 def check_finite_pixels(
-    pixels: np.ndarray | PixelRows,
+    pixels: np.ndarray | PixelMatrix,
     grid_width: int | None = None,
     what: str = "cube",
     *,
@@ -43,7 +43,7 @@ def check_finite_pixels(
     if pixels.dtype.kind != "f":
         return
     bad, first = 0, None
-    for start, chunk in row_chunks(pixels):
+    for start, chunk in iter_chunks(pixels):
         finite = np.isfinite(chunk)
         if bands is not None:
             finite |= ~bands
@@ -71,7 +71,7 @@ def check_finite_pixels(
 
 
 def varying_bands(
-    pixels: np.ndarray | PixelRows,
+    pixels: np.ndarray | PixelMatrix,
     what: str = "cube",
     *,
     valid: np.ndarray | None = None,
@@ -113,11 +113,11 @@ def varying_bands(
     return varying
 
 
-def varies(pixels: np.ndarray | PixelRows, valid: np.ndarray | None = None) -> np.ndarray:
+def varies(pixels: np.ndarray | PixelMatrix, valid: np.ndarray | None = None) -> np.ndarray:
     """Which bands of pixels [N, L] are not constant over the valid ones [N]; bool [L]."""
     reference = pixels[0 if valid is None else int(np.argmax(valid))]
     varying = np.zeros(pixels.shape[1], bool)
-    for start, chunk in row_chunks(pixels):
+    for start, chunk in iter_chunks(pixels):
         # Without a copy of all valid pixels.
         looked_at = chunk if valid is None else chunk[valid[start : start + len(chunk)]]
         varying |= (looked_at != reference).any(axis=0)
@@ -149,16 +149,16 @@ def real_array(values: object, what: str) -> np.ndarray:
     return array
 
 
-def row_chunks(array: np.ndarray | PixelRows) -> Iterator[tuple[int, np.ndarray]]:
-    """Consecutive slices of the first axis with about `_CHUNK_ELEMENTS` elements each."""
+def iter_chunks(array: np.ndarray | PixelMatrix) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive slices of the first axis with about `ELEMENTS_AT_A_TIME` elements each."""
     per_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
-    rows = max(1, _CHUNK_ELEMENTS // per_row)
+    rows = max(1, ELEMENTS_AT_A_TIME // per_row)
     for start in range(0, array.shape[0], rows):
         yield start, array[start : start + rows]
 
 
-def _pixel_table(pixels: object, what: str) -> np.ndarray | PixelRows:
-    if isinstance(pixels, PixelRows):
+def _pixel_table(pixels: object, what: str) -> np.ndarray | PixelMatrix:
+    if isinstance(pixels, PixelMatrix):
         return pixels
     array = real_array(pixels, what)
     if array.ndim != 2:

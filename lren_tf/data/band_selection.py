@@ -1,4 +1,4 @@
-"""Which bands of a scene are used, and why the others are not."""
+"""Selection of the bands that detectors use, with the reason for leaving others out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from lren_tf.data.array_checks import varies
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 
@@ -47,7 +47,7 @@ def unused_bands(scene: Scene, *, drop_water: bool = False) -> dict[str, np.ndar
             )
         water = water_bands(scene.wavelengths) & ~bad
     valid = None if scene.valid is None else scene.valid.reshape(-1)
-    constant = ~varies(PixelRows(scene.cube), valid) & ~bad & ~water
+    constant = ~varies(PixelMatrix(scene.cube), valid) & ~bad & ~water
     return {"bad": bad, "water": water, "constant": constant}
 
 

@@ -1,4 +1,4 @@
-"""Where on the map the pixels of a scene lie, and what a writer needs to say so again."""
+"""Georeference: the position of the pixels of a scene on a map."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LookupTable:
             )
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "columns", columns)
-        object.__setattr__(self, "transform", _checked_transform(self.transform))
+        object.__setattr__(self, "transform", checked_transform(self.transform))
 
     def orthorectified(self, values: np.ndarray, fill: float = np.nan) -> np.ndarray:
         """A map [H, W] of the scene on the map grid, [R, C].
@@ -88,7 +88,7 @@ class Georeference:
 
     def __post_init__(self) -> None:
         if self.transform is not None:
-            object.__setattr__(self, "transform", _checked_transform(self.transform))
+            object.__setattr__(self, "transform", checked_transform(self.transform))
         if self.envi is not None:
             object.__setattr__(self, "envi", MappingProxyType(dict(self.envi)))
         if self.positions is not None:
@@ -126,7 +126,16 @@ class Georeference:
         return float(x), float(y)
 
 
-def _checked_transform(values: object) -> Transform:
+def checked_transform(values: object, *, invertible: bool = False) -> Transform:
+    """Affine numbers of a map grid as floats.
+
+    Args:
+        values: (a, b, c, d, e, f) with x = a·column + b·row + c and y = d·column + e·row + f.
+        invertible: refuse numbers that put different pixels at one point.
+
+    Raises:
+        InputError: they are not six finite numbers, or are not invertible.
+    """
     try:
         numbers = tuple(float(value) for value in values)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
@@ -135,5 +144,11 @@ def _checked_transform(values: object) -> Transform:
         raise InputError(
             f"the transform is {values!r}; expected six finite numbers (a, b, c, d, e, f) with "
             "x = a·column + b·row + c and y = d·column + e·row + f."
+        )
+    a, b, _, d, e, _ = numbers
+    if invertible and a * e == b * d:
+        raise InputError(
+            f"the transform is {values!r}, which puts different pixels at one place; expected "
+            "a·e − b·d other than 0."
         )
     return numbers  # type: ignore[return-value]

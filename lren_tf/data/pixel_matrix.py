@@ -1,8 +1,8 @@
-"""The pixels of a cube as rows, read when they are asked for.
+"""Pixels of a cube as the rows of a matrix, read on access.
 
-A cube that is mapped from a file can be larger than memory, and its bands need not lie side by
-side there (ENVI's BIL and BSQ). What works on pixels a chunk at a time takes `PixelRows` where it
-takes an array [n, L]: only the rows asked for are read, and only those are copied.
+A cube that is mapped from a file can be larger than memory, and its bands need not be contiguous
+there (ENVI's BIL and BSQ). Code that works on pixels a chunk at a time accepts a `PixelMatrix`
+where it accepts an array [n, L]: only the rows requested are read, and only those are copied.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 
-class PixelRows:
+class PixelMatrix:
     """Pixels [n, L] of a cube or a table, row after row.
 
     Args:
@@ -63,13 +63,13 @@ class PixelRows:
         whole = self[:]
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
-    def of_bands(self, bands: np.ndarray) -> PixelRows:
+    def of_bands(self, bands: np.ndarray) -> PixelMatrix:
         """The same pixels, of them the bands marked in a bool [L]."""
         if self._bands is not None:
             marked = self._bands.copy()
             marked[marked] = bands
             bands = marked
-        return PixelRows(self._source, self._valid, bands)
+        return PixelMatrix(self._source, self._valid, bands)
 
     @property
     def on_disk(self) -> bool:
@@ -93,9 +93,9 @@ class PixelRows:
         return self._source[np.divmod(places, self._source.shape[1])]
 
 
-def as_rows(pixels: np.ndarray | PixelRows) -> PixelRows:
-    """Pixels [n, L] as `PixelRows`, whichever they are."""
-    return pixels if isinstance(pixels, PixelRows) else PixelRows(pixels)
+def as_pixel_matrix(pixels: np.ndarray | PixelMatrix) -> PixelMatrix:
+    """Pixels [n, L] as `PixelMatrix`, whichever they are."""
+    return pixels if isinstance(pixels, PixelMatrix) else PixelMatrix(pixels)
 
 
 def is_mapped(array: Any) -> bool:

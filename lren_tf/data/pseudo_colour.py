@@ -1,4 +1,4 @@
-"""Three bands of a scene as a picture, in natural colours where its wavelengths allow it."""
+"""Pseudo-colour picture of a scene: three bands, natural colours where wavelengths are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hyperspectral scene: the cube, its optional truth, and the checks every user of one needs.
+"""A hyperspectral scene: the cube, its optional ground truth, and checks of both.
 
 Shapes: a cube is [H, W, B] (rows, columns, bands); its pixels are [N, B] with N = H·W,
 row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W)`.
@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from lren_tf.data.array_checks import check_finite_pixels, real_array, row_chunks, varying_bands
+from lren_tf.data.array_checks import check_finite_pixels, iter_chunks, real_array, varying_bands
 from lren_tf.data.georeference import Georeference
-from lren_tf.data.pixel_matrix import PixelRows, is_mapped
+from lren_tf.data.pixel_matrix import PixelMatrix, is_mapped
 from lren_tf.errors import InputError
 
 
@@ -189,14 +189,14 @@ class Scene:
         """The cube as [N, B], row after row, in C order and native byte order.
 
         A view, except of a cube that lies otherwise in its file: of that a copy in memory, made
-        when it is first asked for. `rows` needs none.
+        on first access. `rows` needs none.
         """
         return _native(self.cube).reshape(-1, self.bands)
 
     @property
-    def rows(self) -> PixelRows:
-        """The pixels [n, B] that hold data, row after row, read when they are asked for."""
-        return PixelRows(self.cube, self.valid)
+    def rows(self) -> PixelMatrix:
+        """The pixels [n, B] that hold data, row after row, read on access."""
+        return PixelMatrix(self.cube, self.valid)
 
     @property
     def valid_count(self) -> int:
@@ -234,7 +234,7 @@ class Scene:
         """
         valid = None if self.valid is None else self.valid.reshape(-1)
         chosen = {"valid": valid, "bands": self.good_bands}
-        pixels = PixelRows(self.cube)
+        pixels = PixelMatrix(self.cube)
         check_finite_pixels(pixels, grid_width=self.width, what=self.name, **chosen)
         varying_bands(pixels, what=self.name, **chosen)
 
@@ -248,7 +248,7 @@ def _native(cube: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(cube, dtype=cube.dtype.newbyteorder("="))
 
 
-def data_sha256(array: np.ndarray | PixelRows) -> str:
+def data_sha256(array: np.ndarray | PixelMatrix) -> str:
     """SHA-256 of an array's dtype, shape and values, as 64 hexadecimal digits.
 
     The layout in memory and the byte order do not matter: the values are hashed in C order
@@ -258,9 +258,9 @@ def data_sha256(array: np.ndarray | PixelRows) -> str:
         array: any shape; bool, integer, real or complex dtype.
 
     Raises:
-        InputError: the dtype is none of these, so the values have no bytes of their own.
+        InputError: the dtype is none of these, so its values are not plain bytes.
     """
-    if not isinstance(array, PixelRows):
+    if not isinstance(array, PixelMatrix):
         array = np.asarray(array)
     if array.dtype.kind not in "biufc":
         raise InputError(
@@ -269,6 +269,6 @@ def data_sha256(array: np.ndarray | PixelRows) -> str:
     dtype = array.dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str} {array.shape} ".encode())
     rows = array.reshape(1) if array.ndim == 0 else array
-    for _, chunk in row_chunks(rows):
+    for _, chunk in iter_chunks(rows):
         digest.update(np.ascontiguousarray(chunk, dtype=dtype).data)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Standardisation of pixels: what is learned from a scene, and how it is applied.
+"""Standardisation of pixels: parameters learned from a scene, and their application.
 
 Everything is float64 until the last cast: a band of large numbers with a small spread
 loses its digits in float32.
@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lren_tf.data.array_checks import varying_bands
-from lren_tf.data.pixel_matrix import PixelRows, as_rows
+from lren_tf.data.pixel_matrix import PixelMatrix, as_pixel_matrix
 from lren_tf.errors import InputError
 
-_CHUNK = 65536
-"""Pixels standardised at a time, so that float64 temporaries stay small."""
+PIXELS_AT_A_TIME = 65536
+"""Pixels standardised at a time, so that float64 temporaries stay small. Another number rounds
+the sums over pixels differently."""
 
 
 class Scaler(NamedTuple):
@@ -36,7 +37,7 @@ class Scaler(NamedTuple):
 
 
 def fit_scaler(
-    pixels: np.ndarray | PixelRows,
+    pixels: np.ndarray | PixelMatrix,
     scaling: str,
     what: str = "cube",
     *,
@@ -54,7 +55,7 @@ def fit_scaler(
         InputError: all bands are constant, or their variances are beyond float64.
     """
     if good_bands is not None:
-        chosen = as_rows(pixels).of_bands(good_bands)
+        chosen = as_pixel_matrix(pixels).of_bands(good_bands)
         return _among_all(fit_scaler(chosen, scaling, what), good_bands)
     used = varying_bands(pixels, what)
     low, span = np.float64(0.0), np.float64(1.0)
@@ -63,9 +64,9 @@ def fit_scaler(
         if scaling == "minmax_zscore":
             low, high = extremes(pixels)
             span = high - low
-        mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _chunks(pixels)) / n
+        mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _parts(pixels)) / n
         # Two passes: the one-pass formula cancels for bands far from zero.
-        squares = (np.square(_unit(chunk, low, span) - mean) for chunk in _chunks(pixels))
+        squares = (np.square(_unit(chunk, low, span) - mean) for chunk in _parts(pixels))
         variance = sum(square.sum(axis=0) for square in squares) / n
     if not (np.isfinite(span) and np.isfinite(variance).all()):
         raise InputError(
@@ -92,21 +93,21 @@ def _among_all(scaler: Scaler, good_bands: np.ndarray) -> Scaler:
     return Scaler(scaler.low, scaler.span, mean, std, used)
 
 
-def standardise(pixels: np.ndarray | PixelRows, scaler: Scaler) -> np.ndarray:
+def standardise(pixels: np.ndarray | PixelMatrix, scaler: Scaler) -> np.ndarray:
     """Standardised pixels of the bands that are used, float32 ``[N, U]``."""
     out = np.empty((len(pixels), int(scaler.used.sum())), np.float32)
     mean, std = scaler.mean[scaler.used], scaler.std[scaler.used]
     start = 0
-    for chunk in _chunks(pixels):
+    for chunk in _parts(pixels):
         unit = _unit(chunk[:, scaler.used], scaler.low, scaler.span)
         out[start : start + len(chunk)] = (unit - mean) / std
         start += len(chunk)
     return out
 
 
-def extremes(pixels: np.ndarray | PixelRows) -> tuple[np.float64, np.float64]:
+def extremes(pixels: np.ndarray | PixelMatrix) -> tuple[np.float64, np.float64]:
     """Smallest and largest value of pixels ``[N, L]``."""
-    found = [(chunk.min(), chunk.max()) for chunk in _chunks(pixels)]
+    found = [(chunk.min(), chunk.max()) for chunk in _parts(pixels)]
     return np.float64(min(low for low, _ in found)), np.float64(max(high for _, high in found))
 
 
@@ -114,6 +115,6 @@ def _unit(chunk: np.ndarray, low: np.float64, span: np.float64) -> np.ndarray:
     return (chunk.astype(np.float64) - low) / span
 
 
-def _chunks(pixels: np.ndarray | PixelRows) -> Iterator[np.ndarray]:
-    for start in range(0, len(pixels), _CHUNK):
-        yield pixels[start : start + _CHUNK]
+def _parts(pixels: np.ndarray | PixelMatrix) -> Iterator[np.ndarray]:
+    for start in range(0, len(pixels), PIXELS_AT_A_TIME):
+        yield pixels[start : start + PIXELS_AT_A_TIME]

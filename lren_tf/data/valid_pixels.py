@@ -1,4 +1,4 @@
-"""Which pixels of a cube hold data, from no-data values, NaN and a user's mask."""
+"""Valid pixels of a cube, by no-data values, NaN and the mask of the user."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lren_tf.data.array_checks import row_chunks
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.array_checks import iter_chunks
+from lren_tf.data.pixel_matrix import PixelMatrix
 
 NoData = float | np.ndarray
 """A value that marks missing data, or [B] one for each band, NaN for none."""
@@ -66,10 +66,10 @@ def find_valid(
     if not ranges and cube.dtype.kind != "f":
         return _found(inside, good, 0, nothing, (height, width))
 
-    pixels = PixelRows(cube)
+    pixels = PixelMatrix(cube)
     some, every = np.empty(len(pixels), bool), np.empty(len(pixels), bool)
     holders, missing_in = 0, np.zeros(bands, np.int64)
-    for start, chunk in row_chunks(pixels):
+    for start, chunk in iter_chunks(pixels):
         rows = slice(start, start + len(chunk))
         missing = _missing(chunk, ranges) & good
         count = np.count_nonzero(missing, axis=1)
@@ -81,7 +81,7 @@ def find_valid(
     empty = good & (missing_in == holders) if holders else nothing
     if empty.any():
         good &= ~empty
-        for start, chunk in row_chunks(pixels):
+        for start, chunk in iter_chunks(pixels):
             some[start : start + len(chunk)] = (_missing(chunk, ranges) & good).any(axis=1)
     partial = int(np.count_nonzero(inside & some & ~every))
     return _found(inside & ~some, good, partial, empty, (height, width))

@@ -88,7 +88,7 @@ def download(entry: Benchmark) -> Path:
 def _connection_problem(url: str) -> str | None:
     """Why the host of `url` cannot be reached, or None; takes `_CONNECT_SECONDS` at most.
 
-    Name resolution has no time-out of its own, hence the thread: it is left behind when
+    Name resolution cannot time out, hence the thread: it is left behind when
     it hangs.
     """
     parts = urllib.parse.urlsplit(url)

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
+from lren_tf.validators import whole
 
 # Multi-pixel targets, one row of text per image row.
 _SHAPES = tuple(
@@ -26,7 +27,8 @@ _CONTRAST = 3.0
 # Amplitude, in decibels, of the slow change of the noise over the bands.
 _NOISE_SWING_DB = 3.0
 _CANDIDATE_TARGETS = 32
-_CHUNK_ELEMENTS = 1 << 21
+_ELEMENTS_AT_A_TIME = 1 << 21
+"""Elements of the cube filled at a time: 8 MiB of noise. Another number rounds differently."""
 
 
 def simulate(
@@ -76,13 +78,13 @@ def simulate(
     Raises:
         InputError: an argument outside its range.
     """
-    height, width = _whole("height", height, 1), _whole("width", width, 1)
-    bands, endmembers = _whole("bands", bands, 1), _whole("endmembers", endmembers, 1)
-    seed = _whole("seed", seed, 0)
+    height, width = whole("height", height, 1), whole("width", width, 1)
+    bands, endmembers = whole("bands", bands, 1), whole("endmembers", endmembers, 1)
+    seed = whole("seed", seed, 0)
     count = height * width
     if anomalies is None:
         anomalies = min(max(1, count // 400), count // 2)
-    anomalies = _whole("anomalies", anomalies, 0, count // 2)
+    anomalies = whole("anomalies", anomalies, 0, count // 2)
     low, high = _checked_fill(fill)
     snr = _number(noise_snr_db)
     if snr != math.inf and not -100 <= snr <= 300:
@@ -109,7 +111,7 @@ def simulate(
     sigma = _noise_sigma(noise_rng, spectra, abundances, snr)
 
     cube = np.empty((height, width, bands), dtype=np.float32)
-    rows = max(1, _CHUNK_ELEMENTS // (width * bands))
+    rows = max(1, _ELEMENTS_AT_A_TIME // (width * bands))
     for start in range(0, height, rows):
         part = slice(start, start + rows)
         chunk = cube[part]
@@ -120,17 +122,6 @@ def simulate(
         if sigma is not None:
             _add_noise(noise_rng, chunk, sigma)
     return Scene(cube, fills > 0, name="simulated", simulated=True)
-
-
-def _whole(argument: str, value: Any, least: int, most: int | None = None) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
-        upper = "" if most is None else f" and at most {most}"
-        raise InputError(
-            f"{argument} is {value!r}; expected a whole number of at least {least}{upper}, pass "
-            "one."
-        )
-    return int(value)
 
 
 def _number(value: Any) -> float:
@@ -239,7 +230,7 @@ def _place(
 
 
 def _add_noise(rng: np.random.Generator, chunk: np.ndarray, sigma: np.ndarray) -> None:
-    # A function of its own, so that only one chunk of noise is alive at any time.
+    # A separate function, so that only one chunk of noise is alive at any time.
     noise = rng.standard_normal(chunk.shape, dtype=np.float32)
     noise *= sigma
     chunk += noise

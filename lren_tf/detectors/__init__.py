@@ -1,7 +1,6 @@
-"""The detectors, by name; each has a file of its own and one protocol (`base.Detector`).
+"""Detectors by name; each has its module, and all have one protocol (`base.Detector`).
 
-A detector's module is imported when the detector is first asked for: some need
-TensorFlow, most do not.
+The module of a detector is imported on first use: some need TensorFlow, most do not.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ class ADLR(Detector):
        then MVC-NMF (:mod:`lren_tf.detectors.parts.unmixing`).
     3. Mean shift over the abundances S [N, p] (:mod:`lren_tf.detectors.parts.mean_shift`).
     4. Dictionary D: of every cluster its mode and the member farthest from it.
-    5. min ‖Z‖_* + λ ‖E‖₁  s.t.  S = Z D + E, by :func:`lren_tf.low_rank.solve.solve_low_rank`, whose
-       order J, W, A is the release's J, Z, E, with its μ = 1e-6, ρ = 1.1, tolerance 1e-6.
+    5. min ‖Z‖_* + λ ‖E‖₁  s.t.  S = Z D + E, by
+       :func:`lren_tf.low_rank.solve.solve_low_rank`, whose order J, W, A is the release's
+       J, Z, E, with its μ = 1e-6, ρ = 1.1, tolerance 1e-6.
     6. Score: the sum over each row of E, with its sign. Where the sign varies the background
        lies in the middle of the range, so AUC(Pf, τ) is far from 0.
 

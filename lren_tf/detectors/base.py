@@ -1,4 +1,4 @@
-"""What every detector is: settings in the constructor, `score` on a cube, `get_config`."""
+"""Protocol of detectors: settings in the constructor, `score` on a cube, `get_config`."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ from lren_tf.errors import InputError
 class LREN(Detector):
     """Low-Rank Embedded Network under the protocol of its comparators.
 
-    `score` trains a new :class:`lren_tf.model.lren.LREN` on the scene and scores the same scene;
-    what the network is, and every setting, is said there and in :mod:`lren_tf.presets`. To
-    keep the trained network use the model itself.
+    `score` trains a new :class:`lren_tf.model.lren.LREN` on the scene and scores the same scene.
+    That class describes the network, :mod:`lren_tf.settings` its settings. To keep the trained
+    network use the class itself.
     """
 
     name: ClassVar[str] = "lren"
@@ -34,10 +34,10 @@ class LREN(Detector):
     seed: int = presets.PAPER.seed
     """Seed of the initial weights (123 in the release)."""
     settings: Mapping[str, Any] | tuple[tuple[str, Any], ...] = ()
-    """Single settings of the preset to replace, by name; kept as sorted pairs, so that equal
+    """Single settings of the preset to replace, by name; stored as sorted pairs, so that equal
     settings make equal detectors and none can change afterwards."""
     device: str | None = None
-    """Where to run, as for the model; None for the first GPU, else the CPU."""
+    """Device, as for the model; None for the first GPU, else the CPU."""
 
     def __post_init__(self) -> None:
         replaced = _as_mapping(self.settings)
@@ -54,7 +54,7 @@ class LREN(Detector):
                 f"setting 'device' is {self.device!r}; expected a name such as /CPU:0, or None."
             )
         resolved = presets.resolve(self.preset, **{**replaced, "seed": self.seed})
-        # As the presets read them: 3.0 epochs are 3 epochs.
+        # Values as the settings convert them: 3.0 epochs are 3 epochs.
         pairs = tuple((name, getattr(resolved, name)) for name in sorted(replaced))
         object.__setattr__(self, "settings", pairs)
         object.__setattr__(self, "seed", resolved.seed)

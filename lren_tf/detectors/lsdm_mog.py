@@ -46,7 +46,7 @@ class LSDMMoG(Detector):
     data do not need: a rank above that of the background lets targets into it.
 
     Assumptions, where the sources are silent:
-        * Constant bands are left out: they would be a component of their own, of variance 0.
+        * Constant bands are left out: they would form a component of variance 0.
         * The random entries nearest to which the first responsibilities are set are drawn
           again while two of them are equal (the program redraws while a component is empty,
           which is the same).

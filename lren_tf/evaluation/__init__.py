@@ -1,1 +1,1 @@
-"""Score maps judged against ground truth and cut into detections."""
+"""Evaluation of score maps against ground truth, thresholds and detections."""

@@ -1,37 +1,21 @@
-"""From a score map and a threshold to a list of detections, and to CSV and GeoJSON files."""
+"""Detections: groups of touching pixels that score above a threshold."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import os
-import re
-import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.georeference import Transform, checked_transform
 from lren_tf.errors import InputError
-from lren_tf.evaluation.threshold import score_array
-from lren_tf.runtime.files import atomic_path
+from lren_tf.evaluation.score_array import score_map
 
 BACKGROUND, DETECTED, NO_DATA = 0, 1, 255
 """Values of a mask."""
-
-Transform = Sequence[float]
-"""Six numbers a, b, c, d, e, f: x = a·column + b·row + c, y = d·column + e·row + f, where
-(column, row) = (0, 0) is the outer corner of the first pixel and (0.5, 0.5) its centre."""
-
-_WGS84 = "EPSG:4326"
-# How coordinates are described in every feature.
-_LONGITUDE = "longitude, latitude (WGS 84)"
-_SCENE_CRS = "x, y in the scene's coordinate reference system"
-_UNKNOWN_CRS = "x, y of the scene's map transform, coordinate reference system unknown"
-_PIXELS = "column, row (pixels, the centre of the first one is 0, 0)"
 
 
 @dataclass(frozen=True)
@@ -67,7 +51,7 @@ class Detection:
 
 
 class Detections(NamedTuple):
-    """What is above a threshold, as a picture and as a list that agree."""
+    """Detections as a mask and as a list, which agree."""
 
     mask: npt.NDArray[np.uint8]
     """[H, W]: `DETECTED`, `BACKGROUND`, or `NO_DATA`."""
@@ -80,7 +64,7 @@ def find_detections(
     threshold: float,
     *,
     min_size: int = 1,
-    transform: Transform | None = None,
+    transform: Sequence[float] | None = None,
 ) -> Detections:
     """Groups of pixels that score above a threshold; pixels touch at sides and corners.
 
@@ -88,23 +72,19 @@ def find_detections(
         score: [H, W], higher = more anomalous, NaN where there is no data.
         threshold: a detected pixel scores higher than this.
         min_size: smaller groups are left out, of the mask too; at least 1 pixel.
-        transform: see `Transform`; None for a scene without georeference.
+        transform: the six numbers of `Georeference.transform`; None for a scene without one.
 
     Raises:
-        InputError: the scores are no map of real numbers, the threshold is not finite,
+        InputError: the scores are not a map of real numbers, the threshold is not finite,
             min_size is below 1, or the transform is not six finite numbers that map pixels
-            to different places.
+            to different points.
     """
-    values = score_array(score)
-    if values.ndim != 2:
-        raise InputError(
-            f"the score map has shape {values.shape}; expected rows × columns, reshape it first."
-        )
+    values = score_map(score)
     if not math.isfinite(threshold):
         raise InputError(f"threshold is {threshold}; expected a finite number.")
     if isinstance(min_size, bool) or not isinstance(min_size, (int, np.integer)) or min_size < 1:
         raise InputError(f"min_size is {min_size!r}; expected a whole number of 1 pixel or more.")
-    transform = _checked_transform(transform)
+    numbers = None if transform is None else checked_transform(transform, invertible=True)
 
     from scipy import ndimage
 
@@ -119,97 +99,16 @@ def find_detections(
         if box is not None
     ]
     # Of equal peaks the one that comes first in the image is first.
-    listed.sort(key=lambda found: (-found["peak_score"], found["peak_row"], found["peak_column"]))
+    listed.sort(key=lambda group: (-group["peak_score"], group["peak_row"], group["peak_column"]))
     mask = np.where(np.isnan(values), NO_DATA, np.where(labels > 0, DETECTED, BACKGROUND))
     return Detections(
         mask.astype(np.uint8),
         [
-            Detection(label, **found, x=x, y=y)
-            for label, found in enumerate(listed, 1)
-            for x, y in (_place(found, transform),)
+            Detection(label, **group, x=x, y=y)
+            for label, group in enumerate(listed, 1)
+            for x, y in (_coordinates(group, numbers),)
         ],
     )
-
-
-def write_csv(path: str | os.PathLike[str], listed: Sequence[Detection]) -> None:
-    """Write detections as a table, one column for each attribute of `Detection`.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    names = [field.name for field in fields(Detection)]
-    with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        # A coordinate that there is not is an empty cell.
-        writer.writerows([getattr(found, name) for name in names] for found in listed)
-
-
-def write_geojson(
-    path: str | os.PathLike[str], listed: Sequence[Detection], crs: str | None = None
-) -> None:
-    """Write detections as GeoJSON points at their centroids (RFC 7946).
-
-    With a coordinate reference system the points are longitude and latitude on WGS 84, if
-    rasterio is installed or the system is that one. Else they stay in the scene's system, which
-    a ``crs`` member names as GeoJSON of 2008 did, and a `UserWarning` says so. Without x and y
-    they are column and row. The property ``coordinates`` of every point says which it is.
-
-    Args:
-        path: the file.
-        listed: from `find_detections`.
-        crs: WKT of the system of x and y, or None where it is not known.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    points, kind = [(found.column, found.row) for found in listed], _PIXELS
-    member: dict[str, Any] = {}
-    if all(found.x is not None for found in listed):
-        places = [(float(found.x), float(found.y)) for found in listed]  # type: ignore[arg-type]
-        if crs is not None:
-            points, kind, member = _on_the_globe(places, crs)
-        elif listed:
-            points, kind = places, _UNKNOWN_CRS
-    text = json.dumps(
-        {
-            "type": "FeatureCollection",
-            **member,
-            "features": [
-                {
-                    "type": "Feature",
-                    "geometry": {"type": "Point", "coordinates": point},
-                    "properties": {**asdict(found), "coordinates": kind},
-                }
-                for found, point in zip(listed, points, strict=True)
-            ],
-        },
-        indent=1,
-        allow_nan=False,
-    )
-    with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="ascii")
-
-
-def _checked_transform(transform: Transform | None) -> tuple[float, ...] | None:
-    if transform is None:
-        return None
-    try:
-        numbers = tuple(float(number) for number in transform)
-    except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != 6 or not all(map(math.isfinite, numbers)):
-        raise InputError(
-            f"transform is {transform!r}; expected six finite numbers a, b, c, d, e, f with "
-            "x = a·column + b·row + c and y = d·column + e·row + f."
-        )
-    a, b, _, d, e, _ = numbers
-    if a * e == b * d:
-        raise InputError(
-            f"transform is {transform!r}, which puts different pixels at one place; expected "
-            "a·e − b·d other than 0."
-        )
-    return numbers
 
 
 def _described(
@@ -219,7 +118,7 @@ def _described(
     box: tuple[slice, slice],
     threshold: float,
 ) -> dict[str, Any]:
-    """Everything about one group but its label and its place on the map."""
+    """Attributes of one group, without its label and its map coordinates."""
     rows, columns = np.nonzero(labels[box] == number)
     rows, columns = rows + box[0].start, columns + box[1].start
     scores = values[rows, columns]
@@ -242,59 +141,12 @@ def _described(
     }
 
 
-def _place(
-    found: dict[str, Any], transform: tuple[float, ...] | None
+def _coordinates(
+    group: dict[str, Any], transform: Transform | None
 ) -> tuple[float | None, float | None]:
+    """Map coordinates of the centroid of a group."""
     if transform is None:
         return None, None
     a, b, c, d, e, f = transform
-    column, row = found["column"] + 0.5, found["row"] + 0.5
+    column, row = group["column"] + 0.5, group["row"] + 0.5
     return a * column + b * row + c, d * column + e * row + f
-
-
-def _on_the_globe(
-    places: list[tuple[float, float]], crs: str
-) -> tuple[list[tuple[float, float]], str, dict[str, Any]]:
-    """Points, what they are, and the members of the collection that say so."""
-    code = _epsg(crs)
-    if code == "4326":
-        return places, _LONGITUDE, {}
-    try:
-        return _longitudes(places, crs), _LONGITUDE, {}
-    except ImportError:
-        problem = "rasterio is not installed (pip install 'lren-tf[geo]')"
-    except ValueError as error:
-        problem = str(error)
-    warnings.warn(
-        f"the detections in GeoJSON are in the scene's coordinate reference system: {problem}.",
-        stacklevel=4,
-    )
-    name = crs if code is None else f"urn:ogc:def:crs:EPSG::{code}"
-    return places, _SCENE_CRS, {"crs": {"type": "name", "properties": {"name": name}}}
-
-
-def _longitudes(places: list[tuple[float, float]], crs: str) -> list[tuple[float, float]]:
-    """Longitude and latitude on WGS 84; a ValueError says why there are none."""
-    import rasterio
-    import rasterio.warp
-
-    # Without an environment GDAL writes to stderr what the exception says.
-    with rasterio.Env():
-        try:
-            longitudes, latitudes = rasterio.warp.transform(
-                rasterio.crs.CRS.from_wkt(crs), _WGS84,
-                [x for x, _ in places], [y for _, y in places],
-            )  # fmt: skip
-        except Exception as error:  # GDAL's own errors have no public class in common
-            reason = str(error).strip().rstrip(".")
-            raise ValueError(f"it cannot be transformed ({reason})") from error
-    points = list(zip(longitudes, latitudes, strict=True))
-    if not all(math.isfinite(number) for point in points for number in point):
-        raise ValueError("some lie where it has no longitude and latitude")
-    return points
-
-
-def _epsg(wkt: str) -> str | None:
-    """The EPSG code of a whole WKT (1 or 2), not of a part; None where it has none."""
-    found = re.search(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$', wkt)
-    return None if found is None else found[1]

@@ -1,4 +1,4 @@
-"""How good a score map is, given the truth: AUC(Pd,Pf), the 3-D ROC family, separability.
+"""Metrics of a score map given the truth: AUC(Pd,Pf), the 3-D ROC family, separability.
 
 Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
 common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
@@ -25,6 +25,7 @@ from scipy.integrate import trapezoid
 from sklearn.metrics import roc_auc_score
 
 from lren_tf.errors import InputError
+from lren_tf.evaluation.score_array import judged_array
 
 __all__ = [
     "BOX_PERCENTILES",
@@ -130,7 +131,7 @@ def normalise(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
     A constant map has no contrast and becomes all zeros: nothing in it is anomalous.
     """
-    return _min_max(_finite(scores, "scores"))
+    return _min_max(judged_array(scores, "scores"))
 
 
 def auc_pd_pf(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
@@ -228,7 +229,7 @@ def box_whisker(scores: npt.ArrayLike, truth: npt.ArrayLike) -> BoxWhisker:
 
 def pearson(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """Pearson correlation of two maps of one common shape, in [-1, 1]."""
-    first, second = _finite(a, "a"), _finite(b, "b")
+    first, second = judged_array(a, "a"), judged_array(b, "b")
     _same_shape(first, "a", second, "b")
     x, y = _standardised(first, "a"), _standardised(second, "b")
     # Rounding can carry the correlation of a map with itself a few units past 1.
@@ -239,8 +240,8 @@ def _judged(
     scores: npt.ArrayLike, truth: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The one place where scores and truth are checked; returns both flat: [N], [N]."""
-    s = _finite(scores, "scores", gaps=True)
-    t = _finite(truth, "truth")
+    s = judged_array(scores, "scores", gaps=True)
+    t = judged_array(truth, "truth")
     _same_shape(s, "scores", t, "truth")
     data = ~np.isnan(s)
     s, anomaly = s[data], t[data] != 0
@@ -262,47 +263,6 @@ def _judged(
 
 def _but(data: npt.NDArray[np.bool_]) -> str:
     return "" if data.all() else " where the scores hold data"
-
-
-def _finite(values: npt.ArrayLike, name: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:
-    """``values`` as a float64 array of the same shape, or a refusal that names ``name``.
-
-    ``gaps``: whether NaN is allowed, as long as something else is there.
-    """
-    if np.ma.is_masked(values):
-        # np.asarray would drop the mask and count the hidden pixels without a word.
-        raise InputError(
-            f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
-            "expected a plain array; pass only the valid pixels, of scores and of truth alike."
-        )
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} is a {type(values).__name__} that does not form one array ({error}); "
-            "expected rows of equal length; pass a numeric array."
-        ) from error
-    if array.dtype.kind not in "buif":
-        raise InputError(
-            f"{name} has dtype {array.dtype}; expected real numbers; "
-            "convert it to a real numeric array."
-        )
-    if array.size == 0:
-        raise InputError(
-            f"{name} is empty (shape {array.shape}); expected at least one value; "
-            "pass the scores of a whole scene or table."
-        )
-    with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused below
-        array = array.astype(np.float64)
-    nan = int(np.count_nonzero(np.isnan(array)))
-    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    if bad > (nan if gaps and nan < array.size else 0):
-        raise InputError(
-            f"{name} holds {bad} non-finite values of {array.size} "
-            f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "
-            "leave those pixels out of scores and truth alike."
-        )
-    return array
 
 
 def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:

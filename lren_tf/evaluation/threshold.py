@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation.pareto_tail import Tail, fit_tail
+from lren_tf.evaluation.score_array import score_array
 
 PARETO, EMPIRICAL = "pareto", "empirical"
 TEST = "Kolmogorov-Smirnov"
@@ -36,7 +37,7 @@ class Threshold:
 
     Attributes:
         threshold: in the units of the scores.
-        false_alarm_rate: the rate asked for: the share of background pixels that score higher.
+        false_alarm_rate: the requested rate: the share of background pixels that score higher.
         method: ``"pareto"``, from the fitted tail; ``"empirical"``, the quantile of the scores.
         pixels: how many scores there were, those without data left out.
         tail_quantile: of all scores, at which the tail begins; None without a fit, as all
@@ -127,39 +128,6 @@ def checked_rate(value: Any, what: str = "false_alarm_rate") -> float:
     return float(value)
 
 
-def score_array(score: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """A score map of any shape as float64, NaN where there is no data.
-
-    Raises:
-        InputError: it is masked, has values that are not real numbers or are infinite, or
-            is empty.
-    """
-    if isinstance(score, np.ma.MaskedArray):
-        raise InputError(
-            "the score map is a masked array, whose mask would be lost; expected a plain array, "
-            "set the masked scores to NaN."
-        )
-    try:
-        array = np.asarray(score)
-    except ValueError as error:
-        raise InputError(
-            f"the score map does not form one array ({error}); expected rows of equal length."
-        ) from error
-    if array.dtype.kind not in "buif" or array.size == 0:
-        raise InputError(
-            f"the score map has dtype {array.dtype} and shape {array.shape}; expected real "
-            "numbers, at least one, convert it first."
-        )
-    array = array.astype(np.float64)
-    infinite = int(np.count_nonzero(np.isinf(array)))
-    if infinite:
-        raise InputError(
-            f"the score map holds {infinite} infinite values of {array.size}; expected finite "
-            "scores, NaN only where there is no data; replace them."
-        )
-    return array
-
-
 def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     """The score that a background pixel exceeds with a given probability, without truth.
 
@@ -175,7 +143,7 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     Measured on 10000 scores from each of eight laws (gamma, chi-square with 80 degrees of
     freedom, two lognormal, F, with 60 % and 93 % zeros, a mixture of three chi-squares), ten
     seeds each. Share of the thresholds whose true rate on the background is within a factor of
-    two of the one asked for, with 0.5 / 1 / 2 % of anomalies:
+    two of the requested one, with 0.5 / 1 / 2 % of anomalies:
 
     =============================================  ==================  ==================
     anomalies                                      at 1e-2             at 1e-3
@@ -187,12 +155,12 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     log-uniform from its 1e-2 quantile upwards     1.00 / 0.96 / 0.78  0.80 / 0.70 / 0.51
     =============================================  ==================  ==================
 
-    Where anomalies overlap with the background's tail, nothing tells them apart, and more
+    Where anomalies overlap with the background's tail, the fit cannot separate them, and more
     often than not the threshold is too high. The plain quantile at 1e-3 realises less than a
     tenth of the rate with any anomalies at all. On RX maps of simulated scenes both rates hold
     up to 1 % of anomalies; at 2 % they have entered RX's own covariance and score no higher
     than its tail (0.3 to 0.8 times the rate at 1e-2, 0 to 0.3 times at 1e-3). A background that
-    has a rare group of its own, such as another material, is taken for anomalous.
+    contains a rare group, such as another material, is treated as anomalous.
 
     Args:
         score: scores of any shape, higher = more anomalous; NaN where there is no data.
@@ -257,7 +225,7 @@ def _not_in_the_tail(rate: float, share: float) -> str | None:
 
 
 def _values(score: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The scores [N] float64 without NaN, refused if they are no scores."""
+    """The scores [N] float64 without NaN; refuses values that are not scores."""
     array = score_array(score)
     values = array[~np.isnan(array)]
     if values.size == 0:

@@ -191,9 +191,7 @@ def _by_names(dimensions: tuple[str, ...]) -> tuple[str, frozenset[Order]]:
     return f"its axes are called {listed}", frozenset(orders)
 
 
-def _by_tables(
-    shape: tuple[int, ...], tables: Iterable[BandTable]
-) -> tuple[str, frozenset[Order]]:
+def _by_tables(shape: tuple[int, ...], tables: Iterable[BandTable]) -> tuple[str, frozenset[Order]]:
     fitting = [table for table in tables if table.length in shape and (table.length or 0) > 1]
     if not fitting:
         return "", _ORDERS
@@ -203,9 +201,7 @@ def _by_tables(
     return f"{_some(list(map(str, fitting)))} {fit} its bands", orders
 
 
-def _by_layers(
-    shape: tuple[int, ...], layers: Iterable[Variable]
-) -> tuple[frozenset[Order], str]:
+def _by_layers(shape: tuple[int, ...], layers: Iterable[Variable]) -> tuple[frozenset[Order], str]:
     orders: set[Order] = set()
     seen: list[str] = []
     for layer in layers:

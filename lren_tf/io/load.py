@@ -75,7 +75,7 @@ def load_scene(
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,
-        and whatever the file says of valid pixels, bands, wavelengths and place.
+        and whatever the file says of valid pixels, bands, wavelengths and georeference.
 
     Raises:
         InputError: the file is missing, damaged or of another format; the cube or the truth
@@ -150,7 +150,7 @@ class PlacedMap(NamedTuple):
 
 
 def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
-    """As `load_map`, with the place of the map, and NaN where its file says no data.
+    """As `load_map`, with the georeference of the map, and NaN where its file says no data.
 
     Integers become floats if a pixel holds no data, and stay as they are otherwise.
 

@@ -1,4 +1,4 @@
-"""The formats there are: what is read, by the suffix of a file's name, and what is written."""
+"""Registry of the formats: readers by the suffix of a file's name, and writers of maps."""
 
 from __future__ import annotations
 
@@ -55,27 +55,31 @@ FORMATS = {
 }
 
 
+def _all_of_it(georeference: Georeference | None) -> Georeference | None:
+    return georeference
+
+
 @dataclass(frozen=True)
 class MapFormat:
     """How a format writes one map.
 
     Attributes:
-        name: what it is asked for by.
+        name: the value of ``--format``.
         title: as `Scene.source_format`.
         suffixes: of the files that are written, in this order.
         write: writes the files of a `Layer`; not atomic, so it is given temporary paths.
-        place: what of a place such a file can say, which is what `write` gets. A `UserWarning`
-            tells what is left out; refused is, even without a place, what writing would refuse
-            whatever the map is.
-        has_place: whether such a file says where its pixels lie.
+        storable: the part of a georeference that such a file can hold, which `write` gets. It
+            warns with a `UserWarning` about the part left out, and refuses, even without a
+            georeference, what writing would refuse whatever the map is.
+        has_georeference: whether such a file says where its pixels lie.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
     write: Callable[[Sequence[Path], Layer], object]
-    place: Callable[[Georeference | None], Georeference | None] = lambda place: place
-    has_place: bool = False
+    storable: Callable[[Georeference | None], Georeference | None] = _all_of_it
+    has_georeference: bool = False
 
 
 MAP_FORMATS = {
@@ -84,12 +88,12 @@ MAP_FORMATS = {
         MapFormat(
             "envi", "ENVI", (".img", ".hdr"),
             lambda files, layer: envi.write_envi(files[0], files[1], layer),
-            envi.envi_place, has_place=True,
+            envi.georeference_for_envi, has_georeference=True,
         ),
         MapFormat(
             "geotiff", "GeoTIFF", (".tif",),
             lambda files, layer: geotiff.write_geotiff(files[0], layer),
-            geotiff.geotiff_place, has_place=True,
+            geotiff.georeference_for_geotiff, has_georeference=True,
         ),
         MapFormat(
             "mat", "MATLAB", (".mat",),

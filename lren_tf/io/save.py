@@ -1,4 +1,4 @@
-"""Maps to files of any format that is written, with their place."""
+"""Writing of maps, with their georeference, in any format."""
 
 from __future__ import annotations
 
@@ -25,31 +25,32 @@ _BY_SUFFIX |= dict.fromkeys(geotiff.SUFFIXES, MAP_FORMATS["geotiff"])
 class MapWriter:
     """Writes the maps of one scene in one format.
 
-    In formats that say where pixels lie, a map in sensor geometry with a lookup table is laid out
-    on the table's map grid; in others it stays as the scene is. What a file will not say of the
-    place, a `UserWarning` tells when the writer is made.
+    In formats with a georeference, a map in sensor geometry with a lookup table is laid out on the
+    table's map grid; in others it keeps the grid of the scene. The constructor warns with a
+    `UserWarning` about the part of the georeference that a file will not hold.
 
     Args:
         form: the format.
-        place: the georeference of the scene, or None.
+        georeference: of the scene, or None.
 
     Attributes:
         form: the format.
         lookup: the table by which maps are laid out, or None.
-        grid: the place of the maps that are written, as far as it is known and can be said.
+        grid: the georeference of the written maps, as far as it is known and the format holds it.
 
     Raises:
         InputError: a package is not installed.
     """
 
-    def __init__(self, form: MapFormat, place: Georeference | None) -> None:
+    def __init__(self, form: MapFormat, georeference: Georeference | None) -> None:
         self.form = form
         self.lookup: LookupTable | None = None
-        if form.has_place and place is not None and place.transform is None and place.lookup:
-            self.lookup = place.lookup
-            place = Georeference(place.crs, place.lookup.transform)
-        self.grid = grid = form.place(place)
-        if form.has_place and grid is not None and grid.transform is None and not grid.envi:
+        sensor_geometry = georeference is not None and georeference.transform is None
+        if form.has_georeference and sensor_geometry and georeference.lookup:
+            self.lookup = georeference.lookup
+            georeference = Georeference(georeference.crs, georeference.lookup.transform)
+        self.grid = grid = form.storable(georeference)
+        if form.has_georeference and grid is not None and grid.transform is None and not grid.envi:
             warnings.warn(
                 "nothing says how the pixels of the scene lie on a map grid: the "
                 f"{form.title} map has no coordinates.",
@@ -68,7 +69,7 @@ class MapWriter:
             no_data: value of pixels that hold no data; also fills what a map grid leaves empty.
 
         Raises:
-            InputError: the values are no map, or cannot be written in this format.
+            InputError: the values are not a map, or cannot be written in this format.
         """
         layer = Layer(values, name, no_data, self.grid)
         if self.lookup is not None:
@@ -79,7 +80,7 @@ class MapWriter:
         self.form.write(files, layer)
 
 
-def map_format(source_format: str | None, place: Georeference | None) -> MapFormat:
+def map_format(source_format: str | None, georeference: Georeference | None) -> MapFormat:
     """The format in the family of a scene.
 
     That of its file for ENVI, GeoTIFF and MATLAB. GeoTIFF for HDF5 and netCDF whose pixels lie
@@ -88,7 +89,9 @@ def map_format(source_format: str | None, place: Georeference | None) -> MapForm
     for form in MAP_FORMATS.values():
         if form.title == source_format:
             return form
-    on_a_grid = place is not None and (place.transform is not None or place.lookup is not None)
+    on_a_grid = georeference is not None and (
+        georeference.transform is not None or georeference.lookup is not None
+    )
     return MAP_FORMATS["geotiff" if source_format == "HDF5" and on_a_grid else "npy"]
 
 
@@ -109,15 +112,15 @@ def save_map(
         name: the variable in MATLAB, the band's name in ENVI and GeoTIFF.
         no_data: the value of pixels that hold no data; None for NaN in floats, and for none in
             integers.
-        georeference: of the scene. ENVI and GeoTIFF say the place; a map in sensor geometry
+        georeference: of the scene. ENVI and GeoTIFF hold it; a map in sensor geometry
             with a lookup table is laid out on its grid there, `no_data` in empty cells (None is
-            NaN, and makes floats of integers). NumPy and MATLAB say none.
+            NaN, and makes floats of integers). NumPy and MATLAB hold none.
 
     Returns:
         The files written.
 
     Raises:
-        InputError: another suffix, values that are no map, a `no_data` that their type cannot
+        InputError: another suffix, values that are not a map, a `no_data` that their type cannot
             hold, a package that is not installed, or files that cannot be written.
     """
     target = as_path(path)

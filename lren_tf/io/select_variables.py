@@ -1,4 +1,4 @@
-"""Which variable of a file is the cube, which the truth, and which a map."""
+"""Selection of the cube, the ground truth and maps among the variables of a file."""
 
 from __future__ import annotations
 
@@ -180,7 +180,8 @@ def chosen_wavelengths(
             stacklevel=3,
         )
         return None
-    others = {v.shape[axis] for v in variables if v.numeric and len(v.shape) == 3 for axis in (0, 2)}
+    cubes = [v.shape for v in variables if v.numeric and len(v.shape) == 3]
+    others = {shape[axis] for shape in cubes for axis in (0, 2)}
     strange = [t for t in named if t.exact and t.length != bands and t.length not in others]
     if strange and not fitting:
         listed = ", ".join(map(str, strange))

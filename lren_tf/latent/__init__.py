@@ -1,1 +1,1 @@
-"""Quantities of latent samples: eqs. (7)-(11), the background, the atoms."""
+"""Quantities of latent samples: eqs. (7)-(11), smoothing, the background, the atoms."""

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from lren_tf.presets import Settings
+from lren_tf.settings import Settings
 
 
 class Dictionary(NamedTuple):
@@ -32,7 +32,7 @@ def centroid_and_farthest(z: np.ndarray, beta: np.ndarray, mu: np.ndarray) -> Di
 
     Args:
         z: latent samples ``[N, l]``.
-        beta: assignments ``[N, k]``.
+        beta: responsibilities ``[N, k]``.
         mu: means ``[k, l]``, eq. (10).
     """
     assigned = np.argmax(beta, axis=1)
@@ -57,7 +57,7 @@ def extreme_assignments(z: np.ndarray, beta: np.ndarray) -> Dictionary:
 
     Args:
         z: latent samples ``[N, l]``.
-        beta: assignments ``[N, k]``, in the precision of the network: ties are exact.
+        beta: responsibilities ``[N, k]``, in the precision of the network: ties are exact.
     """
     assigned = np.argmax(beta, axis=1)
     components, pixels = [], []
@@ -77,11 +77,11 @@ def atoms_by_rule(
     Args:
         settings: whose ``dictionary`` names the rule.
         z: latent samples ``[N, l]``.
-        beta: assignments ``[N, k]``.
+        beta: responsibilities ``[N, k]``.
         mu, alive: means ``[k, l]`` of the mixture, and which components are not empty, ``[k]``.
 
     Returns:
-        The atoms, and the weights ``[N, k]`` that their centroids are means by.
+        The atoms, and the weights ``[N, k]`` of the means that are their centroids.
     """
     if settings.dictionary == "kmeans":
         weights, centres = kmeans_assignments(z, settings.components, settings.seed)

@@ -1,7 +1,7 @@
 """The Gaussian mixture in latent space: weights, means, covariances (9)-(11), energy (8).
 
-The mixture has no parameters of its own: its statistics are functions of the latent
-samples ``z`` and the assignments ``beta`` that the estimator gives them, and gradients
+The mixture has no trainable parameters: its statistics are functions of the latent
+samples ``z`` and the responsibilities ``beta`` that the estimator gives them, and gradients
 flow through them.
 
 Two rules keep the arithmetic finite without touching a sound mixture:
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-_CHUNK = 65536
+PIXELS_AT_A_TIME = 65536
 """Samples whose temporaries, k·l numbers each and several times, are held at once."""
 
 
@@ -46,7 +46,7 @@ class Mixture(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Sums over pixels that are all that a mixture takes of them; those of parts add up."""
+    """Sums over pixels that determine a mixture; sums of parts of the pixels add up."""
 
     mass: tf.Tensor
     """Σβ ``[k]``."""
@@ -68,14 +68,14 @@ class MixtureLoss(NamedTuple):
 def mixture_statistics(z: tf.Tensor, beta: tf.Tensor, *, empty_mass: float) -> Mixture:
     """Weights, means and covariances of the mixture, eqs. (9)-(11).
 
-    Temporaries are those of a chunk of the samples where their number is known.
+    Where the number of samples is known, temporaries are those of one chunk.
 
     Args:
         z: latent samples ``[N, l]``, float32 or float64.
-        beta: assignments ``[N, k]``, same dtype, rows sum to one.
+        beta: responsibilities ``[N, k]``, same dtype, rows sum to one.
         empty_mass: soft count, in pixels, below which a component is empty.
     """
-    chunks = _chunks(z)
+    chunks = _slices(z)
     if len(chunks) == 1:
         return _statistics(tf.transpose(z), tf.transpose(beta), empty_mass, z.dtype)
     centre = tf.reduce_mean(z, axis=0)
@@ -89,7 +89,7 @@ def mixture_moments(z: tf.Tensor, beta: tf.Tensor, centre: tf.Tensor) -> Moments
 
     Args:
         z: latent samples ``[N, l]``.
-        beta: assignments ``[N, k]``.
+        beta: responsibilities ``[N, k]``.
         centre: c ``[l]``. It changes no statistic; near the mean it costs them no digits.
     """
     return Moments(*_moments(tf.transpose(z), tf.transpose(beta), centre))
@@ -124,19 +124,20 @@ def mixture_energy(z: tf.Tensor, mixture: Mixture, *, covariance_floor: float) -
         mixture: statistics of the mixture.
         covariance_floor: ε.
     """
-    chunks = _chunks(z)
+    chunks = _slices(z)
     if len(chunks) == 1:
         return _energy(tf.transpose(z), mixture, covariance_floor)
     parts = [_energy(tf.transpose(z[rows]), mixture, covariance_floor) for rows in chunks]
     return tf.concat(parts, axis=0)
 
 
-def _chunks(z: tf.Tensor) -> list[slice]:
+def _slices(z: tf.Tensor) -> list[slice]:
     """Rows of z in chunks; one of all where their number is not known."""
     n = z.shape[0]
-    if n is None or n <= _CHUNK:
+    if n is None or n <= PIXELS_AT_A_TIME:
         return [slice(None)]
-    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    starts = range(0, n, PIXELS_AT_A_TIME)
+    return [slice(start, min(start + PIXELS_AT_A_TIME, n)) for start in starts]
 
 
 def mixture_loss(
@@ -152,7 +153,7 @@ def mixture_loss(
 
     Args:
         z: latent samples ``[N, l]``.
-        beta: assignments ``[N, k]``.
+        beta: responsibilities ``[N, k]``.
         dtype: precision of everything here; ``z`` and ``beta`` are cast to it.
         empty_mass, covariance_floor: see the module.
         with_penalty: False gives a penalty of 0 without computing it.

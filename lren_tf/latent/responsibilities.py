@@ -1,7 +1,7 @@
-"""Soft assignments of the density estimator (7), computed with pixels as the last axis.
+"""Responsibilities β of the density estimator, eq. (7), with pixels as the last axis.
 
-The same two layers as the model's, written for the training step: the softmax runs along
-contiguous memory, and the mixture, which wants its samples that way too, gets them without
+These are the two layers of the model, written for the training step: the softmax runs along
+contiguous memory, and the mixture, which needs its samples in that layout too, gets them without
 a transposition.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def assignments(
+def responsibilities(
     z: tf.Tensor, hidden: tuple[tf.Tensor, tf.Tensor], output: tuple[tf.Tensor, tf.Tensor]
 ) -> tf.Tensor:
-    """Assignments ``[N, k]`` of latent samples ``[N, l]``, rows sum to one.
+    """Responsibilities ``[N, k]`` of latent samples ``[N, l]``, rows sum to one.
 
     Args:
         z: latent samples.
@@ -21,7 +21,7 @@ def assignments(
         output: kernel ``[units, k]`` and bias ``[k]`` of the softmax layer.
     """
     zt = tf.transpose(z)
-    # The bias as a row of the matrix: adding it to [units, N] would be a pass of its own.
+    # The bias as a row of the matrix: adding it to [units, N] would be another pass.
     ones = tf.ones([1, tf.shape(zt)[1]], zt.dtype)
     K = tf.concat([hidden[0], hidden[1][None]], axis=0)
     activations = tf.tanh(tf.matmul(K, tf.concat([zt, ones], axis=0), transpose_a=True))

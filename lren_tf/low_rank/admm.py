@@ -1,19 +1,19 @@
 """The recursion of the low-rank step, in blocks of pixels.
 
-The problem, the recursion and its letters are those of :mod:`lren_tf.low_rank.solve`. Here pixels are
-the last axis, so that the shrinkage runs along contiguous memory.
+The problem, the recursion and its letters are those of :mod:`lren_tf.low_rank.solve`. Pixels are
+the last axis here, so that the shrinkage runs along contiguous memory.
 
 Everything happens in the singular bases of the dictionary. With D = V diag(s) Qᵀ the
 substitution W̃ = W V, X̃ = X Q turns every product with D into a scaling by s and leaves
 singular values and row norms as they are. It is the same iteration: W never leaves the row
-space of Dᵀ. Of W̃ the multiple Z = s W̃ is kept, what the dictionary says of a pixel, since it is
-what the other updates ask for; where s is 0, so is W̃.
+space of Dᵀ. The code stores the multiple Z = s W̃, the part of a pixel that the dictionary
+represents, since the other updates use it; where s is 0, so is W̃.
 
 The W step leaves a relation that makes U2 redundant: its normal equations say
 U2 = (U1 + ΔA) Dᵀ after the multipliers have moved, where ΔA is the change of A made after
-W (0 in the order J, A, W). J is known through the matrix P that shrinks the singular values,
+W (0 in the order J, A, W). The matrix P that shrinks the singular values gives
 J = (W + U2) P. With T = s (W̃ + s (U1 + ΔA)), c = s²/(1 + s²) and
-K = diag(s/(1 + s²)) P diag(1/s) an iteration is, for every pixel by itself, given K::
+K = diag(s/(1 + s²)) P diag(1/s), an iteration is, for every pixel separately, given K::
 
     order J, A, W                           order J, W, A, with B = A + ΔA
     A  = prox(R)                            Z  = c (X − B) + K T
@@ -24,17 +24,17 @@ K = diag(s/(1 + s²)) P diag(1/s) an iteration is, for every pixel by itself, gi
     R  = X − Z + U1 = A + r1 + U1           B  = A' + κ (A' − A)
 
 where κ = μ/μ' rescales the scaled multipliers when μ moves. W − J is s times r1, or s times
-X − Z − B. All that an iteration needs of the other pixels is K, and that follows from the Gram
-matrix T Tᵀ. So there is one pass over the pixels in an iteration, a block goes through all of
-it while it is in the cache, and whoever shares the pixels exchanges
-:class:`lren_tf.low_rank.iteration.Sums` alone.
+X − Z − B. K is all that an iteration needs of the other pixels, and it follows from the Gram
+matrix T Tᵀ. So each iteration makes one pass over the pixels, a block goes through all of it
+while it is in the cache, and processes that share the pixels exchange only
+:class:`lren_tf.low_rank.problem.Sums`.
 
-The stopping rule looks at largest entries in the original coordinates, which is as much work as
-the iteration. Sums over a block, which are at hand, rule it out for all but the last iterations;
-and in the order J, A, W the next A is known an iteration early, so that one or two are looked at.
+In the order J, A, W the next A is known an iteration early, so that the stopping rule
+(:mod:`lren_tf.low_rank.stopping`) is evaluated in one or two iterations only.
 
-What a block keeps and how it makes an iteration is in :mod:`lren_tf.low_rank.block`, one iteration
-for all blocks in :mod:`lren_tf.low_rank.iteration`; here is what comes between two iterations.
+:mod:`lren_tf.low_rank.block` has the state of a block and its iteration,
+:mod:`lren_tf.low_rank.iteration` one iteration for all blocks; this module has what happens
+between two iterations.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.low_rank.iteration import (
+from lren_tf.low_rank.iteration import result, start, sweep
+from lren_tf.low_rank.problem import (
     FAR,
     LOOK,
     NEAR,
@@ -55,19 +56,13 @@ from lren_tf.low_rank.iteration import (
     State,
     Step,
     Sums,
-    result,
     singular_bases,
-    start,
-    sweep,
 )
 from lren_tf.low_rank.proximal import shrinkage_matrix
 from lren_tf.runtime.workers import Workers
 
-ORDERS = ("JWA", "JAW")
-"""Orders of the updates within an iteration."""
 RHO_SETTLED = 10.0
-"""Factor of μ once a run has settled, if ρ is not larger: what is left of it are steps that
-shrink as 1/μ."""
+"""Factor of μ once a run has settled, if ρ is not larger: the remaining steps shrink as 1/μ."""
 
 
 class Rule(NamedTuple):
@@ -79,12 +74,12 @@ class Rule(NamedTuple):
     mu_max: tf.Tensor
     tolerance: tf.Tensor
     settled: tf.Tensor
-    """Where a run would stop with this tolerance, μ grows by :data:`RHO_SETTLED` from there on; the
-    tolerance itself where it never does."""
+    """Looser tolerance at which μ starts to grow by :data:`RHO_SETTLED`; equal to ``tolerance`` to
+    disable that."""
 
 
 class Solution(NamedTuple):
-    """What :func:`solve` returns."""
+    """Result of :func:`solve`."""
 
     A: np.ndarray
     """``[N, l]``."""
@@ -99,7 +94,7 @@ class Solution(NamedTuple):
 
 
 class _Progress(NamedTuple):
-    """What is known of a run between two iterations."""
+    """State of a run between two iterations."""
 
     i: tf.Tensor
     mu: tf.Tensor
@@ -132,7 +127,7 @@ def solve(
         max_iterations: int32 scalar.
         loss: one of :data:`lren_tf.low_rank.proximal.LOSSES`.
         order: one of :data:`ORDERS`.
-        workers: whose replicas keep a share of the pixels each and exchange :class:`Sums`. Every
+        workers: replicas that hold a share of the pixels each and exchange :class:`Sums`. Every
             process passes the same arguments and gets the whole solution. None for this process
             alone, which then has no exchange to wait for and runs as one graph.
     """
@@ -140,15 +135,15 @@ def solve(
         problem = Problem.of(X, D, loss, order)
         graphs = _graphs(problem)
         if not problem.looped:
-            # Each call of a graph costs about a millisecond, which is two iterations of a scene
-            # that is held at once.
+            # Each call of a graph costs about a millisecond, the time of two iterations of a
+            # scene whose blocks all stay in the cache.
             A, Y, W, iterations, done, history = graphs.whole(X, D, rule, max_iterations)
             return Solution(
                 A.numpy(), W.numpy(), Y.numpy(), int(iterations), bool(done), history.numpy()
             )
         basis = singular_bases(D)
         state, progress, history = graphs.run(X, basis, rule, max_iterations)
-        # One after another: to put one together from its blocks takes it twice.
+        # One after another: joining the blocks of a result takes its memory twice.
         A, Y, W = (
             graphs.result[which]((state, tf.shape(X)[0]), basis, progress.mu).numpy()
             for which in ("A", "Y", "W")
@@ -201,7 +196,7 @@ def _at_start(rule: Rule, l: int) -> _Progress:
 
 
 def _kind(progress: _Progress, last: bool) -> str:
-    """Of the next iteration, known outside a graph."""
+    """Kind of the next iteration, outside a graph."""
     if progress.look or last:
         return LOOK
     return NEAR if progress.near else FAR
@@ -210,7 +205,7 @@ def _kind(progress: _Progress, last: bool) -> str:
 def _plan(
     progress: _Progress, basis: Basis, rule: Rule
 ) -> tuple[Step, tf.Tensor, tf.Tensor]:
-    """What the next iteration does, the nuclear norm of its J, and μ after it."""
+    """Parameters of the next iteration, the nuclear norm of its J, and μ after it."""
     s = tf.cast(basis.s, tf.float64)
     unscaled = tf.math.divide_no_nan(tf.ones_like(s), s)
     row = tf.transpose(unscaled)
@@ -231,7 +226,7 @@ def _plan(
 def _after(
     progress: _Progress, sums: Sums, nuclear: tf.Tensor, mu: tf.Tensor, rule: Rule
 ) -> tuple[_Progress, tf.Tensor]:
-    """Where the run stands after an iteration, and its line of the history."""
+    """State of the run after an iteration, and its line of the history."""
     record = tf.concat([[nuclear + rule.lam * sums.loss], tf.sqrt(sums.squares)], axis=0)
     met, look, near = tf.unstack(tf.equal(sums.open, 0.0))
     return _Progress(
@@ -254,8 +249,8 @@ def _run(
 ) -> tuple[State, _Progress, tf.Tensor]:
     """The whole recursion; scalars are tensors, so that λ does not retrace.
 
-    Each kind of iteration has a loop or a place of its own: a branch within a loop costs every
-    array that it may touch something, taken or not.
+    Each kind of iteration has a separate loop or call: a branch within a loop costs time for
+    every array that it may touch, taken or not.
     """
 
     def iterate(kind: str, state: State, progress: _Progress, history: Any) -> tuple:
@@ -292,11 +287,11 @@ def _whole(
     """A, Y, W, iterations, whether it converged, and the history."""
     basis = singular_bases(D)
     state, progress, history = _run(X, basis, rule, max_iterations, problem)
-    found = [
+    arrays = [
         result((state, tf.shape(X)[0]), basis, progress.mu, problem, which)
         for which in ("A", "Y", "W")
     ]
-    return *found, progress.i, progress.done, history
+    return *arrays, progress.i, progress.done, history
 
 
 class _Graphs(NamedTuple):

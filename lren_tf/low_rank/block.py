@@ -1,10 +1,11 @@
-"""One iteration of the low-rank step for a block of pixels.
+"""State and iteration of the low-rank step for a block of pixels.
 
-The letters are those of :mod:`lren_tf.low_rank.admm`, which says how these formulas come about;
-:mod:`lren_tf.low_rank.iteration` puts the blocks together. Arrays are ``[l, n]``, pixels last.
+The letters are those of :mod:`lren_tf.low_rank.admm`, which derives these formulas;
+:mod:`lren_tf.low_rank.iteration` combines the blocks. Arrays are ``[l, n]``, pixels last.
 
-Where a block stays in the cache, operations that might run at a time are told to wait for each
-other: a core that has begun a block then has its arrays to itself, an eighth less time.
+In a block that stays in the cache, control dependencies make operations wait for each other that
+could run at the same time: a core that has begun a block then has its arrays to itself, which
+saves an eighth of the time.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import tensorflow as tf
 Shrink = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """Proximal operator of the loss at the threshold of an iteration: A of R, and the loss of A."""
 Moved = tuple["Block", tf.Tensor, tf.Tensor, tf.Tensor]
-"""What ``advance`` returns: the block after an iteration, X − Z − A and (W̃ − J̃)/s, ``[l, n]``, and
+"""Result of ``advance``: the block after an iteration, X − Z − A and (W̃ − J̃)/s, ``[l, n]``, and
 the norms of the rows of these two, ``[2, l]``, or ``[1, l]`` where they are one."""
 
 
 class Gains(NamedTuple):
-    """What depends on the singular values s alone, ``[l, n]``, the same in each column: a product
-    of equal shapes is faster than one with a column, and these stay in the cache."""
+    """Factors that depend only on the singular values s, ``[l, n]``, the same in each column: a
+    product of equal shapes is faster than one with a column, and these stay in the cache."""
 
     c: tf.Tensor
     """s²/(1 + s²)."""
@@ -40,7 +41,7 @@ class Gains(NamedTuple):
         return cls(*(tf.broadcast_to(each, [tf.shape(s)[0], n]) for each in parts))
 
 
-class HeldJAW(NamedTuple):
+class CachedJAWBlock(NamedTuple):
     """State in the order J, A, W of a block that stays in the cache."""
 
     X: tf.Tensor
@@ -52,7 +53,7 @@ class HeldJAW(NamedTuple):
     R: tf.Tensor
 
     @classmethod
-    def start(cls, X: tf.Tensor) -> HeldJAW:
+    def start(cls, X: tf.Tensor) -> CachedJAWBlock:
         """Before the first iteration."""
         zero = tf.zeros_like(X)
         return cls(X, zero, zero, zero, tf.zeros([], X.dtype), X)
@@ -85,10 +86,10 @@ class HeldJAW(NamedTuple):
         T = Z + gains.s2 * U1
         with tf.control_dependencies([T]):
             R = tf.add_n([A, r1, U1])
-        return HeldJAW(X, T, U1, A, loss, R), r1, r1, norms
+        return CachedJAWBlock(X, T, U1, A, loss, R), r1, r1, norms
 
 
-class LeanJAW(NamedTuple):
+class StreamedJAWBlock(NamedTuple):
     """State in the order J, A, W of a block that goes through memory.
 
     U1 is left out, since it follows from T + R = X + (1 + s²) U1: three operations more, and five
@@ -102,7 +103,7 @@ class LeanJAW(NamedTuple):
     A: tf.Tensor
 
     @classmethod
-    def start(cls, X: tf.Tensor) -> LeanJAW:
+    def start(cls, X: tf.Tensor) -> StreamedJAWBlock:
         """Before the first iteration."""
         return cls(X, tf.zeros_like(X), tf.zeros([], X.dtype), X, tf.zeros_like(X))
 
@@ -130,10 +131,10 @@ class LeanJAW(NamedTuple):
         r1 = rest - Z
         norms = tf.math.reduce_euclidean_norm(r1, axis=1)[None]
         R = tf.add_n([A, r1, U1])
-        return LeanJAW(X, Z + gains.s2 * U1, loss, R, A), r1, r1, norms
+        return StreamedJAWBlock(X, Z + gains.s2 * U1, loss, R, A), r1, r1, norms
 
 
-class JWA(NamedTuple):
+class JWABlock(NamedTuple):
     """State of a block in the order J, W, A."""
 
     X: tf.Tensor
@@ -147,7 +148,7 @@ class JWA(NamedTuple):
     """X − Z − B of the last iteration, for the stopping rule."""
 
     @classmethod
-    def start(cls, X: tf.Tensor) -> JWA:
+    def start(cls, X: tf.Tensor) -> JWABlock:
         """Before the first iteration."""
         zero = tf.zeros_like(X)
         return cls(X, zero, zero, zero, tf.zeros([], X.dtype), zero, zero)
@@ -187,11 +188,16 @@ class JWA(NamedTuple):
         with tf.control_dependencies([T]):
             # κ (A' − A) is the difference of the two.
             B = A_new + (moved - U1)
-        return JWA(X, T, U1, A_new, loss, B, unmet), r1, unmet, norms
+        return JWABlock(X, T, U1, A_new, loss, B, unmet), r1, unmet, norms
 
 
-Block = HeldJAW | LeanJAW | JWA
+Block = CachedJAWBlock | StreamedJAWBlock | JWABlock
 
-KEPT_FOR_THE_RULE = {HeldJAW: {"A"}, LeanJAW: {"A"}}
-"""Fields that only the stopping rule and the result ask for. Where both are far, an iteration
-leaves them as they were; in the order J, W, A, which asks for all it keeps, none is far."""
+KEPT_FOR_THE_RULE = {CachedJAWBlock: {"A"}, StreamedJAWBlock: {"A"}}
+"""Fields that only the stopping rule and the result read. Iterations far from the end leave them
+as they were; in the order J, W, A, which reads all its fields, no iteration is far."""
+
+
+def coefficients(block: Block, s: tf.Tensor, gains: Gains) -> tf.Tensor:
+    """W̃ of a block ``[l, n]``; s is ``[l, 1]``."""
+    return tf.math.reciprocal_no_nan(s) * block.T - s * block.in_T(gains)

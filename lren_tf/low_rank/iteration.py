@@ -1,127 +1,29 @@
 """One iteration of the low-rank step for all pixels.
 
-The letters are those of :mod:`lren_tf.low_rank.admm`, which goes from one iteration to the next;
-:mod:`lren_tf.low_rank.block` has the iteration for a block. Here blocks are made of the pixels,
-sent through an iteration as many at a time as there are lanes, and added up: what the next
-iteration needs of all pixels, and what the stopping rule does.
+The letters are those of :mod:`lren_tf.low_rank.admm`, which leads from one iteration to the next;
+:mod:`lren_tf.low_rank.block` has the iteration for one block. This module divides the pixels into
+blocks, sends as many at a time through an iteration as there are lanes, and sums over them what
+the next iteration needs of all pixels and what :mod:`lren_tf.low_rank.stopping` decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-from lren_tf.low_rank.block import JWA, KEPT_FOR_THE_RULE, Block, Gains, HeldJAW, LeanJAW
-from lren_tf.low_rank.proximal import residual_shrinkage_and_loss
-
-FAR, NEAR, LOOK = "far", "near", "look"
-"""Kinds of iterations: those that are far from the last, those that find out whether the next one
-can be the last, and those that can. To keep what only the stopping rule asks for costs a fifth more
-time, since other arrays then find no room in the cache; to look costs twice as much."""
-
-_BLOCK = 22_000
-"""Numbers per array and block. TensorFlow gives an operation of this size one core, and two
-blocks run at a time; spreading operations this short over the cores costs more than it saves.
-All arrays of a block fit a core's second cache."""
-_BLOCK_GPU = 1 << 24
-"""The same on a GPU, which a short operation leaves idle."""
-_LANES = 8
-"""Most blocks that may run at a time; each is a copy of the iteration in the graph."""
-_LANES_OF_ANY_SIZE = 4
-"""As many where the graph is made before the number of pixels is known."""
-_NEARNESS = 30.0
-"""Times what the stopping rule admits of W − J: below it iterations are near. Where W − J fell
-tenfold at once, a run might end an iteration later."""
-
-
-class Sums(NamedTuple):
-    """What an iteration adds up over pixels, float64."""
-
-    gram: tf.Tensor
-    """T Tᵀ ``[l, l]``."""
-    loss: tf.Tensor
-    squares: tf.Tensor
-    """‖X − W D − A‖²_F and ‖W − J‖²_F, ``[2]``."""
-    open: tf.Tensor
-    """Groups of blocks that do not meet the stopping rule, those that rule it out for the next
-    iteration as well, and those that are not near it, ``[3]``."""
-
-
-class Basis(NamedTuple):
-    """Singular bases of the dictionary, in the precision of the samples."""
-
-    s: tf.Tensor
-    """Singular values, and zeros, ``[l, 1]``."""
-    V: tf.Tensor
-    """``[m, l]``; columns of zeros where there are fewer atoms than dimensions."""
-    Q: tf.Tensor
-    """``[l, l]``."""
-
-
-class State(NamedTuple):
-    """Pixels in blocks of equal width n, filled up with pixels of zeros, which stay zero."""
-
-    blocks: tuple[Block, ...]
-    """As many as there are lanes; or one, each field of which is a TensorList with an element for
-    every block. To replace an element of it releases the old one: a state is held once."""
-    gains: Gains
-    n: tf.Tensor
-    """Pixels of a block."""
-
-
-class Step(NamedTuple):
-    """What the pixels are told of an iteration, float64."""
-
-    K: tf.Tensor
-    """``[l, l]``."""
-    threshold: tf.Tensor
-    next_threshold: tf.Tensor
-    """In the next iteration."""
-    kappa: tf.Tensor
-    begun: tf.Tensor
-    """1, and 0 in the first iteration: before it J is 0."""
-    tolerance: tf.Tensor
-
-
-class Problem(NamedTuple):
-    """What a graph is made for."""
-
-    loss: str
-    order: str
-    atoms: int
-    width: int
-    lanes: int
-    """Blocks that may run at a time."""
-    block: int
-    """Numbers per array and block, about."""
-    looped: bool
-    """Whether there may be more blocks than lanes."""
-
-    @classmethod
-    def of(cls, X: tf.Tensor, D: tf.Tensor, loss: str, order: str) -> Problem:
-        """That of samples ``[N, l]``, N known or not, and atoms ``[m, l]``."""
-        (pixels, width), atoms = X.shape, D.shape[0]
-        if "GPU" in X.device:
-            return cls(loss, order, atoms, width, 1, _BLOCK_GPU, looped=True)
-        if pixels is None:
-            return cls(loss, order, atoms, width, _LANES_OF_ANY_SIZE, _BLOCK, looped=True)
-        lanes = max(1, min(_LANES, pixels * width // _BLOCK))
-        return cls(loss, order, atoms, width, lanes, _BLOCK, looped=lanes == _LANES)
-
-
-def singular_bases(D: tf.Tensor) -> Basis:
-    """Bases of a dictionary ``[m, l]``."""
-    m, l = D.shape
-    s, V, Q = tf.linalg.svd(D, full_matrices=True)
-    # Dictionaries with fewer atoms than latent dimensions get inert zero directions, so
-    # that the arrays are always [l, n].
-    rank = min(m, l)
-    s = tf.pad(s[:rank], [[0, l - rank]])[:, None]
-    return Basis(s, tf.pad(V[:, :rank], [[0, 0], [0, l - rank]]), Q)
+from lren_tf.low_rank.block import (
+    KEPT_FOR_THE_RULE,
+    Block,
+    CachedJAWBlock,
+    Gains,
+    JWABlock,
+    StreamedJAWBlock,
+    coefficients,
+)
+from lren_tf.low_rank.problem import FAR, Advanced, Basis, Problem, State, Step, Sums
+from lren_tf.low_rank.stopping import Group, open_groups, total
 
 
 def start(X: tf.Tensor, basis: Basis, problem: Problem) -> State:
@@ -131,7 +33,10 @@ def start(X: tf.Tensor, basis: Basis, problem: Problem) -> State:
     in_a_group = max(1, problem.lanes * problem.block // l)
     count = problem.lanes * (tf.maximum(1, pixels // in_a_group) if problem.looped else 1)
     n = -(-pixels // count)
-    kind = JWA if problem.order == "JWA" else LeanJAW if problem.looped else HeldJAW
+    if problem.order == "JWA":
+        kind = JWABlock
+    else:
+        kind = StreamedJAWBlock if problem.looped else CachedJAWBlock
 
     def block(b: int | tf.Tensor) -> Block:
         rows = X[b * n : (b + 1) * n]
@@ -228,17 +133,29 @@ def _no_sums(l: int) -> Sums:
 
 
 def result(
-    of: tuple[State, tf.Tensor], basis: Basis, mu: tf.Tensor, problem: Problem, which: str
+    state_and_pixels: tuple[State, tf.Tensor],
+    basis: Basis,
+    mu: tf.Tensor,
+    problem: Problem,
+    which: str,
 ) -> tf.Tensor:
-    """Of a state and its number of pixels A or Y ``[N, l]`` or W ``[N, m]``."""
-    state, pixels = of
+    """Return A, Y or W of a state for its N pixels.
+
+    Args:
+        state_and_pixels: the state and N.
+        basis: of the dictionary.
+        mu: penalty after the last iteration.
+        problem: that of the state.
+        which: ``"A"`` or ``"Y"`` ``[N, l]``, or ``"W"`` ``[N, m]``.
+    """
+    state, pixels = state_and_pixels
     n = state.n
 
     def rows(b: int | tf.Tensor, block: Block) -> tf.Tensor:
         if which == "A":
             M = block.A
         elif which == "W":
-            M = _coefficients(block, basis.s, state.gains)
+            M = coefficients(block, basis.s, state.gains)
         else:
             M = tf.cast(mu, block.X.dtype) * block.scaled_multiplier(state.gains)
         rotation = basis.V if which == "W" else basis.Q
@@ -265,26 +182,6 @@ def result(
 # --- a few blocks -----------------------------------------------------------------------------
 
 
-_NOT_INLINED = tf.function(autograph=False, experimental_attributes={"_noinline": True})
-"""For branches: every operation of one costs something where it is not taken, a call once."""
-
-
-class _Advanced(NamedTuple):
-    """A block after an iteration, and what the iteration gives besides."""
-
-    block: Block
-    r1: tf.Tensor
-    """X − Z − A."""
-    unmet: tf.Tensor
-    """(W̃ − J̃)/s."""
-    gram: tf.Tensor
-    """T Tᵀ, float64."""
-    norms: tf.Tensor
-    """Of the rows of these two, float64 ``[2, l]``; ``[1, l]`` where they are one."""
-    next_loss: tf.Tensor
-    """Of the next A where it is known and asked for; else of this one."""
-
-
 @cache
 def _advance_graph(problem: Problem, near: bool) -> Callable:
     """:func:`_advance` as one graph, which every lane calls."""
@@ -293,11 +190,11 @@ def _advance_graph(problem: Problem, near: bool) -> Callable:
 
 def _advance(
     block: Block, gains: Gains, basis: Basis, step: Step, problem: Problem, near: bool
-) -> _Advanced:
+) -> Advanced:
     """One iteration for a block."""
     dtype = block.X.dtype
     K, kappa = tf.cast(step.K, dtype), tf.cast(step.kappa, dtype)
-    shrink = partial(_shrink, basis=basis, problem=problem)
+    shrink = partial(problem.shrink, basis=basis)
     new, r1, unmet, norms = block.advance(gains, K, kappa, partial(shrink, step.threshold))
     next_loss = new.loss
     if near and problem.order == "JAW":
@@ -305,18 +202,7 @@ def _advance(
     T = tf.cast(new.T, tf.float64)
     with tf.control_dependencies([new.loss, next_loss, norms]):
         gram = tf.matmul(T, T, transpose_b=True)
-    return _Advanced(new, r1, unmet, gram, tf.cast(norms, tf.float64), next_loss)
-
-
-def _shrink(
-    threshold: tf.Tensor, R: tf.Tensor, basis: Basis, problem: Problem
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """A of R, and its loss."""
-    threshold = tf.cast(threshold, R.dtype)
-    if problem.loss == "l1":  # the one loss that a rotation of the latent space changes
-        A, loss = residual_shrinkage_and_loss(tf.matmul(basis.Q, R), threshold, "l1")
-        return tf.matmul(basis.Q, A, transpose_a=True), loss
-    return residual_shrinkage_and_loss(R, threshold, problem.loss)
+    return Advanced(new, r1, unmet, gram, tf.cast(norms, tf.float64), next_loss)
 
 
 def _advance_group(
@@ -329,118 +215,13 @@ def _advance_group(
     kind: str,
 ) -> tuple[list[Block], Sums]:
     """One iteration for as many blocks as there are lanes, and what it adds to the sums."""
-    each = [advance(block, state.gains, basis, step) for block in blocks]
-    moved = [one.block for one in each]
-
-    def total(parts: list[tf.Tensor]) -> tf.Tensor:
-        return tf.cast(tf.add_n(parts), tf.float64)
-
+    advanced = [advance(block, state.gains, basis, step) for block in blocks]
+    moved = [each.block for each in advanced]
     loss = total([block.loss for block in moved])
     s = tf.cast(basis.s[:, 0], tf.float64)
     weights = tf.stack([tf.ones_like(s), tf.square(s)])
-    norms = tf.stack([one.norms for one in each])
+    norms = tf.stack([each.norms for each in advanced])
     squares = tf.reduce_sum(weights * tf.reduce_sum(tf.square(norms), axis=0), axis=1)
-    pixels = tf.cast(problem.lanes * state.n, tf.float64)
-    entries = pixels * tf.constant([problem.width, problem.atoms], tf.float64)
-    # Where no entry reaches the tolerance, no sum over the blocks reaches these.
-    bounds = entries * tf.square(step.tolerance)
-
-    def may_settle(loss: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-        """Whether A can have changed by less than the tolerance between two losses."""
-        if problem.loss == "frobenius":
-            return tf.constant(True)
-        # A column's norm changes by no more than √l times what its entries change by.
-        most = entries[0] / (problem.width**0.5 if problem.loss == "l21" else 1.0)
-        rounding = 100.0 * np.finfo(state.gains.c.dtype.as_numpy_dtype).eps * loss
-        return tf.abs(loss - before) <= most * step.tolerance + rounding
-
-    near = squares[1] <= _NEARNESS**2 * bounds[1] if problem.order == "JAW" else tf.constant(True)
-    never = tf.constant(False)
-    closed = allows = never
-    if kind != FAR:
-        # J, W and W − J change by less than the tolerance in the last iteration, so that no entry
-        # of W − J is three times the tolerance in the one before it; a tenth more for rounding.
-        allows = squares[1] <= 10.0 * bounds[1]
-        if problem.order == "JAW":  # what A changes by next is known
-            allows &= may_settle(total([one.next_loss for one in each]), loss)
-            both = [(block.A, block.R) for block in moved]
-            shrink = partial(_shrink, basis=basis, problem=problem)
-            allows = tf.cond(
-                allows,
-                lambda: _settles(both, basis.Q, step.next_threshold, step.tolerance, shrink=shrink),
-                lambda: never,
-            )
-    if kind == LOOK:
-        before = total([block.loss for block in blocks])
-        possible = tf.reduce_all(squares <= bounds) & may_settle(loss, before)
-        parts = [
-            (block, one.block, one.r1, one.unmet)
-            for block, one in zip(blocks, each, strict=True)
-        ]
-        closed = tf.cond(possible, lambda: _met(parts, state.gains, basis, step), lambda: never)
-    open_ = tf.cast(~tf.stack([closed, allows, near]), tf.float64)
-    return moved, Sums(tf.add_n([one.gram for one in each]), loss, squares, open_)
-
-
-@_NOT_INLINED
-def _settles(
-    blocks: list[tuple[tf.Tensor, tf.Tensor]],
-    Q: tf.Tensor,
-    threshold: tf.Tensor,
-    tolerance: tf.Tensor,
-    *,
-    shrink: Callable,
-) -> tf.Tensor:
-    """Whether A changes by less than the tolerance in the next iteration; of blocks A and R."""
-    return _all_below([_largest(Q, shrink(threshold, R)[0] - A) for A, R in blocks], tolerance)
-
-
-@_NOT_INLINED
-def _met(parts: list[tuple], gains: Gains, basis: Basis, step: Step) -> tf.Tensor:
-    """The stopping rule, for what :func:`_advance` was given and returned of several blocks."""
-    # A is the last to settle where μ grows.
-    changes = [_largest(basis.Q, new.A - block.A) for block, new, _, _ in parts]
-    return tf.cond(
-        _all_below(changes, step.tolerance),
-        lambda: _all_below(
-            [each for part in parts for each in _largest_entries(*part, gains, basis, step)],
-            step.tolerance,
-        ),
-        lambda: tf.constant(False),
-    )
-
-
-def _largest_entries(
-    block: Block,
-    new: Block,
-    r1: tf.Tensor,
-    unmet: tf.Tensor,
-    gains: Gains,
-    basis: Basis,
-    step: Step,
-) -> tuple[tf.Tensor, ...]:
-    """Largest absolute entries that the stopping rule looks at, but for the change of A."""
-    s, V, Q = basis
-    begun = tf.cast(step.begun, s.dtype)
-    change = _coefficients(new, s, gains) - _coefficients(block, s, gains)
-    change_of_J = change - s * (unmet - begun * block.unmet(gains))
-    return (
-        _largest(V, change),
-        _largest(V, change_of_J),
-        _largest(V, s * unmet),
-        _largest(Q, r1),
-    )
-
-
-def _largest(rotation: tf.Tensor, M: tf.Tensor) -> tf.Tensor:
-    """Largest absolute entry of a block in the original coordinates."""
-    return tf.reduce_max(tf.abs(tf.matmul(rotation, M)))
-
-
-def _all_below(terms: list[tf.Tensor], tolerance: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_all(tf.cast(tf.stack(terms), tf.float64) < tolerance)
-
-
-def _coefficients(block: Block, s: tf.Tensor, gains: Gains) -> tf.Tensor:
-    """W̃ of a block."""
-    return tf.math.reciprocal_no_nan(s) * block.T - s * block.in_T(gains)
+    group = Group(blocks, advanced, loss, squares)
+    open_ = open_groups(group, state, basis, step, problem, kind)
+    return moved, Sums(tf.add_n([each.gram for each in advanced]), loss, squares, open_)

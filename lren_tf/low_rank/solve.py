@@ -1,7 +1,7 @@
 """The low-rank step: min ‖W‖_* + λ loss(A)  s.t.  X = W D + A, by ADMM as one graph.
 
 Samples are rows in every signature here (``X [N, l]``, ``D [m, l]``, ``A [N, l]``,
-``W [N, m]``): the paper's columns are our rows, said once. The paper's problem (1) and its
+``W [N, m]``): the paper's columns are our rows. The paper's problem (1) and its
 augmented Lagrangian (12)-(14) are solved by the recursion (scaled multipliers
 U1 = Y1/μ, U2 = Y2/μ)::
 
@@ -16,10 +16,9 @@ computes them). (18) is printed without its μ/2; the threshold of its closed fo
 The paper sums ‖A‖₂,₁ over rows of its l × N matrix by the printed formula; what it shrinks,
 and what is meant, is a pixel.
 
-How it is computed, a block of pixels at a time, is told in :mod:`lren_tf.low_rank.admm`.
-
-Where there are far fewer atoms than dimensions, as among spectra, what no atom reaches is
-one number a pixel (:func:`_compact`), and the arrays are [m + 1, N].
+:mod:`lren_tf.low_rank.admm` explains how this is computed, a block of pixels at a time.
+Where there are far fewer atoms than dimensions, as with spectra,
+:mod:`lren_tf.low_rank.compact` reduces the problem to m + 1 dimensions first.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from lren_tf.data.standardisation import extremes
 from lren_tf.errors import InputError
 from lren_tf.low_rank import admm
-from lren_tf.low_rank.admm import ORDERS
+from lren_tf.low_rank.compact import compact_problem, compact_residual, compacts
+from lren_tf.low_rank.problem import ORDERS
 from lren_tf.low_rank.proximal import LOSSES
 from lren_tf.runtime.workers import Workers
 
@@ -121,8 +120,8 @@ def solve_low_rank(
 
     settles = tolerance
     if settled:
-        settles = max(tolerance, settled * float(np.abs(extremes(X)).max()))
-    compact = _compact(X, D) if _compacts(D, loss) else None
+        settles = max(tolerance, settled * float(max(X.max(), -X.min())))
+    compact = compact_problem(X, D) if compacts(D, loss) else None
     solution = admm.solve(
         tf.convert_to_tensor(X if compact is None else compact.X),
         tf.convert_to_tensor(D if compact is None else compact.D),
@@ -163,7 +162,7 @@ def residual_in_graph(
     tolerance: float,
     max_iterations: int,
 ) -> tf.Tensor:
-    """The residual A of :func:`solve_low_rank` as a tensor, for a graph that is kept.
+    """Residual A of :func:`solve_low_rank` as a tensor, for a graph that is exported.
 
     The problem, the recursion and the arguments are the same, none of which is checked here.
 
@@ -187,59 +186,7 @@ def residual_in_graph(
             order=order,
         )
 
-    if not _compacts(D, loss):
-        return residual(X, D)
-    # As _compact, on tensors.
-    basis = np.linalg.qr(D.T)[0]
-    inside = tf.matmul(X, basis)
-    rest = X - tf.matmul(inside, basis, transpose_b=True)
-    length = tf.norm(rest, axis=1, keepdims=True)
-    A = residual(tf.concat([inside, length], axis=1), np.pad(D @ basis, [(0, 0), (0, 1)]))
-    beyond = A[:, -1:] * tf.math.divide_no_nan(rest, length)
-    return tf.matmul(A[:, :-1], basis, transpose_b=True) + beyond
-
-
-def _compacts(D: np.ndarray, loss: str) -> bool:
-    """Whether the problem is solved without the dimensions that no atom of D reaches.
-
-    Beyond the atoms' span all that counts of a pixel is a length, except to a loss that a
-    rotation changes. It pays where it halves the work.
-    """
-    return loss != "l1" and D.shape[1] >= 2 * (len(D) + 1)
-
-
-class _Compact(NamedTuple):
-    """A problem of m atoms in more than m + 1 dimensions, in m + 1."""
-
-    X: np.ndarray
-    """Coordinates in the basis, and the length of the rest, ``[N, m + 1]``."""
-    D: np.ndarray
-    """Coordinates of the atoms, and 0, ``[m, m + 1]``."""
-    basis: np.ndarray
-    """Orthonormal columns that span the atoms, ``[l, m]``."""
-    direction: np.ndarray
-    """Unit vector of the rest of each pixel ``[N, l]``, 0 where there is none."""
-
-    def expand(self, M: np.ndarray) -> np.ndarray:
-        """Rows ``[N, l]`` of rows ``[N, m + 1]``."""
-        return M[:, :-1] @ self.basis.T + M[:, -1:] * self.direction
-
-
-def _compact(X: np.ndarray, D: np.ndarray) -> _Compact:
-    """The same problem without the dimensions that no atom reaches.
-
-    There W D is 0, and from zeros A and Y1 stay multiples of what a pixel has there, by the
-    same factor in each of them: one number a pixel. Row norms, Gram matrix, objective and
-    residuals are those of the whole problem. The stopping rule looks at the entries of these
-    coordinates.
-    """
-    basis, _ = np.linalg.qr(D.T)
-    inside = X @ basis
-    rest = X - inside @ basis.T
-    length = np.linalg.norm(rest, axis=1, keepdims=True)
-    direction = np.divide(rest, length, out=np.zeros_like(rest), where=length > 0)
-    atoms = np.pad(D @ basis, [(0, 0), (0, 1)])
-    return _Compact(np.concatenate([inside, length], axis=1), atoms, basis, direction)
+    return compact_residual(residual, X, D) if compacts(D, loss) else residual(X, D)
 
 
 def row_norms(A: np.ndarray, norm: str) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""LREN as a Keras model."""
+"""LREN as a Keras model: network, fitted state, scoring, export."""

@@ -1,36 +1,38 @@
-"""The pixels that a model is fitted on or scores, whatever they were passed as."""
+"""Pixels of an array, a scene or a file, as `fit` and `score` of a model take them."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.array_checks import check_finite_pixels
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
+from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
 
 
-class Samples(NamedTuple):
-    """Pixels that hold data, and where they belong."""
+class ModelInput(NamedTuple):
+    """Pixels that hold data, and their positions in the scene."""
 
-    pixels: PixelRows
-    """``[n, L]``, not yet checked to be finite."""
+    pixels: PixelMatrix
+    """``[n, L]`` in the sensor's units; :meth:`check_finite` has not been called."""
     grid: tuple[int, ...]
     """Shape of their scores: ``(H, W)`` of a cube, ``(N,)`` of a table."""
     name: str
-    """What messages call the data."""
+    """Name of the data in messages."""
     valid: np.ndarray | None
     """``[H, W]`` bool, True n times; None where all pixels hold data."""
     good_bands: np.ndarray | None
     """``[L]`` bool, or None where all bands are good."""
 
     def check_finite(self) -> None:
-        """Refuse NaN and infinity in good bands, with their place.
+        """Refuse NaN and infinity in good bands, naming the first position.
 
         Raises:
             InputError: as :func:`lren_tf.data.array_checks.check_finite_pixels`.
@@ -40,13 +42,13 @@ class Samples(NamedTuple):
         check_finite_pixels(self.pixels, grid_width, self.name, bands=self.good_bands)
 
     def on_grid(self, index: np.ndarray) -> np.ndarray:
-        """Indices of pixels as indices of the whole grid, row after row; -1 stays."""
+        """Convert indices of pixels to indices of the whole grid, row after row; -1 stays."""
         if self.valid is None:
             return index
         return np.where(index < 0, -1, np.flatnonzero(self.valid)[index])
 
     def spread(self, rows: np.ndarray) -> np.ndarray:
-        """Rows ``[n, ...]`` of floats as ``[N, ...]``, NaN where there is no data."""
+        """Spread rows ``[n, ...]`` of floats over ``[N, ...]``, NaN where there is no data."""
         if self.valid is None:
             return rows
         out = np.full((self.valid.size, *rows.shape[1:]), np.nan, rows.dtype)
@@ -54,8 +56,8 @@ class Samples(NamedTuple):
         return out
 
 
-def samples_of(x: Any, key: str | None = None) -> Samples:
-    """Pixels of an array, a scene or a file.
+def as_model_input(x: Any, key: str | None = None) -> ModelInput:
+    """Read or convert the pixels of an array, a scene or a file.
 
     Args:
         x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file that
@@ -74,11 +76,45 @@ def samples_of(x: Any, key: str | None = None) -> Samples:
     else:
         array: npt.NDArray[Any] = np.asarray(x)
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            return Samples(PixelRows(array), array.shape[:1], "cube", None, None)
+            return ModelInput(PixelMatrix(array), array.shape[:1], "cube", None, None)
         if array.ndim != 3:
             raise InputError(
                 f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "
                 "samples × bands or rows × columns × bands."
             )
         scene = Scene(array)
-    return Samples(scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands)
+    return ModelInput(scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands)
+
+
+def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None) -> ModelInput:
+    """Return finite pixels of the sensor that a model was fitted on.
+
+    Args:
+        x, key: as for :func:`as_model_input`.
+        bands: L, number of bands of the sensor.
+        used: ``[L]`` bool, bands that enter the network, whatever the scene marks as good; None
+            for all.
+
+    Raises:
+        InputError: as :func:`as_model_input`; another number of bands, or NaN or infinity.
+    """
+    data = as_model_input(x, key)
+    if data.pixels.shape[1] != bands:
+        raise InputError(
+            f"the data has {data.pixels.shape[1]} bands; the model was fitted on "
+            f"{bands}: pass a scene of the same sensor, or fit a new model."
+        )
+    data = data._replace(good_bands=used)
+    data.check_finite()
+    return data
+
+
+def warn_of_constant_bands(scaler: Scaler, good_bands: np.ndarray | None) -> None:
+    """Warn the caller of `fit` of constant bands that the scene does not mark as bad."""
+    dropped = np.flatnonzero(~scaler.used & (True if good_bands is None else good_bands))
+    if dropped.size:
+        warnings.warn(
+            f"{len(dropped)} constant bands are dropped: "
+            f"{', '.join(map(str, dropped[:10]))}{' …' if len(dropped) > 10 else ''}.",
+            stacklevel=3,
+        )

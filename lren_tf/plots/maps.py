@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation import metrics
+from lren_tf.evaluation.score_array import drawn_map
 from lren_tf.plots.style import (
     LABEL,
     NO_DATA_COLOUR,
@@ -50,7 +51,7 @@ _FIXED_ORDER = {"pseudo-colour": 0, "truth": 1}
 
 def score_map(score: npt.ArrayLike, title: str | None = None) -> Figure:
     """One score map [H, W] with its own scale, axes in pixels and a colour bar."""
-    values = _map(score, "score")
+    values = drawn_map(score, "score")
     box = _box_aspect(values.shape)
     width, height = _panel_size(box, area=16.0)
     figure = new_figure(width + 1.6, height + 1.0, "compressed")
@@ -187,35 +188,6 @@ def _titled(grid: np.ndarray, labels: Sequence[str], lines: int) -> list[tuple[A
     return [pair for block in blocks for pair in zip(block, labels, strict=False)]
 
 
-def _map(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
-    """``values`` as [H, W] float64 with NaN where there is no data, or a refusal."""
-    try:
-        array = np.ma.asarray(values)
-    except ValueError as error:
-        raise InputError(
-            f"{name} does not form one array ({error}); expected rows of equal length; "
-            "pass a numeric map."
-        ) from error
-    if array.dtype.kind not in "buif":
-        raise InputError(
-            f"{name} has dtype {array.dtype}; expected real numbers; pass a numeric map."
-        )
-    if array.ndim != 2 or array.size == 0:
-        raise InputError(
-            f"{name} has shape {array.shape}; expected rows × columns, both at least 1; "
-            "reshape the scores to the scene before drawing them."
-        )
-    array = array.astype(np.float64).filled(np.nan)
-    infinite = int(np.count_nonzero(np.isinf(array)))
-    if infinite or np.isnan(array).all():
-        raise InputError(
-            f"{name} holds {infinite} infinite and {int(np.isnan(array).sum())} NaN values of "
-            f"{array.size}; expected finite scores, NaN only where there is no data; "
-            "replace the others."
-        )
-    return array
-
-
 def _unit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[H, W] normalised over the pixels that hold data."""
     unit = np.full_like(values, np.nan)
@@ -226,7 +198,7 @@ def _unit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _truth(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """[H, W] with 0, 1, or NaN where there is no data."""
-    array = _map(values, name)
+    array = drawn_map(values, name)
     return np.where(np.isnan(array), np.nan, array != 0)
 
 
@@ -269,7 +241,7 @@ def _panels(
     if truth is not None:
         panels["truth"] = _truth(truth, f"truth of {name}")
     for label, values in maps.items():
-        panels[label] = _unit(_map(values, f"map {label!r} of {name}"))
+        panels[label] = _unit(drawn_map(values, f"map {label!r} of {name}"))
     size = panels["pseudo-colour"].shape[:2]
     for label, values in panels.items():
         if values.shape[:2] != size:

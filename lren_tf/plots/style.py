@@ -1,4 +1,4 @@
-"""What all figures share: canvas, type sizes, colours, line styles."""
+"""Style of all figures: canvas, type sizes, colours, line styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the arithmetic runs."""
+"""Choice of the device that computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a file so that a reader sees either the old content or the new, never a part."""
+"""Atomic writing: a reader of a file sees either the old content or the new, never a part."""
 
 from __future__ import annotations
 

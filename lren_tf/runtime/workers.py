@@ -1,21 +1,24 @@
-"""Who shares the work on a batch, and what they exchange.
+"""Data parallelism: how a batch is split and how partial sums are combined.
 
 A *replica* is a device that works on pixels; a process has one or, with several GPUs, one for
-each of them. Every replica gets its share of the rows of a batch. Whatever is computed of the
-shares is added up over all replicas of all processes, and everything else is done by every
-process alike, on the same sums: so weights stay equal to the bit without being sent.
+each of them. Every replica gets its share of the rows of a batch. Partial results of the shares
+are summed over all replicas of all processes; every process does everything else alike, on the
+same sums, so the weights stay equal to the bit without being sent.
 
-Besides sums go the latent samples after a training, nine numbers a pixel, and a few bytes by
-which the processes agree: on what they were started with, on what one of them refuses, on the
-state a training goes on from. All of it is collective: every process makes the same calls.
+The processes also exchange the latent samples after a training (nine numbers per pixel) and a
+few bytes by which they agree: on what they were started with, on the input that one of them
+refuses, on the state from which a training resumes. All of it is collective: every process makes
+the same calls.
 
 The process with number 0 is the *chief*, as everywhere in ``tf.distribute``: it alone prints and
 writes.
+
+:class:`Workers` is one process on one device; :mod:`lren_tf.runtime.strategy` has the replicas of
+a ``tf.distribute`` strategy.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +26,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.errors import InputError, WorkerLost
+from lren_tf.errors import InputError
 
 
 class Workers:
@@ -44,7 +47,7 @@ class Workers:
     # --- shares ---------------------------------------------------------------------------
 
     def shares(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Of the rows of a batch those of each replica of this process, in their order."""
+        """Rows of a batch for each replica of this process, in their order."""
         return [rows]
 
     def run(self, function: Callable, inputs: Sequence[Any], *common: Any) -> list[Any]:
@@ -55,14 +58,24 @@ class Workers:
             inputs: a structure of arrays or tensors for each replica of this process.
             *common: structures of tensors, the same for all replicas.
         """
-        return [function(_as_tensors(each), *common) for each in inputs]
+        return [function(as_tensors(each), *common) for each in inputs]
 
     def over(self, function: Callable, parts: list[list[Any]], *common: Any) -> list[list[Any]]:
-        """As `run`, of a list of inputs for each replica; all lists are equally long."""
+        """``function(input, *common)`` for every input of every replica of this process.
+
+        Args:
+            function: as for `run`.
+            parts: a list of inputs for each replica; all lists are equally long.
+            *common: as for `run`.
+
+        Returns:
+            A list of results for each replica.
+        """
         results: list[list[Any]] = [[] for _ in parts]
         for inputs in zip(*parts, strict=True):
-            for of_replica, found in zip(results, self.run(function, inputs, *common), strict=True):
-                of_replica.append(found)
+            each = self.run(function, inputs, *common)
+            for of_replica, result in zip(results, each, strict=True):
+                of_replica.append(result)
         return results
 
     # --- what is exchanged ----------------------------------------------------------------
@@ -76,7 +89,7 @@ class Workers:
         Raises:
             WorkerLost: another process has ended, or hangs.
         """
-        return self._everywhere([_sum(of_replica) for of_replica in parts])
+        return self._everywhere([sum_of(of_replica) for of_replica in parts])
 
     def gathered(self, parts: list[list[tf.Tensor]]) -> tf.Tensor:
         """Rows of all replicas of all processes: the shares together again.
@@ -110,7 +123,7 @@ class Workers:
         return self.total(framed)
 
     def exchanged(self, data: bytes) -> list[bytes]:
-        """What every process passes here, in the order of the processes.
+        """The data that each process passes, in the order of the processes.
 
         Raises:
             WorkerLost: another process has ended, or hangs.
@@ -119,7 +132,7 @@ class Workers:
 
     @contextmanager
     def agreed(self) -> Iterator[None]:
-        """For a body that may refuse its input: what one process refuses, all refuse.
+        """Make all processes refuse an input that the body refuses in one of them.
 
         The body exchanges nothing.
 
@@ -148,150 +161,16 @@ class Workers:
         self.exchanged(b"")
 
     def _everywhere(self, sums: list[Any]) -> Any:
-        return _sum(sums)
+        return sum_of(sums)
 
 
-class StrategyWorkers(Workers):
-    """The replicas of a ``tf.distribute`` strategy.
-
-    Args:
-        strategy: ``MirroredStrategy`` or ``MultiWorkerMirroredStrategy``.
-
-    Raises:
-        InputError: it is no strategy of equal replicas.
-    """
-
-    def __init__(self, strategy: tf.distribute.Strategy) -> None:
-        kinds = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
-        if not isinstance(strategy, kinds):
-            raise InputError(
-                f"strategy is {type(strategy).__name__}; expected a MirroredStrategy or a "
-                "MultiWorkerMirroredStrategy of tf.distribute, pass one or None."
-            )
-        self._strategy = strategy
-        self.replicas = strategy.num_replicas_in_sync
-        devices = strategy.extended.worker_devices
-        self._local = len(devices)
-        self.processes = self.replicas // self._local
-        if self.processes > 1:
-            resolver = strategy.cluster_resolver
-            self._chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
-            self.process = self._number(resolver.task_type, int(resolver.task_id))
-        place = tf.DeviceSpec.from_string(devices[0])
-        self.device = f"/{place.device_type}:{place.device_index}"
-        """The first device of this process, in the form ``tf.device`` takes."""
-
-    def shares(self, rows: np.ndarray) -> list[np.ndarray]:
-        first = self.process * self._local
-        return np.array_split(rows, self.replicas)[first : first + self._local]
-
-    def run(self, function: Callable, inputs: Sequence[Any], *common: Any) -> list[Any]:
-        found = self._strategy.run(function, args=(self._by_replica(inputs), *common))
-        return self._of_replicas(found)
-
-    def exchanged(self, data: bytes) -> list[bytes]:
-        if self.processes == 1:
-            return [data]
-        # As words of four, and how many bytes they are.
-        words = np.frombuffer(data + bytes(-len(data) % 4), np.int32)
-        lengths = self._from_processes(np.array([len(data)], np.int32))
-        everything = self._from_processes(words).tobytes()
-        found, start = [], 0
-        for length in lengths:
-            found.append(everything[start : start + int(length)])
-            start += int(length) + -int(length) % 4
-        return found
-
-    def _from_processes(self, values: np.ndarray) -> np.ndarray:
-        """Values ``[m]`` of all processes one after another; the first replica of each speaks."""
-        nothing = [values[:0]] * (self._local - 1)
-        return self.gathered([[tf.constant(each)] for each in (values, *nothing)]).numpy()
-
-    def _everywhere(self, sums: list[Any]) -> Any:
-        # One message for all tensors. float64 holds what float32 and int32 do, so that the sum
-        # of one replica's share with nothing is that share.
-        flat = [tf.nest.flatten(each) for each in sums]
-        packed = [
-            tf.concat([tf.cast(tf.reshape(t, [-1]), tf.float64) for t in tensors], axis=0)
-            for tensors in flat
-        ]
-        try:
-            added = self._strategy.reduce(
-                tf.distribute.ReduceOp.SUM, self._by_replica(packed), axis=None
-            )
-        except tf.errors.OpError as error:
-            if self.processes == 1:
-                raise
-            raise WorkerLost(self._loss(error)) from error
-        parts = tf.split(added, [int(tf.size(t)) for t in flat[0]])
-        like = [
-            tf.cast(tf.reshape(part, tf.shape(t)), t.dtype)
-            for part, t in zip(parts, flat[0], strict=True)
-        ]
-        return tf.nest.pack_sequence_as(sums[0], like)
-
-    def _loss(self, error: tf.errors.OpError) -> str:
-        """What it means that an exchange fails.
-
-        TensorFlow's coordination service makes it fail: at once where the connection to another
-        process breaks, after ten seconds without heartbeats where it does not.
-        """
-        named = {
-            self._number(job, int(task))
-            for job, task in re.findall(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)", error.message)
-        }
-        others = set(range(self.processes)) - {self.process}
-        lost = named & others or others
-        who = f"worker {min(lost)}" if len(lost) == 1 else "another worker"
-        return (
-            f"worker {self.process} of {self.processes} lost {who} ({type(error).__name__}); "
-            "expected every worker to be there to the end: see what the others said, and start all "
-            "of them again."
-        )
-
-    def _number(self, job: str, task: int) -> int:
-        """Number of a process: the job "chief", where there is one, comes before the workers."""
-        return task + (self._chiefs if job == "worker" else 0)
-
-    def _of_replicas(self, value: Any) -> list[Any]:
-        """What `run` found, taken apart by replica of this process."""
-        if self._local == 1:
-            return [value]
-        flat = [self._strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(value)]
-        return [
-            tf.nest.pack_sequence_as(value, [leaf[number] for leaf in flat])
-            for number in range(self._local)
-        ]
-
-    def _by_replica(self, values: Sequence[Any]) -> Any:
-        """A structure of distributed values; TensorFlow takes a plain one for one all share."""
-        offset = self.process * self._local
-        flat = [tf.nest.flatten(_as_tensors(value)) for value in values]
-        made = [
-            self._strategy.experimental_distribute_values_from_function(
-                lambda context, position=position: flat[
-                    context.replica_id_in_sync_group - offset
-                ][position]
-            )
-            for position in range(len(flat[0]))
-        ]
-        return tf.nest.pack_sequence_as(values[0], made)
-
-
-def workers_of(strategy: tf.distribute.Strategy | None) -> Workers:
-    """The workers of a strategy; None for this process alone.
-
-    Raises:
-        InputError: as :class:`StrategyWorkers`.
-    """
-    return Workers() if strategy is None else StrategyWorkers(strategy)
-
-
-def _as_tensors(values: Any) -> Any:
+def as_tensors(values: Any) -> Any:
+    """A structure of arrays or tensors as one of tensors."""
     return tf.nest.map_structure(tf.convert_to_tensor, values)
 
 
-def _sum(parts: Sequence[Any]) -> Any:
+def sum_of(parts: Sequence[Any]) -> Any:
+    """Sum of structures of tensors that are alike."""
     total = parts[0]
     for part in parts[1:]:
         total = tf.nest.map_structure(tf.add, total, part)

@@ -1,1 +1,1 @@
-"""One fit: batches, gradients, steps, checkpoints."""
+"""Training of a model: batches, losses and gradients, steps, callbacks, checkpoints."""

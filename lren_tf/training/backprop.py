@@ -1,22 +1,26 @@
-"""Losses and gradients of one training step, layer by layer.
+"""Losses and gradients of one training step, written out layer by layer.
 
 The density term couples all pixels, but only through their latent samples: nine numbers a
-pixel. So a step goes three ways:
+pixel. So a step makes three passes:
 
 1. forward through the encoder, slice by slice of pixels;
-2. the density loss on the latent samples of all pixels, and its gradient there;
-3. slice by slice again, through the decoder and back to the input, the density's gradient
-   joining the reconstruction's at the latent layer.
+2. the density loss on the latent samples of all pixels, and its gradient by them;
+3. slice by slice again, forward through the decoder and back to the input, with the gradients of
+   density and reconstruction added at the latent layer.
 
-It gives what a gradient tape over the whole network gives, to rounding. Written out, the
-activations of a slice are used while they are still in the cache, the residual x̂ − x is
-one fused operation, and no array as long as the scene is scaled or copied just to fit a
+The result is that of a gradient tape over the whole network, to rounding. Written out, the
+step uses the activations of a slice while they are in the cache, computes the residual x̂ − x in
+one fused operation, and neither scales nor copies an array as long as the scene only to fit a
 chain rule.
 
-Rows of the input are aligned: ``aligned_width`` columns, so that each starts on a cache
-line, of which the first after the bands holds ones. The bias of a tanh layer is then a row
-of its matrix, and so is the bias' gradient. (A bias of its own would also let TensorFlow
-fuse the tanh into the product, whose tanh is the slower one.)
+Rows of the input are aligned: they have ``aligned_width`` columns, so that each starts on a cache
+line, and the first column after the bands is one. The bias of a tanh layer is then a row of its
+matrix, and so is the bias' gradient. (With a separate bias TensorFlow would fuse the tanh into the
+product, and that tanh is the slower one.)
+
+The forward pass is written four times: as Keras layers in
+:mod:`lren_tf.model.trained_network`, here, in :func:`lren_tf.training.losses.frozen_pass`, and
+the estimator's in :mod:`lren_tf.latent.responsibilities`.
 """
 
 from __future__ import annotations
@@ -48,20 +52,20 @@ class Gradients(NamedTuple):
     reconstruction: tf.Tensor
     """Mean over pixels of ‖h − ĥ‖², eq. (5), scalar."""
     density: Any
-    """What the density function returned besides its loss."""
+    """Second result of the density function."""
     autoencoder: list[tf.Tensor]
     """Gradients of kernels and biases of the four layers, in their order."""
     estimator: list[tf.Tensor]
-    """Gradients of the density's own variables, in their order."""
+    """Gradients of the density variables, in their order."""
 
 
 def aligned_width(bands: int) -> int:
-    """Columns of an aligned row for ``bands`` bands and a one."""
+    """Return P, the number of columns of an aligned row for ``bands`` bands and a one."""
     return _ALIGNMENT * -(-(bands + 1) // _ALIGNMENT)
 
 
 def align(x: np.ndarray) -> np.ndarray:
-    """Standardised pixels ``[N, U]`` as aligned rows ``[N, aligned_width(U)]``, float32."""
+    """Copy standardised pixels ``[N, U]`` to aligned rows ``[N, aligned_width(U)]``, float32."""
     n, bands = x.shape
     rows = np.zeros((n, aligned_width(bands)), np.float32)
     rows[:, :bands] = x
@@ -78,16 +82,16 @@ def loss_gradients(
     tanh_latent: bool,
     count: tf.Tensor | None = None,
 ) -> Gradients:
-    """Gradients of mean ‖h − ĥ‖² + density(z).
+    """Return loss and gradients of mean ‖h − ĥ‖² + density(z).
 
     Args:
         x: aligned rows ``[n, P]``, see :func:`align`.
         layers: hidden and latent layer of the encoder, hidden and output layer of the decoder.
         density: maps latent samples ``[n, l]`` to a scalar loss and anything else.
-        density_variables: what the density depends on besides the latent samples.
+        density_variables: other tensors that the density depends on.
         tanh_latent: whether the latent layer ends in a tanh.
-        count: what the sum over the rows is divided by for a mean, scalar in the precision of x:
-            of a part of a batch the pixels of the whole; None for n.
+        count: divisor of the mean, scalar in the precision of x: for a part of a batch, the
+            number of pixels in the batch; None for n.
     """
     one, two, three, four = layers
     bands = four.kernel.shape[1]
@@ -157,12 +161,12 @@ def loss_gradients(
 def latent_samples(
     x: tf.Tensor, layers: Sequence[Affine], *, tanh_latent: bool
 ) -> tf.Tensor:
-    """Latent samples ``[n, l]`` of aligned rows, as :func:`loss_gradients` gets them.
+    """Return latent samples ``[n, l]`` of aligned rows, equal to those of :func:`loss_gradients`.
 
     Args:
         x: aligned rows ``[n, P]``.
-        layers: hidden and latent layer of the encoder first.
-        tanh_latent: as above.
+        layers: layers that begin with hidden and latent layer of the encoder.
+        tanh_latent: whether the latent layer ends in a tanh.
     """
     K1 = _first_matrix(layers[0], x.shape[1])
     return tf.concat(
@@ -171,7 +175,7 @@ def latent_samples(
 
 
 def _first_matrix(one: Affine, width: int) -> tf.Tensor:
-    """Weights and bias of the first layer for aligned rows, ``[P, hidden]``."""
+    """Return weights and bias of the first layer as a matrix ``[P, hidden]`` for aligned rows."""
     bands, units = one.kernel.shape
     padding = tf.zeros([width - bands - 1, units], one.kernel.dtype)
     return tf.concat([one.kernel, one.bias[None], padding], axis=0)
@@ -180,14 +184,14 @@ def _first_matrix(one: Affine, width: int) -> tf.Tensor:
 def _encoded(
     part: tf.Tensor, K1: tf.Tensor, two: Affine, tanh_latent: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Activations of the hidden layer and latent samples of a slice."""
+    """Return activations of the hidden layer and latent samples of a slice."""
     h = tf.tanh(tf.matmul(part, K1))
     z = tf.nn.bias_add(tf.matmul(h, two.kernel), two.bias)
     return h, tf.tanh(z) if tanh_latent else z
 
 
 def _slices(x: tf.Tensor, count: int | None = None) -> list[tf.Tensor]:
-    """Consecutive rows; as many slices as suit a batch whose length the graph knows."""
+    """Split rows into slices: `count`, or a number that suits the length if the graph knows it."""
     n = x.shape[0]
     if count is None:
         count = 1 if n is None else max(1, min(_MOST_SLICES, n // _SLICE))
@@ -198,5 +202,5 @@ def _slices(x: tf.Tensor, count: int | None = None) -> list[tf.Tensor]:
 
 
 def _column_sums(x: tf.Tensor) -> tf.Tensor:
-    """Sum over rows, ``[columns]``; a matrix product is the fastest way to it."""
+    """Return the sum over rows, ``[columns]``, by a matrix product, which is the fastest."""
     return tf.matmul(tf.ones([1, tf.shape(x)[0]], x.dtype), x)[0]

@@ -1,48 +1,72 @@
-"""What surrounds a training step: the optimiser, the fixed batches, progress, divergence."""
+"""Batches of a training: fixed for all epochs, from memory, from a file, or by number.
+
+A training that fits into memory keeps all its pixels, standardised, as one tensor
+(:func:`fixed_batches`). One that does not reads them through
+:class:`lren_tf.training.pixel_reader.AlignedPixels`, again in every epoch.
+"""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.errors import TrainingDiverged
-from lren_tf.presets import Settings
 from lren_tf.training.backprop import align
-from lren_tf.training.pixel_reader import AlignedRows, batch_rows
+from lren_tf.training.pixel_reader import AlignedPixels
 
 
-def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
-    """Optimiser of the settings.
+def batch_rows(n: int, batch_size: int | None, batch_seed: int) -> list[np.ndarray]:
+    """Return the pixels of every batch: one permutation, cut in order, for all epochs.
 
-    Keras' Adam takes lr·√(1−β2ᵗ)/(1−β1ᵗ)·m/(√v + ε), which is where TensorFlow 1 puts ε;
-    only the value differs from its default.
+    A single batch of all pixels keeps their order, which does not matter there.
+
+    Args:
+        n: number of pixels.
+        batch_size: pixels per batch; None for all.
+        batch_seed: seed of the permutation, drawn as the release draws it.
+
+    Returns:
+        Index arrays; the last one may be shorter.
     """
-    if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(settings.learning_rate)
-    return keras.optimizers.Adam(
-        settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8
-    )
+    size = n if batch_size is None else min(batch_size, n)
+    order = np.arange(n)
+    if size < n:
+        np.random.RandomState(batch_seed).shuffle(order)
+    return [order[start : start + size] for start in range(0, n, size)]
 
 
-def fixed_batches(
-    x: np.ndarray, batch_size: int | None, batch_seed: int
-) -> tf.data.Dataset:
-    """The same batches in every epoch: one permutation, cut in order, the last one short.
+def split_into_chunks(shares: Sequence[np.ndarray], chunk: int) -> list[list[np.ndarray | slice]]:
+    """Split the rows of every share into chunks, the same number for each share.
 
-    Batches are aligned rows (see :mod:`lren_tf.training.backprop`).
+    Args:
+        shares: index arrays, one for each replica.
+        chunk: rows in a chunk; the last chunks of a share are shorter, or empty.
 
-    With one batch for all pixels the order does not matter and is left alone.
+    Returns:
+        For every share its chunks. Consecutive rows are slices, by which a file is read faster.
+    """
+    count = max(1, *(-(-len(share) // chunk) for share in shares))
+    return [
+        [_as_slice(share[start : start + chunk]) for start in range(0, count * chunk, chunk)]
+        for share in shares
+    ]
+
+
+def _as_slice(rows: np.ndarray) -> np.ndarray | slice:
+    consecutive = len(rows) and bool((np.diff(rows) == 1).all())
+    return slice(int(rows[0]), int(rows[-1]) + 1) if consecutive else rows
+
+
+def fixed_batches(x: np.ndarray, batch_size: int | None, batch_seed: int) -> tf.data.Dataset:
+    """Batches of pixels in memory, the same in every epoch.
 
     Args:
         x: standardised pixels ``[N, U]``.
-        batch_size: pixels per batch; None for all.
-        batch_seed: seed of the permutation, see :func:`lren_tf.training.pixel_reader.batch_rows`.
+        batch_size, batch_seed: as for :func:`batch_rows`.
+
+    Returns:
+        Dataset of aligned rows ``[n, P]`` float32 (:mod:`lren_tf.training.backprop`).
     """
     n = len(x)
     plan = batch_rows(n, batch_size, batch_seed)
@@ -58,29 +82,29 @@ def fixed_batches(
     return _untuned(starts.map(lambda start: pixels[start : start + size]))
 
 
-def read_batches(rows: AlignedRows, plan: Sequence[np.ndarray]) -> tf.data.Dataset:
-    """The same batches, read from their file again in every epoch.
+def read_batches(pixels: AlignedPixels, plan: Sequence[np.ndarray]) -> tf.data.Dataset:
+    """The same batches, read again from their file in every epoch.
 
     Args:
-        rows: of all pixels.
-        plan: rows of every batch.
+        pixels: all pixels of the training.
+        plan: indices of every batch, from :func:`batch_rows`.
     """
 
     def batches() -> Iterator[np.ndarray]:
-        yield from rows.chunks(plan)
+        yield from pixels.chunks(plan)
 
-    kind = tf.TensorSpec((None, rows.width), tf.float32)
+    kind = tf.TensorSpec((None, pixels.width), tf.float32)
     batched = tf.data.Dataset.from_generator(batches, output_signature=kind)
     return _untuned(batched.apply(tf.data.experimental.assert_cardinality(len(plan))))
 
 
 def numbered(count: int) -> tf.data.Dataset:
-    """Numbers of batches, for a step that reads their rows itself."""
+    """Numbers 0 to count − 1 of batches, for a step that reads the pixels itself."""
     return _untuned(tf.data.Dataset.range(count))
 
 
 def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Without autotuning, which has nothing to tune here.
+    """Turn off autotuning, which has nothing to tune here.
 
     At the end of an epoch it can wait as long as the last step took: an epoch of one step then
     takes twice its time.
@@ -88,101 +112,3 @@ def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.with_options(options)
-
-
-class StopOnFault(keras.callbacks.Callback):
-    """Ends training when a step found a non-finite loss or gradient.
-
-    The step itself has already refused to touch the weights.
-
-    Args:
-        fault: variable the step writes: 0 sound, 1 no single component, 2 + k component k.
-    """
-
-    def __init__(self, fault: tf.Variable) -> None:
-        super().__init__()
-        self._fault = fault
-        self._epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        fault = int(self._fault.numpy())
-        if not fault:
-            return
-        where = "no single mixture component" if fault == 1 else f"mixture component {fault - 2}"
-        raise TrainingDiverged(
-            f"the loss or a gradient became NaN or infinite in epoch {self._epoch + 1} "
-            f"({where} to blame); the weights of the last finite step are kept: lower "
-            "learning_rate, raise covariance_floor, or use mixture_dtype='float64'."
-        )
-
-
-class SecondPart(keras.callbacks.Callback):
-    """Switches a training in two parts to its second one, with a new optimiser.
-
-    Args:
-        second: variable that the step looks at.
-        first_epoch: epoch that the second part begins with.
-    """
-
-    def __init__(self, second: tf.Variable, first_epoch: int) -> None:
-        super().__init__()
-        self._second = second
-        self._first_epoch = first_epoch
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._second.assign(epoch >= self._first_epoch)
-        if epoch == self._first_epoch:
-            used = self.model.optimizer
-            fresh = type(used).from_config(used.get_config())
-            fresh.build(self.model.trainable_variables)
-            for variable, start in zip(used.variables, fresh.variables, strict=True):
-                variable.assign(start)
-
-
-class EpochProgress(keras.callbacks.Callback):
-    """One progress bar over all epochs on a terminal, two plain lines elsewhere.
-
-    Keras' own bar starts anew in every epoch, which for 1000 epochs is 2000 lines.
-
-    Args:
-        what: the work, for the lines.
-        epochs: how many there are.
-    """
-
-    def __init__(self, what: str, epochs: int) -> None:
-        super().__init__()
-        self._what = what
-        self._epochs = epochs
-        self._bar: keras.utils.Progbar | None = None
-        self._last: tuple[int, list[tuple[str, float]]] | None = None
-        self._start = 0.0
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self._start = time.perf_counter()
-        self._last = None
-        print(f"{self._what}: {self._epochs} epochs", flush=True)
-        if sys.stdout.isatty():
-            self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", interval=0.2)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        self._last = epoch + 1, list(logs.items())
-        if self._bar is not None:
-            self._bar.stateful_metrics.update(logs)
-            self._bar.update(*self._last, finalize=False)
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        if self._bar is not None:
-            # Updates closer than the interval are skipped; the last one has to be seen.
-            if self._last is not None:
-                self._bar.update(*self._last, finalize=True)
-            return
-        if self._last is None:  # nothing was left to train
-            return
-        loss = (logs or {}).get("loss")
-        seconds = time.perf_counter() - self._start
-        ending = "" if loss is None else f", loss {loss:.6g}"
-        print(f"{self._what}: trained in {seconds:.1f} s{ending}", flush=True)

@@ -1,32 +1,26 @@
-"""What a training step minimises, for one network, and how several networks step together.
+"""Losses and gradients of one network on one batch, and the update of several networks.
 
-:func:`joint_losses` is eq. (2) on a batch that is held at once; :mod:`lren_tf.training.chunked_step` has the
-same for batches that are not. The other two are the parts of a training in two parts.
+:func:`joint_losses` is eq. (2). :func:`mapping_losses` and :func:`density_losses` are the two
+phases of a separate training. All three have the whole batch in memory;
+:mod:`lren_tf.training.chunked_step` computes the same a chunk of pixels at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from lren_tf.latent.mixture import Mixture, first_bad_component, mixture_loss
-from lren_tf.latent.responsibilities import assignments
-from lren_tf.model.initialisers import RELEASE_OPERATION_SEEDS
-from lren_tf.presets import Settings
+from lren_tf.latent.responsibilities import responsibilities
+from lren_tf.settings import Settings
 from lren_tf.training.backprop import Affine, loss_gradients
-
-if TYPE_CHECKING:
-    from lren_tf.model.lren import LREN
-
-LAYERS = tuple(RELEASE_OPERATION_SEEDS)
-"""Names of a network's layers: encoder, decoder and estimator, two of each."""
 
 
 class Terms(NamedTuple):
-    """What the trackers of a training show, float32 scalars."""
+    """Losses that a training reports, float32 scalars."""
 
     loss: tf.Tensor
     reconstruction: tf.Tensor
@@ -35,7 +29,7 @@ class Terms(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What one network contributes to a step."""
+    """Losses, gradients and mixture of one network in a step."""
 
     terms: Terms
     gradients: list[tf.Tensor]
@@ -44,7 +38,7 @@ class Losses(NamedTuple):
 
 
 class Network(NamedTuple):
-    """The trained part of one member, as the arithmetic of a step needs it."""
+    """Weights of one network as tensors, for the arithmetic of a step."""
 
     autoencoder: list[Affine]
     """Hidden and latent layer of the encoder, hidden and output layer of the decoder."""
@@ -59,28 +53,17 @@ class Network(NamedTuple):
         """Whether the latent layer ends in a tanh."""
         return self.settings.latent_activation == "tanh"
 
-    def assignments(self, z: tf.Tensor) -> tf.Tensor:
-        """Assignments ``[n, k]`` of latent samples, eq. (7)."""
-        return assignments(z, tuple(self.estimator[:2]), tuple(self.estimator[2:]))
-
-
-def network_of(member: LREN) -> Network:
-    """The network of a member, with the values its variables have when this is called."""
-    layers = [getattr(member, name).weights for name in LAYERS]
-    return Network(
-        [Affine(*(weight.value for weight in weights)) for weights in layers[:4]],
-        [weight.value for weights in layers[4:] for weight in weights],
-        [weight for weights in layers for weight in weights],
-        member.settings,
-    )
+    def responsibilities(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the responsibilities ``[n, k]`` of latent samples ``[n, l]``, eq. (7)."""
+        return responsibilities(z, tuple(self.estimator[:2]), tuple(self.estimator[2:]))
 
 
 def joint_losses(network: Network, x: tf.Tensor) -> Losses:
-    """Eq. (2) on aligned rows ``[n, P]``: the reconstruction and the density together."""
+    """Return eq. (2), reconstruction and density together, on aligned rows ``[n, P]``."""
     result = loss_gradients(
         x,
         network.autoencoder,
-        lambda z: _density(network, z),
+        lambda z: density_terms(network, z),
         network.estimator,
         tanh_latent=network.tanh_latent,
     )
@@ -95,10 +78,10 @@ def joint_losses(network: Network, x: tf.Tensor) -> Losses:
 
 
 def mapping_losses(network: Network, x: tf.Tensor, count: tf.Tensor | None = None) -> Losses:
-    """The autoencoder on eq. (5) alone; the density terms are not computed, and 0.
+    """Return eq. (5), the reconstruction alone; the density terms are 0.
 
     Args:
-        network: what is trained.
+        network: network to train; only its autoencoder gets gradients.
         x: aligned rows ``[n, P]``.
         count: as for :func:`lren_tf.training.backprop.loss_gradients`.
     """
@@ -117,12 +100,17 @@ def mapping_losses(network: Network, x: tf.Tensor, count: tf.Tensor | None = Non
 
 
 def density_losses(network: Network, x: tf.Tensor) -> Losses:
-    """The estimator on its terms of the loss, over the samples of the frozen encoder."""
+    """Return the density terms over the samples of the frozen encoder; only the estimator trains.
+
+    Args:
+        network: network to train.
+        x: aligned rows ``[n, P]``.
+    """
     z, squares = frozen_pass(network, x)
     reconstruction = tf.reduce_mean(squares)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(network.estimator)
-        density_loss, (_, energy, penalty, mixture) = _density(network, z)
+        density_loss, (_, energy, penalty, mixture) = density_terms(network, z)
     gradients = tape.gradient(density_loss, network.estimator)
     return Losses(
         Terms(reconstruction + density_loss, reconstruction, energy, penalty),
@@ -133,7 +121,7 @@ def density_losses(network: Network, x: tf.Tensor) -> Losses:
 
 
 def frozen_pass(network: Network, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Latent samples ``[n, l]`` of aligned rows, and ‖h − ĥ‖² of each, ``[n]``."""
+    """Return latent samples ``[n, l]`` of aligned rows, and ‖h − ĥ‖² of each, ``[n]``."""
     one, two, three, four = network.autoencoder
     pixels = x[:, : four.kernel.shape[1]]
     z = tf.matmul(tf.tanh(tf.matmul(pixels, one.kernel) + one.bias), two.kernel) + two.bias
@@ -144,25 +132,31 @@ def frozen_pass(network: Network, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def weighted(settings: Settings, energy: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
-    """The density's share of the loss."""
+    """Return the weighted sum of energy and covariance penalty, the density term of the loss."""
     return settings.energy_weight * energy + settings.covariance_penalty * penalty
 
 
-def step_together(
-    optimizer: keras.optimizers.Optimizer, settings: Settings, found: Sequence[Losses]
+def apply_update(
+    optimizer: keras.optimizers.Optimizer, settings: Settings, members: Sequence[Losses]
 ) -> tuple[tf.Tensor, Terms]:
-    """One step of the optimiser for all networks, and means of their terms.
+    """Move all networks by one step of the optimiser, unless a loss or gradient is not finite.
+
+    Args:
+        optimizer: built for the variables of all networks.
+        settings: settings of the networks.
+        members: losses of each network.
 
     Returns:
-        0, or what is at fault (see :class:`lren_tf.training.batches.StopOnFault`) where a loss or a
-        gradient is not finite: then nothing has moved. And the terms.
+        The fault, int32: 0, or a number that blames a component
+        (:class:`lren_tf.training.callbacks.StopOnFault`), in which case no variable has moved.
+        And the terms, means over the networks.
     """
-    gradients = [gradient for each in found for gradient in each.gradients]
-    variables = [variable for each in found for variable in each.variables]
-    terms = found[0].terms
-    if len(found) > 1:
-        columns = zip(*(each.terms for each in found), strict=True)
-        terms = Terms(*(tf.add_n(list(column)) / len(found) for column in columns))
+    gradients = [gradient for each in members for gradient in each.gradients]
+    variables = [variable for each in members for variable in each.variables]
+    terms = members[0].terms
+    if len(members) > 1:
+        columns = zip(*(each.terms for each in members), strict=True)
+        terms = Terms(*(tf.add_n(list(column)) / len(members) for column in columns))
     finite = tf.reduce_all(
         tf.stack([tf.reduce_all(tf.math.is_finite(t)) for t in (terms.loss, *gradients)])
     )
@@ -173,23 +167,23 @@ def step_together(
 
     def blamed() -> tf.Tensor:
         floor = settings.covariance_floor
-        mixtures = [each.mixture for each in found]
+        mixtures = [each.mixture for each in members]
         bad = [-1 if m is None else first_bad_component(m, floor) for m in mixtures]
-        # Components are counted on over the members.
-        places = [tf.where(b < 0, -1, i * settings.components + b) for i, b in enumerate(bad)]
-        return 2 + tf.reduce_max(tf.stack(places))
+        # Components are numbered across the members.
+        numbers = [tf.where(b < 0, -1, i * settings.components + b) for i, b in enumerate(bad)]
+        return 2 + tf.reduce_max(tf.stack(numbers))
 
     return tf.cond(finite, step, blamed), terms
 
 
-def _density(
+def density_terms(
     network: Network, z: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor, tf.Tensor, Mixture]]:
-    """The estimator's terms of the loss, weighted, and each of them with the mixture."""
+    """Return the weighted density term of the loss, and (that term, energy, penalty, mixture)."""
     s = network.settings
     terms, mixture = mixture_loss(
         z,
-        network.assignments(z),
+        network.responsibilities(z),
         dtype=tf.as_dtype(s.mixture_dtype),
         empty_mass=s.empty_mass,
         covariance_floor=s.covariance_floor,

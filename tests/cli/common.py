@@ -21,6 +21,7 @@ from lren_tf.validators import whole
 ROOT = Path(__file__).parents[2]
 REFUSAL = "the window is larger than the scene; expected a smaller one, lower it."
 SCENE = datasets.simulate(12, 10, 8, seed=1)
+RX = ("--detector", "rx")
 SMALL = ("--preset", "paper", "--epochs", "2", "--set", "hidden_units=16",
          "--set", "estimator_units=8", "--set", "components=3", "--set", "latent_units=4",
          "--set", "solver_iterations=40", "--device", "/CPU:0")  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 
 from lren_tf import datasets, detectors
 from lren_tf.cli import main
-from tests.cli.common import ROOT, SCENE, SMALL, Noise, process
+from tests.cli.common import ROOT, RX, SCENE, SMALL, Noise, process
 
 
 def test_no_command(refused):
@@ -62,12 +62,13 @@ def test_help_lists_the_detectors(command, register, capsys):
 def test_terminal_without_the_signs(scene_file, monkeypatch):
     narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", narrow)
-    assert main(["detect", scene_file, *SMALL]) == 0
+    assert main(["detect", scene_file, *RX]) == 0
     narrow.seek(0)
     assert narrow.read().startswith("small: 12 ? 10 pixels")
 
 
 class TestProcess:
+    @pytest.mark.processes
     def test_detect_says_nothing_on_stderr(self, scene_file):
         done = process("detect", scene_file, *SMALL)
         assert (done.returncode, done.stderr) == (0, "")
@@ -79,6 +80,7 @@ class TestProcess:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("lren-tf: nowhere.mat does not exist")
 
+    @pytest.mark.slow
     def test_tensorflow_stays_out_of_quick_commands(self, scene_file):
         np.save("s.npy", SCENE.cube[:, :, 0])
         np.save("t.npy", SCENE.truth)

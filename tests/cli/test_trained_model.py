@@ -17,12 +17,11 @@ OTHER = datasets.simulate(9, 14, 8, seed=5)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(trained_models, tmp_path_factory):
     """A trained model, its ``.keras`` file and its SavedModel."""
     folder = tmp_path_factory.mktemp("trained")
-    model = LREN("release", device="/CPU:0", **SMALL_SETTINGS)
-    model.fit(SCENE, verbose=0)
-    model.save(folder / "model.keras")
+    shutil.copy(trained_models / "release.keras", folder / "model.keras")
+    model = keras.models.load_model(folder / "model.keras")
     model.export(folder / "saved")
     return model, folder
 
@@ -122,11 +121,11 @@ class TestApply:
         np.testing.assert_allclose(score[valid], models.score(SCENE.cube[valid]), rtol=1e-5)
         assert len(report("gaps_report.json")["notices"]) == 1
 
-    def test_pixels_without_data_in_what_scores_images(self, models, refused, capsys):
-        small = {"hidden_units": 16, "epochs": 1, "members": 1, "components": 2}
-        model = LREN("robust", device="/CPU:0", **small)
-        model.fit(SCENE, verbose=0)
-        model.save("robust.keras")
+    def test_pixels_without_data_in_what_scores_images(
+        self, models, trained_models, refused, capsys
+    ):
+        shutil.copy(trained_models / "robust.keras", ".")
+        model = keras.models.load_model("robust.keras")
         model.export("images")
         assert main(["detect", "other.npz", "--apply", "images"]) == 0
         expected = model.score(OTHER)

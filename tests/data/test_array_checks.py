@@ -6,8 +6,8 @@ import pytest
 from lren_tf.data import array_checks as pixels_module
 from lren_tf.data.array_checks import (
     check_finite_pixels,
+    iter_chunks,
     real_array,
-    row_chunks,
     varies,
     varying_bands,
 )
@@ -26,7 +26,7 @@ class TestCheckFinitePixels:
     @pytest.mark.parametrize("chunk", [1, 4, 7, 1 << 20])
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
     def test_count_and_place_do_not_depend_on_chunks(self, monkeypatch, chunk, bad):
-        monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", chunk)
+        monkeypatch.setattr(pixels_module, "ELEMENTS_AT_A_TIME", chunk)
         pixels = cube(dtype="f4").reshape(-1, 3)
         pixels[13, 2] = pixels[13, 1] = pixels[17, 0] = bad
         with pytest.raises(InputError, match=r"scan: 3 values are .* row 2, column 3, band 1 "):
@@ -78,7 +78,7 @@ class TestVaryingBands:
             varying_bands(np.zeros(shape))
 
     def test_only_valid_pixels_and_good_bands_are_looked_at(self, monkeypatch):
-        monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", 4)
+        monkeypatch.setattr(pixels_module, "ELEMENTS_AT_A_TIME", 4)
         pixels = np.array([[1, 2, np.nan, 4], [1, 3, np.nan, 4], [9, 2, np.nan, 4]], float)
         valid, bands = np.array([1, 1, 0], bool), np.array([1, 1, 0, 1], bool)
         found = varying_bands(pixels, valid=valid, bands=bands)
@@ -90,7 +90,7 @@ class TestVaryingBands:
 
 
 def test_nan_elsewhere_does_not_matter(monkeypatch):
-    monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", 3)
+    monkeypatch.setattr(pixels_module, "ELEMENTS_AT_A_TIME", 3)
     pixels = cube(dtype="f4").reshape(-1, 3)
     pixels[4, 1] = pixels[13] = np.nan
     valid = np.ones(20, bool)
@@ -103,9 +103,9 @@ def test_nan_elsewhere_does_not_matter(monkeypatch):
 
 
 def test_row_chunks_cover_the_array_once(monkeypatch):
-    monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", 7)
+    monkeypatch.setattr(pixels_module, "ELEMENTS_AT_A_TIME", 7)
     array = cube().reshape(-1, 3)
-    parts = list(row_chunks(array))
+    parts = list(iter_chunks(array))
     assert [start for start, _ in parts] == list(range(0, 20, 2))
     np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), array)
 

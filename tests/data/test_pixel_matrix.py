@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lren_tf.data.pixel_matrix import PixelRows, as_rows, is_mapped
+from lren_tf.data.pixel_matrix import PixelMatrix, as_pixel_matrix, is_mapped
 from lren_tf.data.scene import Scene
 
 CUBE = np.arange(4 * 5 * 3, dtype=np.int16).reshape(4, 5, 3)
@@ -25,7 +25,7 @@ def layouts(folder):
 
 def test_rows_of_any_layout(tmp_path):
     for cube in layouts(tmp_path):
-        rows = PixelRows(cube)
+        rows = PixelMatrix(cube)
         assert (len(rows), rows.shape, rows.dtype) == (20, (20, 3), np.dtype(np.int16))
         np.testing.assert_array_equal(rows[:], TABLE)
         np.testing.assert_array_equal(rows[3:14], TABLE[3:14])
@@ -39,7 +39,7 @@ def test_rows_of_any_layout(tmp_path):
 def test_rows_of_valid_pixels_and_good_bands(tmp_path):
     expected = CUBE[VALID]
     for cube in layouts(tmp_path):
-        rows = PixelRows(cube, VALID)
+        rows = PixelMatrix(cube, VALID)
         assert rows.shape == expected.shape
         np.testing.assert_array_equal(rows[2:9], expected[2:9])
         np.testing.assert_array_equal(rows[INDEX], expected[INDEX])
@@ -50,18 +50,18 @@ def test_rows_of_valid_pixels_and_good_bands(tmp_path):
 
 
 def test_a_table():
-    rows = as_rows(TABLE)
-    assert as_rows(rows) is rows
+    rows = as_pixel_matrix(TABLE)
+    assert as_pixel_matrix(rows) is rows
     assert np.shares_memory(rows[2:5], TABLE)
     np.testing.assert_array_equal(rows[INDEX], TABLE[INDEX])
 
 
 def test_a_view_where_the_layout_allows_one(tmp_path):
-    assert np.shares_memory(PixelRows(CUBE)[3:14], CUBE)
+    assert np.shares_memory(PixelMatrix(CUBE)[3:14], CUBE)
     np.save(tmp_path / "a.npy", CUBE)
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
     assert is_mapped(mapped) and is_mapped(np.asarray(mapped)[1:]) and not is_mapped(CUBE)
-    assert PixelRows(mapped).on_disk and is_mapped(PixelRows(mapped)[3:14])
+    assert PixelMatrix(mapped).on_disk and is_mapped(PixelMatrix(mapped)[3:14])
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])

@@ -110,7 +110,7 @@ class TestDataSha256:
 
     def test_chunks_do_not_matter(self, monkeypatch):
         whole = data_sha256(cube())
-        monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", 1)
+        monkeypatch.setattr(pixels_module, "ELEMENTS_AT_A_TIME", 1)
         assert data_sha256(cube()) == whole
 
     def test_values_shape_and_dtype_all_count(self):

@@ -115,7 +115,7 @@ def test_chunks_change_nothing(monkeypatch, method):
     data = np.insert(pixels(), 2, 1.0, axis=1)
     whole = fit_scaler(data, method)
     out = standardise(data, whole)
-    monkeypatch.setattr(standardisation, "_CHUNK", 7)
+    monkeypatch.setattr(standardisation, "PIXELS_AT_A_TIME", 7)
     for one, other in zip(fit_scaler(data, method), whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
     np.testing.assert_array_equal(standardise(data, whole), out)

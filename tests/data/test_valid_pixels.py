@@ -11,7 +11,7 @@ CUBE = np.random.default_rng(0).integers(1, 99, (6, 5, 4)).astype(np.int16)
 
 @pytest.fixture(autouse=True, params=[4, 1 << 20])
 def _chunks(request, monkeypatch):
-    monkeypatch.setattr(pixels_module, "_CHUNK_ELEMENTS", request.param)
+    monkeypatch.setattr(pixels_module, "ELEMENTS_AT_A_TIME", request.param)
 
 
 def holes(found):

@@ -182,6 +182,7 @@ def test_too_high_a_rate_is_reported_as_divergence() -> None:
         AAERX(**QUICK, learning_rate=1e30).score(simulate(24, 24, 20, seed=4))
 
 
+@pytest.mark.data
 def test_anomalies_of_a_real_scene_are_found() -> None:
     """A fraction of the default budget, and no reproduction of a published value."""
     try:

@@ -130,6 +130,7 @@ def test_the_default_weight_is_that_of_robust_pca(scene: Scene) -> None:
     np.testing.assert_array_equal(ADLR().score(scene), ADLR(lam=1 / 40).score(scene))
 
 
+@pytest.mark.data
 def test_pavia() -> None:
     """The anomalies come out with the default weight; the release's leaves nothing to see."""
     try:

@@ -145,6 +145,7 @@ def test_simulated_targets_stand_out() -> None:
     assert metrics.auc_pd_pf(AED().score(scene), scene.truth) > 0.9
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "area"),
     [("sandiego", 0.9657), ("hydice", 0.9506), ("coast", 0.9942), ("pavia", 0.9977)],

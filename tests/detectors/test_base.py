@@ -65,8 +65,37 @@ def test_without_a_mask_both_see_the_cube():
         np.testing.assert_array_equal(detector.cube, CUBE)
 
 
-def test_nan_among_the_valid_is_refused():
+@pytest.mark.parametrize("valid", [None, VALID])
+@pytest.mark.parametrize("kind", [Seen, SeenAlone])
+def test_a_detector_may_overwrite_what_it_is_given(kind, valid):
+    class Overwriting(kind):
+        def _score(self, cube: np.ndarray) -> np.ndarray:
+            score = super()._score(cube).copy()
+            cube[:] = 0
+            return score
+
+    cube = CUBE.copy()
+    Overwriting().score(cube if valid is None else Scene(cube, valid=valid))
+    np.testing.assert_array_equal(cube, CUBE)
+
+
+@pytest.mark.parametrize("valid", [None, VALID])
+def test_nan_among_the_valid_is_refused(valid):
     cube = CUBE.copy()
     cube[0, 1, 2] = np.nan
     with pytest.raises(InputError, match="row 0, column 1, band 2"):
-        Seen().score(Scene(cube, valid=VALID))
+        Seen().score(cube if valid is None else Scene(cube, valid=valid))
+
+
+def test_a_constant_cube_is_refused():
+    with pytest.raises(InputError, match="constant"):
+        Seen().score(np.ones((4, 5, 3)))
+
+
+def test_scores_that_are_not_finite_are_refused_with_the_settings():
+    class Dividing(Seen):
+        def _score(self, cube: np.ndarray) -> np.ndarray:
+            return np.where(cube[:, :, 0] == CUBE[2, 2, 0], np.inf, 1.0)
+
+    with pytest.raises(InputError, match="Seen gave 1 scores that are NaN or infinite"):
+        Dividing().score(CUBE)

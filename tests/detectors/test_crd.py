@@ -74,6 +74,7 @@ def test_settings_are_checked() -> None:
         CRD().score(simulate(40, 13, 6, seed=0))
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "inner", "outer", "pd_pf", "pf_tau"),
     [("sandiego", 15, 17, 0.9652, 0.0402), ("pavia", 7, 9, 0.9738, 0.0713)],

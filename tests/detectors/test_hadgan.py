@@ -180,6 +180,7 @@ def test_too_high_a_rate_is_reported_as_divergence() -> None:
         HADGAN(**QUICK, learning_rate=1e30).score(simulate(24, 24, 20, seed=4))
 
 
+@pytest.mark.data
 def test_anomalies_of_a_real_scene_are_found() -> None:
     """A tenth of the default budget; it is no reproduction, nothing is published here."""
     try:

@@ -95,6 +95,7 @@ def test_a_delta_lost_in_rounding_is_refused(inner, outer) -> None:
         LRX(inner, outer, delta=1e-30).score(cube)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "pd_pf", "pf_tau"),
     [

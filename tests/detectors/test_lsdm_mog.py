@@ -40,6 +40,7 @@ def test_simulated_targets_stand_out_from_a_background_of_fewer_columns() -> Non
     assert metrics.auc_pd_pf(LSDMMoG(rank=4).score(scene), scene.truth) > 0.99
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(("name", "area"), [("sandiego", 0.9305), ("pavia", 0.9528)])
 def test_real_scenes_score_as_measured_before(name: str, area: float) -> None:
     """No published value exists for these scenes."""

@@ -307,6 +307,7 @@ def test_the_seed_decides(scene) -> None:
     assert not np.array_equal(one, SMALL.score(scene))
 
 
+@pytest.mark.data
 def test_san_diego_is_ranked_as_published() -> None:
     """.9861 in the paper's Table 2. A short pursuit and a wide tolerance change it by 0.001."""
     try:

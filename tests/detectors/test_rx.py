@@ -18,6 +18,7 @@ def test_rx_equals_spy() -> None:
     np.testing.assert_allclose(RX().score(cube), spectral.rx(cube), rtol=1e-6)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "area"),
     [("sandiego", 0.9403), ("hydice", 0.9763), ("pavia", 0.9887), ("coast", 0.9952)],

@@ -1,19 +1,21 @@
-"""Every command and every Python block of the README and of the guides runs as it stands.
+"""Every command and every Python block of the README and of the guides runs as written.
 
-A page is run from its top to its end in a folder of its own, which holds small simulated scenes
-under the names that the pages give to the reader's files. Trainings are cut short, which is not
-seen from outside: what is tested is that the words are true, not how well a detector does.
+The test runs a page from top to bottom in an empty folder with small simulated scenes under the
+names that the pages give to the reader's files. Trainings are cut short, which cannot be seen
+from outside: the test shows that the commands work and print what the page shows, not how well a
+detector does.
 
-A block is of one of three languages. `sh`: each of its commands is run, or checked as `_COMMANDS`
-says. `python`: it is run. `text`: below a block of commands it is what they print, of which a
-line `...` stands for any number of lines; in a section without one it is a drawing. If it is a
-refusal, the last command has to be refused with that sentence. Commands that need a shell, to run
-in the background, are run by one.
+A block has one of three languages. `sh`: each command is run, or checked by its function in
+`_COMMANDS`. `python`: the block is run. `text`: below a block of commands it is their output, in
+which a line `...` stands for any number of lines; in a section without commands it is a drawing.
+If it is a refusal, the last command has to be refused with that sentence. Blocks that start
+processes in the background are run by a shell.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import io
 import json
@@ -79,7 +81,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def commands(block: Block) -> list[list[str]]:
-    """The words of every command; a backslash at its end continues a line."""
+    """Return the words of every command; a backslash at the end continues a line."""
     lines = block.text.replace("\\\n", " ").splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
@@ -106,7 +108,7 @@ class Page:
             with self._captured():
                 for number, words in enumerate(listed, 1):
                     run = _COMMANDS.get(words[0])
-                    assert run is not None, f"{block}: nothing is known of '{words[0]}'"
+                    assert run is not None, f"{block}: no rule for the command '{words[0]}'"
                     run(words[1:], 2 if refusal and number == len(listed) else 0)
             self.exact = refusal or not any(map(_trains, listed))
 
@@ -118,7 +120,7 @@ class Page:
         self.printed = out.getvalue().splitlines()
 
     def compare(self, block: Block) -> None:
-        """Each line is one that was printed, in this order; numbers agree where they can."""
+        """Find each line among the printed ones, in order; exact runs also agree in numbers."""
         left = list(self.printed)
         for shown in block.text.splitlines():
             if shown.strip() == "...":
@@ -133,12 +135,12 @@ class Page:
         if NUMBER.sub("#", shown) != NUMBER.sub("#", printed):
             return False
         numbers = [[float(n) for n in NUMBER.findall(line)] for line in (shown, printed)]
-        # Another processor may round otherwise.
+        # Another processor may round differently.
         return not self.exact or numbers[0] == pytest.approx(numbers[1], rel=1e-3)
 
 
 def _trains(words: list[str]) -> bool:
-    """Whether the figures of a command hang on a training, which is cut short here."""
+    """Return True if the figures of a command depend on a training, which is cut short here."""
     return "compare" in words or ("detect" in words and "--detector" not in words)
 
 
@@ -148,7 +150,7 @@ def _is_refusal(block: Block) -> bool:
 
 
 def _shell(block: Block) -> None:
-    """Runs a block as it stands, with the processes it starts."""
+    """Run a block as written, with the processes it starts."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     python = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
@@ -174,7 +176,7 @@ def _pip(words: list[str], code: int) -> None:
     setup.read(ROOT / "setup.cfg", "utf-8")
     for what in words[1:]:
         found = re.fullmatch(r"(?:\.|lren-tf)(?:\[([a-z,]+)\])?", what)
-        assert found is not None, f"pip install {what} is no package of this project"
+        assert found is not None, f"pip install {what}: not this project"
         for extra in (found[1] or "").split(","):
             assert not extra or extra in setup["options.extras_require"], f"pip: {extra}"
 
@@ -186,7 +188,7 @@ def _saved_model_cli(words: list[str], code: int) -> None:
 
 
 def _docker(words: list[str], code: int) -> None:
-    """Not run; the folder that it is given holds a model, under a number."""
+    """Check, without running it, that the folder it mounts holds a numbered model."""
     outside, inside = os.path.expandvars(words[words.index("-v") + 1]).split(":")
     name = words[words.index("-e") + 1].removeprefix("MODEL_NAME=")
     assert (Path(outside) / "saved_model.pb").is_file()
@@ -194,11 +196,11 @@ def _docker(words: list[str], code: int) -> None:
 
 
 def _curl(words: list[str], code: int) -> None:
-    """Not run; the request is one, and the model would take it."""
+    """Check, without sending it, that the request is one that the model accepts."""
     import tensorflow as tf
 
     request = json.loads(Path(words[words.index("-d") + 1].removeprefix("@")).read_text("utf-8"))
-    model = tf.saved_model.load("served")  # kept, since a signature keeps no variables
+    model = tf.saved_model.load("served")  # a signature holds no reference to variables
     endpoint = model.signatures[request["signature_name"]]
     (score,) = endpoint(pixels=tf.constant(request["instances"], tf.float32)).values()
     assert score.shape == (len(request["instances"]),)
@@ -216,7 +218,7 @@ _COMMANDS: dict[str, Callable[[list[str], int], None]] = {
 
 
 def write_files() -> None:
-    """What the pages take for the reader's files."""
+    """Write the files that the pages assume the reader has."""
     scene = datasets.simulate(48, 40, 24, seed=3, anomalies=10)
     cube, truth = scene.cube, scene.truth.astype(np.uint8)
     scipy.io.savemat("scene.mat", {"data": cube, "map": truth})
@@ -257,7 +259,7 @@ def write_files() -> None:
 
 @pytest.fixture
 def reader(tmp_path, tmp_path_factory, monkeypatch):
-    """A folder with the reader's files, no benchmark scene, and short trainings."""
+    """Enter a folder with the reader's files, no benchmark scene, and short trainings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PWD", str(tmp_path))
     monkeypatch.delenv("LREN_TF_DATA", raising=False)
@@ -276,7 +278,7 @@ def reader(tmp_path, tmp_path_factory, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_has_a_language(page):
     for block in blocks(page):
-        assert block.language in LANGUAGES, f"{block} is of the language {block.language!r}"
+        assert block.language in LANGUAGES, f"{block} has the language {block.language!r}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
@@ -284,7 +286,7 @@ def test_every_block_runs(page, reader):
     for package in ("rasterio", "spectral", "skimage"):
         pytest.importorskip(package, reason=f"{package} is not installed, and the pages use it")
     listed, running = blocks(page), Page()
-    # What is shown may stand below the commands with words between them.
+    # Text may separate the commands from the output that is shown.
     for before, block, following in zip(
         [None, *listed[:-1]], listed, [*listed[1:], None], strict=True
     ):
@@ -295,13 +297,13 @@ def test_every_block_runs(page, reader):
         elif running.printed:
             running.compare(block)
             running.printed = []
-    # Files that the page names are there.
+    # Files that the page names exist.
     for name in set(re.findall(r"`(out/[\w./]+)`", (ROOT / page).read_text("utf-8"))):
         assert Path(name).is_file(), f"{page} names {name}"
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
+def test_links_and_anchors_resolve(page):
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = target.partition("#")
@@ -315,14 +317,54 @@ def test_links_lead_somewhere(page):
             assert anchor in slugs, f"{page} links to {target}"
 
 
-def test_every_guide_is_in_the_index():
-    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+@pytest.mark.parametrize(("index", "prefix"), [("docs/README.md", ""), ("README.md", "docs/")])
+def test_every_guide_is_in_the_index(index, prefix):
+    text = (ROOT / index).read_text("utf-8")
     for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index, page.name
+        assert page.name == "README.md" or f"({prefix}{page.name})" in text, page.name
+
+
+def test_the_readme_is_short():
+    """One page: a practitioner's first command stands before everything else."""
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 150
+    first = next(number for number, line in enumerate(lines) if line.startswith("lren-tf detect"))
+    assert first < 15
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_uses_public_names_only(page):
+    """A page imports the package and none of its modules."""
+    for block in blocks(page):
+        if block.language == "python":
+            assert not re.search(r"(from|import) lren_tf\.|from lren_tf import", block.text), block
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_every_detector_has_a_section_with_its_settings(name):
+    """The page gives every setting and its default, in the order of the constructor."""
+    made = detectors.detector_class(name)
+    section = re.search(rf"\n## {made.title}\n(.*?)(?=\n## |\Z)", _page("docs/detectors.md"), re.S)
+    assert section is not None, f"no section {made.title}"
+    for part in ("Use", "Settings", "Source", "Assumptions", "Results"):
+        assert re.search(rf"\n\*\*{part}\.\*\*\s", section[1]), f"{made.title}: no {part}"
+    shown = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section[1], re.M)
+    # A detector may refer to the settings of the one it extends.
+    own = {name for cls in made.__mro__[:1] for name in cls.__annotations__}
+    extends = "Settings.** Those of" in section[1]
+    assert shown == [
+        (field.name, repr(field.default))
+        for field in dataclasses.fields(made)
+        if not extends or field.name in own
+    ]
+
+
+def _page(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
 
 
 class TestOfThisTest:
-    """That it can fail."""
+    """The checks above can fail."""
 
     def block(self, language: str, text: str) -> Block:
         return Block("page", 1, language, text)

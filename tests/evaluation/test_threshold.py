@@ -18,7 +18,8 @@ from lren_tf.errors import InputError
 from lren_tf.evaluation import threshold
 from lren_tf.evaluation.pareto_tail import Tail, fit_tail
 from lren_tf.evaluation.threshold import EMPIRICAL, PARETO, Threshold, threshold_at
-from lren_tf.latent.background import background_energy, background_mixture, with_neighbourhood
+from lren_tf.latent.background import background_energy, background_mixture
+from lren_tf.latent.neighbourhood import with_neighbourhood
 
 RATES = (1e-2, 1e-3)
 SEEDS = range(10)

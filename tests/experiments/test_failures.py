@@ -9,24 +9,21 @@ import re
 import numpy as np
 import pytest
 
-from experiments import (
-    failure_analysis,
-    published,
-    render,
-    runs,
-    scenarios,
-    study,
-    trainings,
-)
-from experiments.captions import STUDIES
-from experiments.failure_analysis import FailureRun, ask
-from experiments.runs import Workspace, execute_missing, is_finished, load_map, load_result
+from experiments import published
+from experiments.rendering import tables
+from experiments.rendering.captions import STUDIES
+from experiments.runs import command, scenarios, training_run
+from experiments.runs import run as runs
+from experiments.runs.command import execute_missing
+from experiments.runs.run import Workspace, is_finished, load_map, load_result
+from experiments.studies import failures
+from experiments.studies.failures import FailureRun, ask
 from lren_tf import LREN, TrainingDiverged, datasets, detectors, metrics, plots
 from lren_tf.low_rank.solve import solve_low_rank
 
 SCENES = tuple(published.SCENES)
 SCENE = datasets.simulate(24, 20, 12, seed=3)
-RUN = FailureRun(failure_analysis.STUDY, "pavia", "release", 123)
+RUN = FailureRun(failures.STUDY, "pavia", "release", 123)
 FIT = LREN.fit
 
 
@@ -73,7 +70,7 @@ def scene(model):
 
 @pytest.fixture(scope="module")
 def path(model, scene):
-    return trainings.lambda_path(model, scene)
+    return training_run.lambda_path(model, scene)
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +136,12 @@ def test_a_centroid_is_no_pixel_and_no_anomaly(scene):
 
 
 def test_what_is_left_without_an_atom_may_be_nothing(model, scene):
-    assert failure_analysis._without(model, scene, np.zeros((0, 3))) is None
-    assert failure_analysis._without(model, scene, np.zeros((2, 3))) is None
+    assert failures._without(model, scene, np.zeros((0, 3))) is None
+    assert failures._without(model, scene, np.zeros((2, 3))) is None
     high, low = ({"auc_pd_pf": value, "auc_pf_tau": 0.1} for value in (0.9, 0.6))
     atoms = [{"without": None}, {"without": low}, {"without": high}]
-    assert failure_analysis.best_to_remove({"atoms": atoms}) is high
-    assert failure_analysis.best_to_remove({"atoms": atoms[:1]}) is None
+    assert failures.best_to_remove({"atoms": atoms}) is high
+    assert failures.best_to_remove({"atoms": atoms[:1]}) is None
 
 
 def test_shares_residuals_and_lengths_are_by_class(found, model, scene):
@@ -188,8 +185,8 @@ def test_where_every_lambda_leaves_a_residual_the_multiplier_is_not_asked(model,
     write(space, RUN, 0.99)
     path = RUN.result_path(space)
     path.write_text(json.dumps({**json.loads(path.read_text()), "large_lambda": large}))
-    assert "| 0.9500 | – | – | – | – | 3.0 / 2.0 |" in failure_analysis.table(space, SCENES)
-    assert "| 0.9500 | – | 0.9900 |" in failure_analysis.summary(space, SCENES)
+    assert "| 0.9500 | – | – | – | – | 3.0 / 2.0 |" in failures.table(space, SCENES)
+    assert "| 0.9500 | – | 0.9900 |" in failures.summary(space, SCENES)
 
 
 def test_the_multiplier_ranks_only_what_is_represented():
@@ -204,10 +201,10 @@ def test_the_multiplier_ranks_only_what_is_represented():
 
 def test_ties_of_the_score_are_broken_by_the_multiplier(found, model, scene):
     score, dual = np.array([0, 0, 2, 0, 1.0]), np.array([1, 3, 0, 1, 9.0])
-    places = failure_analysis._ranks(score, dual)
+    places = failures._ranks(score, dual)
     np.testing.assert_array_equal(places, [0, 1, 3, 0, 2])
     sparse = model.score_of(model.decompose(scene, lam=found[0]["large_lambda"]["lam"]))
-    places = failure_analysis._ranks(sparse, found[1].ravel())
+    places = failures._ranks(sparse, found[1].ravel())
     assert found[0]["large_lambda"]["ties_broken"] == areas(places, scene)
     above = sparse[:, None] > sparse
     assert ((places[:, None] > places) | ~above).all(), "only ties are broken"
@@ -250,15 +247,15 @@ def asked(tmp_path_factory):
     here = Workspace(tmp_path_factory.mktemp("asked"))
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
-        execute_missing([RUN], here)
+        execute_missing([RUN], here, processes=0)
     return here
 
 
 def test_every_training_is_asked():
-    planned = failure_analysis.planned()
+    planned = failures.planned()
     assert len(set(planned)) == 80
-    assert [run.training for run in planned] == trainings.planned()
-    assert len({run.result_path(runs.REAL) for run in planned}) == 80
+    assert [run.training for run in planned] == training_run.planned()
+    assert len({run.result_path(runs.REFERENCE) for run in planned}) == 80
     assert {run.study for run in planned} == {"failures"}
 
 
@@ -285,7 +282,7 @@ def test_a_kept_model_is_asked_and_not_trained_again(asked, monkeypatch):
     def refuse(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(trainings.TrainingRun, "execute", refuse)
+    monkeypatch.setattr(training_run.TrainingRun, "execute", refuse)
     RUN.execute(SCENE, asked)
     after = load_result(RUN, asked)
     assert {**after, "time": 0, "seconds": 0} == {**before, "time": 0, "seconds": 0}
@@ -294,11 +291,11 @@ def test_a_kept_model_is_asked_and_not_trained_again(asked, monkeypatch):
 @pytest.mark.parametrize("suffix", [".keras", ".npy"])
 def test_a_training_without_its_model_or_map_is_run_again(space, monkeypatch, suffix):
     trained = []
-    execute = trainings.TrainingRun.execute
+    execute = training_run.TrainingRun.execute
     monkeypatch.setattr(
-        trainings.TrainingRun, "execute", lambda *a: trained.append(a[0]) or execute(*a)
+        training_run.TrainingRun, "execute", lambda *a: trained.append(a[0]) or execute(*a)
     )
-    monkeypatch.setattr(failure_analysis, "ask", lambda m, s, p: ({}, np.ones(s.shape[:2])))
+    monkeypatch.setattr(failures, "ask", lambda m, s, p: ({}, np.ones(s.shape[:2])))
     RUN.execute(SCENE, space)
     RUN.execute(SCENE, space)
     assert trained == [RUN.training]
@@ -315,15 +312,15 @@ def test_a_training_that_diverged_is_counted_and_not_run_again(space, monkeypatc
         raise TrainingDiverged("epoch 3, component 1")
 
     monkeypatch.setattr(LREN, "fit", diverge)
-    execute_missing([RUN], space)
+    execute_missing([RUN], space, processes=0)
     kept = load_result(RUN, space)
     assert kept["status"] == "no model" and kept["metrics"] is None and kept["settings"]["seed"]
     assert kept["error"] == "the training gave no model: epoch 3, component 1"
     assert kept["error"] in capsys.readouterr().out
-    execute_missing([RUN], space)
-    execute_missing([RUN], space, force=True)
+    execute_missing([RUN], space, processes=0)
+    execute_missing([RUN], space, processes=0, force=True)
     assert len(trained) == 1
-    assert failure_analysis.results("release", ["pavia"], space) == []
+    assert failures.results("release", ["pavia"], space) == []
 
 
 # --- tables and figure ------------------------------------------------------------------------
@@ -355,7 +352,7 @@ def write(space, run, auc, *, anomalous=1, length=2.0, best=0.001):
         "other_scores": {"energy of the background": of(0.99),
                          "RX of the latent samples": of(0.98), "reconstruction error": of(0.8)},
     }  # fmt: skip
-    lams = list(trainings.LAMBDAS)
+    lams = list(training_run.LAMBDAS)
     found = [1 - abs(lam - best) for lam in lams]
     training = {"status": "finished", "metrics": of(auc),
                 "lambda_path": {"lam": lams, "auc_pd_pf": found}}  # fmt: skip
@@ -370,13 +367,13 @@ def fill(space, values=(0.99, 0.98, 0.95, 0.6), scenes=("pavia",), presets=("rel
     for scene in scenes:
         for preset in presets:
             for seed, auc in zip((123, 1, 2, 3), values, strict=False):
-                run = FailureRun(failure_analysis.STUDY, scene, preset, seed)
+                run = FailureRun(failures.STUDY, scene, preset, seed)
                 write(space, run, auc, anomalous=seed % 3, length=float(auc * 10))
 
 
 def test_every_training_has_a_row(space):
     fill(space, presets=("release", "paper"))
-    header, _, *rows = failure_analysis.table(space, SCENES).splitlines()
+    header, _, *rows = failures.table(space, SCENES).splitlines()
     assert len(rows) == 8 and all(row.count("|") == header.count("|") for row in rows)
     assert rows[1] == (
         "| Pavia | `release` | 1 | 0.9800 | 1 of 3 | 75% | 25% | 0.9700 | 0.9500 | 0.1 | 0.6100 "
@@ -389,7 +386,7 @@ def test_every_training_has_a_row(space):
 
 def test_good_runs_stand_beside_bad_ones(space):
     fill(space)
-    header, _, *rows = failure_analysis.summary(space, SCENES).splitlines()
+    header, _, *rows = failures.summary(space, SCENES).splitlines()
     assert all(row.count("|") == header.count("|") for row in rows)
     assert rows == [
         "| `release` | good (AUC ≥ 0.98) | 2 | 0.5 | 3 | 0.9700 | 0.9500 | 0.6200 | 0.9900 "
@@ -402,28 +399,28 @@ def test_good_runs_stand_beside_bad_ones(space):
 
 def test_the_edges_of_good_and_bad(space):
     fill(space, (0.98, 0.9, 0.97999, 0.89999))
-    found = failure_analysis.summary(space, SCENES)
+    found = failures.summary(space, SCENES)
     counts = {name: int(n) for name, n in re.findall(r"\| (\w+)[^|]*\| (\d) \|", found)}
     assert counts == {"good": 1, "between": 2, "bad": 1}
 
 
 def test_anomalies_that_alone_leave_a_residual_give_no_endless_number(space):
     fill(space, (0.99,))
-    path = FailureRun(failure_analysis.STUDY, "pavia", "release", 123).result_path(space)
+    path = FailureRun(failures.STUDY, "pavia", "release", 123).result_path(space)
     record = json.loads(path.read_text())
     record["relative_residual"]["background"] = 0.0
     record["atoms"] = [{"without": None}]
     path.write_text(json.dumps(record))
-    row = failure_analysis.summary(space, SCENES).splitlines()[-1]
+    row = failures.summary(space, SCENES).splitlines()[-1]
     assert "| 0 | more than 1000 | – | – | 0.6200 |" in row
-    assert "| 0 of 1 | 75% | 25% | – | – |" in failure_analysis.table(space, SCENES)
+    assert "| 0 of 1 | 75% | 25% | – | – |" in failures.table(space, SCENES)
 
 
 def test_lambda_beside_the_size_of_the_samples(space):
     fill(space)
     fill(space, (0.9, 0.95), scenes=("coast",))
     fill(space, (0.9, 0.9, 0.9), scenes=("hydice",))
-    _, _, *rows = failure_analysis.scale_table(space, SCENES).splitlines()
+    _, _, *rows = failures.scale_table(space, SCENES).splitlines()
     # Coast has two runs, of which there is no correlation; Hydice's are all the same.
     assert [row.split("|")[1].strip() for row in rows] == ["Hydice", "Pavia"]
     assert rows[0].split("|")[6].strip() == "–"
@@ -432,34 +429,35 @@ def test_lambda_beside_the_size_of_the_samples(space):
 
 
 def test_without_answers_there_is_nothing_to_draw(space):
-    assert failure_analysis.results("release", SCENES, space) == []
-    for made in (failure_analysis.table, failure_analysis.summary, failure_analysis.scale_table):
+    assert failures.results("release", SCENES, space) == []
+    for made in (failures.table, failures.summary, failures.scale_table):
         assert made(space, SCENES).count("\n") == 1
-    assert failure_analysis.draw(space, SCENES) == []
+    assert failures.draw(space, SCENES) == []
 
 
 def test_the_files_are_those_of_the_captions(space):
     fill(space, scenes=("pavia", "coast"))
-    files = failure_analysis.render_all(space, SCENES)
+    assert failures.write(space, SCENES) == failures.summary(space, SCENES)
+    files = list(space.figures.iterdir())
     assert {path.name for path in files} == {"failures.png", "failures.pdf"}
-    assert all(path.parent == space.figures and path.stat().st_size > 0 for path in files)
+    assert all(path.stat().st_size > 0 for path in files)
     tables = {f"tables/{path.name}" for path in space.tables.iterdir()}
     about = {name for name, caption in STUDIES.items() if caption.studies[0] == "failures"}
     assert tables | {"figures/failures.png"} == about
-    summary = failure_analysis.summary(space, SCENES)
+    summary = failures.summary(space, SCENES)
     assert (space.tables / "failures_summary.md").read_text("utf-8") == f"{summary}\n"
 
 
 def test_the_figure_shows_the_release_by_all_its_scores(space, monkeypatch):
     fill(space, presets=("paper",), scenes=("coast",))
     fill(space)
-    path = FailureRun(failure_analysis.STUDY, "pavia", "release", 1).result_path(space)
+    path = FailureRun(failures.STUDY, "pavia", "release", 1).result_path(space)
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, "atoms": [{"without": None}]}))
     drawn = []
     monkeypatch.setattr(plots, "strip_plot", lambda *a: drawn.append(a))
-    monkeypatch.setattr(render, "save_figures", lambda d, s: [draw() for draw in d.values()])
-    failure_analysis.draw(space, SCENES)
+    monkeypatch.setattr(tables, "save_figures", lambda d, s: [draw() for draw in d.values()])
+    failures.draw(space, SCENES)
     values, reference = drawn[0]
     assert list(values) == ["Pavia"] and reference["Pavia"] == 0.9925
     columns = list(values["Pavia"].values())
@@ -468,31 +466,24 @@ def test_the_figure_shows_the_release_by_all_its_scores(space, monkeypatch):
     assert columns[2:] == [[0.99] * 4, [0.98] * 4, [0.8] * 4]
 
 
-def test_the_readmes_block_is_filled(space, monkeypatch):
+def test_the_block_of_a_page_is_the_summary(space):
     fill(space)
-    filled = {}
-    monkeypatch.setattr(failure_analysis, "REAL", space)
-    monkeypatch.setattr(render, "fill_readme", filled.__setitem__)
-    failure_analysis.fill_readme()
-    assert filled == {"failures": failure_analysis.summary(space, SCENES)}
+    assert failures.blocks(space) == {"failures": failures.summary(space, SCENES)}
 
 
 def test_without_real_scenes_nothing_is_asked(monkeypatch, capsys):
-    monkeypatch.setattr(study, "available_scenes", list)
-    assert failure_analysis.main([]) == 2
+    monkeypatch.setattr(command, "available_scenes", list)
+    assert failures.main([]) == 2
     assert "needs the real scenes" in capsys.readouterr().out
 
 
-def test_the_command_asks_renders_and_fills_the_readme(space, monkeypatch, capsys):
+def test_the_command_asks_and_renders(space, monkeypatch, capsys):
     fill(space)
-    asked, filled = [], []
-    monkeypatch.setattr(failure_analysis, "REAL", space)
-    monkeypatch.setattr(study, "REAL", space)
-    monkeypatch.setattr(study, "available_scenes", lambda: ["pavia"])
-    monkeypatch.setattr(study, "execute_missing", lambda *a, **k: asked.append((a, k)))
-    monkeypatch.setattr(render, "fill_readme", lambda name, body: filled.append(name))
-    assert failure_analysis.main([]) == 0
-    assert asked == [((failure_analysis.planned(["pavia"]), space), {"force": False})]
-    assert filled == ["failures"]
-    printed = capsys.readouterr().out
-    assert "failures.png" in printed and "good (AUC ≥ 0.98)" in printed
+    asked = []
+    monkeypatch.setattr(command, "RESULTS", space)
+    monkeypatch.setattr(command, "available_scenes", lambda: ["pavia"])
+    monkeypatch.setattr(command, "execute_missing", lambda *a, **k: asked.append((a, k)))
+    assert failures.main([]) == 0
+    assert asked == [((failures.planned(["pavia"]), space), {"force": False, "processes": None})]
+    assert (space.figures / "failures.png").is_file()
+    assert "good (AUC ≥ 0.98)" in capsys.readouterr().out

@@ -8,22 +8,16 @@ from itertools import product
 import numpy as np
 import pytest
 
-from experiments import (
-    figures,
-    proposed,
-    published,
-    render,
-    robust,
-    runs,
-    seeds,
-    study,
-    tables23_comparison,
-    trainings,
-)
-from experiments.captions import STUDIES
-from experiments.detector_runs import DetectorRun
-from experiments.lren_runs import LrenRun
-from experiments.runs import Workspace, execute_missing, load_map
+from experiments import published
+from experiments.rendering import figures, tables
+from experiments.rendering.captions import STUDIES
+from experiments.runs import command, training_run
+from experiments.runs import run as runs
+from experiments.runs.command import execute_missing
+from experiments.runs.detector_run import DetectorRun
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, load_map
+from experiments.studies import comparison, proposed, robust, seeds
 from lren_tf import LREN, datasets, detectors
 
 SCENES = tuple(published.SCENES)
@@ -71,7 +65,7 @@ def test_ten_seeds_on_every_scene_whole_seeds_first_and_none_twice():
     assert [(run.seed, run.scene) for run in planned[:5]] == [
         *product([123], SCENES), (1, "sandiego"),
     ]
-    assert {run.result_path(runs.REAL).parts[-3:][0] for run in planned} == {"robust"}
+    assert {run.result_path(runs.REFERENCE).parts[-3:][0] for run in planned} == {"robust"}
     assert [run.seed for run in robust.planned(["coast"], seeds=(4, 2))] == [4, 2]
 
 
@@ -81,7 +75,7 @@ def test_a_run_has_the_settings_of_its_preset_and_no_published_lambda(space, mon
     monkeypatch.setattr(runs, "load_scene", lambda name: SCENE)
     run = robust.planned(["pavia"])[0]
     assert run.lam is None
-    execute_missing([run], space)
+    execute_missing([run], space, processes=0)
     (kept,) = robust.by_scene(["pavia"], space)["pavia"]
     model = LREN("robust", seed=123)
     assert kept["settings"] == model.settings.as_dict() and kept["lambda_from"] == "the preset"
@@ -131,7 +125,7 @@ def test_a_median_below_the_papers_lren_does_not_hold(space, scene):
 def test_rx_is_asked_for_too_where_it_detects_more_and_a_failed_one_is_not(space):
     fill(space, lambda scene, seed: 0.99)
     assert line(space, "Pavia").holds
-    rx = DetectorRun(tables23_comparison.STUDY, "pavia", "rx")
+    rx = DetectorRun(comparison.STUDY, "pavia", "rx")
     write(space, rx, 0.9901)
     found = line(space, "Pavia")
     assert found.asked == "at least 0.9895 (the paper's LREN − 0.003) and 0.9901 (RX here)"
@@ -211,10 +205,10 @@ def test_the_table_says_of_each_line_whether_it_holds(space):
 
 
 def test_the_tables_are_written_and_have_captions(space):
-    robust.write_tables(space, SCENES)
+    robust.write(space, SCENES)
     assert {path.name for path in space.tables.iterdir()} == {"robust.md"}
     fill(space, lambda scene, seed: 0.99 + 0.0001 * (seed % 10))
-    text = robust.write_tables(space, SCENES)
+    text = robust.write(space, SCENES)
     row = "| Pavia | `robust` | 10 | 0 | 0.9925 | 0.9904 | 0.9901 | 0.9909 | 0.0433 | 0.0100"
     for where in (text, robust.table(space), (space.tables / "robust.md").read_text("utf-8")):
         assert row in where
@@ -225,43 +219,41 @@ def test_the_tables_are_written_and_have_captions(space):
     assert written == about
 
 
+def test_targets_are_not_judged_by_a_part_of_the_seeds(space):
+    fill(space)
+    robust.planned()[-1].result_path(space).unlink()
+    robust.write(space, SCENES)
+    assert {path.name for path in space.tables.iterdir()} == {"robust.md"}
+
+
 def test_the_simulated_scene_is_marked_and_not_held_against_what_was_asked(space, monkeypatch):
     monkeypatch.setattr(runs, "SIMULATED", space)
     for run in robust.planned(["simulated"]):
         write(space, run)
-    robust.write_tables(space, ["simulated"])
+    robust.write(space, ["simulated"])
     assert {path.name for path in space.tables.iterdir()} == {"robust.md"}
     text = (space.tables / "robust.md").read_text("utf-8")
     assert text.startswith("**Simulated scene") and "| 10 | 0 | – | 0.9900 |" in text
 
 
-def test_the_readmes_blocks_are_filled(tmp_path, monkeypatch):
-    readme = tmp_path / "README.md"
-    blocks = ("robust", "robust_lines")
-    readme.write_text("".join(f"<!-- {b}:begin -->\nold\n<!-- {b}:end -->\n" for b in blocks))
-    fill(Workspace(tmp_path))
-    monkeypatch.setattr(robust, "REAL", Workspace(tmp_path))
-    monkeypatch.setattr(
-        render, "fill_readme", lambda name, body, fill=render.fill_readme: fill(name, body, readme)
-    )
-    robust.fill_readme()
-    text = readme.read_text("utf-8")
-    assert "\nold\n" not in text
-    assert robust.table(Workspace(tmp_path)) in text
-    assert robust.lines_table(Workspace(tmp_path)) in text
+def test_the_blocks_of_a_page_are_its_tables(space):
+    fill(space)
+    assert robust.blocks(space) == {
+        "robust": robust.table(space), "robust_lines": robust.lines_table(space),
+    }  # fmt: skip
 
 
 def test_tables_2_and_3_have_its_row_beside_the_papers_lren(space, monkeypatch):
     monkeypatch.setattr(detectors, "names", lambda: ["rx"])
-    row = tables23_comparison.rows(["pavia", "coast"])[-1]
+    row = comparison.rows(["pavia", "coast"])[-1]
     assert row.title == robust.TITLE and row.published == "Proposed"
     assert [run.seed for run in row.runs["pavia"]] == list(robust.SEEDS)
-    texts = tables23_comparison.cell(row, "pavia", "pd_pf", space).texts()
+    texts = comparison.cell(row, "pavia", "pd_pf", space).texts()
     assert texts == ["0.9925", "–", "–"], "no runs yet"
     fill(space, lambda scene, seed: 0.99 if seed % 2 else 0.992)
-    cell = tables23_comparison.cell(row, "pavia", "pd_pf", space)
+    cell = comparison.cell(row, "pavia", "pd_pf", space)
     assert cell.texts() == ["0.9925", "0.9908 ± 0.0010", "-0.0017"]
-    assert "LREN, robust | 0.9925 → 0.9908 ± 0.0010" in tables23_comparison.summary_table(
+    assert "LREN, robust | 0.9925 → 0.9908 ± 0.0010" in comparison.summary_table(
         "pd_pf", ["pavia"], space
     )
 
@@ -269,7 +261,7 @@ def test_tables_2_and_3_have_its_row_beside_the_papers_lren(space, monkeypatch):
 def test_the_seed_study_shows_it_beside_the_trainings(space, monkeypatch):
     fill(space, lambda scene, seed: 0.99)
     assert {run.study for run in seeds.shown(space)} == {robust.STUDY}
-    for run in trainings.planned(seeds=(123, 1)):
+    for run in training_run.planned(seeds=(123, 1)):
         write(space, run, 0.9)
     shown = seeds.shown(space)
     assert list(dict.fromkeys((run.scene, run.preset) for run in shown))[:4] == [
@@ -283,7 +275,7 @@ def test_the_seed_study_shows_it_beside_the_trainings(space, monkeypatch):
     monkeypatch.setattr(
         seeds.plots, "strip_plot", lambda *a, **k: drawn.append((a, k))
     )
-    monkeypatch.setattr(render, "save_figures", lambda d, s: [draw() for draw in d.values()])
+    monkeypatch.setattr(tables, "save_figures", lambda d, s: [draw() for draw in d.values()])
     seeds.draw(space, SCENES)
     (values, _), options = drawn[0]
     assert {label: len(v) for label, v in values["Coast"].items()} == {
@@ -298,7 +290,7 @@ def test_the_seed_study_shows_it_beside_the_trainings(space, monkeypatch):
 
 def test_the_picture_of_lren_shows_its_first_seed(space, monkeypatch):
     shown = []
-    monkeypatch.setattr(render, "draw_figures", lambda *a: shown.append(a) or [])
+    monkeypatch.setattr(tables, "draw_figures", lambda *a: shown.append(a) or [])
     assert figures.draw_lren(space, ["pavia"]) == []
     drawn, _, titles = shown[0]
     assert [titles[run.preset] for run in drawn] == [
@@ -308,23 +300,19 @@ def test_the_picture_of_lren_shows_its_first_seed(space, monkeypatch):
 
 
 def test_without_real_scenes_nothing_is_run(monkeypatch, capsys):
-    monkeypatch.setattr(study, "available_scenes", list)
+    monkeypatch.setattr(command, "available_scenes", list)
     assert robust.main([]) == 2
     assert "needs the real scenes, and none can be had here" in capsys.readouterr().out
 
 
-def test_the_command_runs_what_is_missing_renders_and_fills_the_readme(
-    space, monkeypatch, capsys
-):
+def test_the_command_runs_what_is_missing_and_renders(space, monkeypatch, capsys):
     calls = []
-    monkeypatch.setattr(robust, "REAL", space)
-    monkeypatch.setattr(study, "REAL", space)
-    monkeypatch.setattr(study, "available_scenes", lambda: ["pavia"])
-    monkeypatch.setattr(study, "execute_missing", lambda *a, **k: calls.append((a, k)))
-    monkeypatch.setattr(render, "fill_readme", lambda name, body: calls.append(name))
-    assert robust.main(["--force"]) == 0
+    monkeypatch.setattr(command, "RESULTS", space)
+    monkeypatch.setattr(command, "available_scenes", lambda: ["pavia"])
+    monkeypatch.setattr(command, "execute_missing", lambda *a, **k: calls.append((a, k)))
+    assert robust.main(["--force", "--processes", "3"]) == 0
     (planned, where), options = calls[0]
-    assert (planned, where, options) == (robust.planned(["pavia"]), space, {"force": True})
-    assert calls[1:] == ["robust", "robust_lines"]
+    assert (planned, where) == (robust.planned(["pavia"]), space)
+    assert options == {"force": True, "processes": 3}
     assert (space.tables / "robust.md").is_file()
-    assert "LREN with the preset `robust`, ten seeds" in capsys.readouterr().out
+    assert "LREN with the preset `robust`" in capsys.readouterr().out

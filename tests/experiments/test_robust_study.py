@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments import published, robust_study, runs, varied_scenes
-from experiments.runs import Workspace
+from experiments import published
+from experiments.runs import run as runs
+from experiments.runs.run import Workspace
+from experiments.studies import robust_study, varied_scenes
 from lren_tf import LREN, datasets, detectors, metrics
 
 SCENE = datasets.simulate(24, 20, 12, seed=3)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 
 import numpy as np
 import pytest
 
-from experiments import figures, provenance, render, reproduce, robust, runs, tables23_comparison
-from experiments.lren_runs import LrenRun
-from experiments.runs import Workspace, execute_missing, is_finished, load_map
+from experiments.rendering import tables
+from experiments.reporting import markdown, provenance
+from experiments.runs import run as runs
+from experiments.runs.command import execute_missing
+from experiments.runs.lren_run import LrenRun
+from experiments.runs.run import Workspace, is_finished, load_map
 from lren_tf import LREN, TrainingDiverged, datasets
 
 RUN = LrenRun("study", "simulated", "paper", 7)
@@ -33,8 +35,6 @@ def short(monkeypatch, scene):
     fit = LREN.fit
     monkeypatch.setattr(LREN, "fit", lambda self, x, **k: fit(self, x, epochs=3, verbose=0, **k))
     monkeypatch.setattr(runs, "load_scene", lambda name: scene)
-    monkeypatch.setattr(render, "load_scene", lambda name: scene)
-    monkeypatch.setattr(figures, "load_scene", lambda name: scene)
 
 
 def test_a_run_leaves_its_map_and_everything_needed_to_get_it_again(scene, space):
@@ -52,12 +52,12 @@ def test_a_run_leaves_its_map_and_everything_needed_to_get_it_again(scene, space
 
 
 def test_a_finished_run_is_skipped_and_force_runs_it_again(space, capsys):
-    execute_missing([RUN], space)
+    execute_missing([RUN], space, processes=0)
     first = RUN.result_path(space).stat().st_mtime_ns
-    execute_missing([RUN], space)
+    execute_missing([RUN], space, processes=0)
     assert RUN.result_path(space).stat().st_mtime_ns == first
     assert "1 runs, 1 of them finished before" in capsys.readouterr().out
-    execute_missing([RUN], space, force=True)
+    execute_missing([RUN], space, processes=0, force=True)
     assert RUN.result_path(space).stat().st_mtime_ns != first
 
 
@@ -75,74 +75,32 @@ def test_a_divergence_is_counted_and_not_run_again(scene, space, monkeypatch, ca
         raise TrainingDiverged("epoch 3, component 1")
 
     monkeypatch.setattr(LREN, "fit", diverge)
-    execute_missing([RUN], space)
+    execute_missing([RUN], space, processes=0)
     assert "component 1" in capsys.readouterr().out
     kept = json.loads(RUN.result_path(space).read_text())
     assert kept["status"] == "diverged" and kept["metrics"] is None
     assert is_finished(RUN, space)
-    row = render.spread_table([RUN], space).splitlines()[-1]
+    row = tables.spread_table([RUN], space).splitlines()[-1]
     assert row == "| simulated (not a real scene) | `paper` | 1 | 1" + " | –" * 8 + " |"
 
 
 def test_spread_table_shows_median_and_range(scene, space):
     members = [LrenRun("study", "simulated", "paper", seed) for seed in (1, 2, 3)]
     values = [run.execute(scene, space)["metrics"]["auc_pd_pf"] for run in members]
-    row = render.spread_table(members, space).splitlines()[-1]
+    row = tables.spread_table(members, space).splitlines()[-1]
     spread = (np.median(values), min(values), max(values))
     assert "| 3 | 0 | – | " + " | ".join(f"{value:.4f}" for value in spread) + " | –" in row
 
 
-def test_without_real_scenes_the_simulated_one_is_run_and_marked(
-    tmp_path, monkeypatch, scene, capsys
-):
-    def only_simulated(name):
-        if name != "simulated":
-            raise datasets.DatasetUnavailable(f"{name} is not here.")
-        return scene
-
-    monkeypatch.setattr(runs, "load_scene", only_simulated)
-    monkeypatch.setattr(tables23_comparison, "compared", lambda: ["rx"])
-    # Two seeds of the ten.
-    planned = robust.planned
-    monkeypatch.setattr(robust, "planned", lambda scenes, seeds=(123, 1): planned(scenes, seeds))
-    here = Workspace(tmp_path / "simulated")
-    monkeypatch.setattr(reproduce, "SIMULATED", here)
-    monkeypatch.setattr(runs, "SIMULATED", here)
-    readme = (provenance.ROOT / "README.md").read_bytes()
-    assert reproduce.main([]) == 0
-    printed = capsys.readouterr().out
-    assert "No real scene can be had here" in printed
-    tables = {
-        "proposed", "agreement", "runs", "robust", "table2", "table3", "table3_paper_grid",
-        "roc3d", "detectors",
-    }  # fmt: skip
-    assert {path.stem for path in here.tables.iterdir()} == tables
-    for table in tables:
-        text = (here.tables / f"{table}.md").read_text("utf-8")
-        assert text.startswith("**Simulated scene: not a result on real data.**")
-    assert "| simulated (not a real scene) | `robust` | 2 | 0 |" in (
-        here.tables / "robust.md"
-    ).read_text("utf-8")
-    (row,) = re.findall(r"\| LREN, robust \|.*", (here.tables / "table2.md").read_text("utf-8"))
-    assert "±" in row
-    assert {path.name for path in here.figures.glob("*.png")} == {
-        "detection_maps.png",
-        "roc_curves.png",
-        "figure1_separability.png",
-        "figure4_maps.png",
-        "figure5_roc.png",
-        "figure6_pf_tau.png",
-    }
-    assert (provenance.ROOT / "README.md").read_bytes() == readme
-
-
-def test_a_block_of_the_readme_is_replaced_and_nothing_else():
+def test_a_block_of_a_page_is_replaced_and_nothing_else():
     text = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n"
-    new = render.replace_block(text, "x", "| 1 |")
+    new = markdown.replace_block(text, "x", "| 1 |")
     assert new == "a\n<!-- x:begin -->\n\n| 1 |\n\n<!-- x:end -->\nb\n"
-    assert render.replace_block(new, "x", "| 1 |") == new
-    with pytest.raises(ValueError, match="no block 'y'"):
-        render.replace_block(text, "y", "")
+    assert markdown.replace_block(new, "x", "| 1 |") == new
+    assert markdown.block(new, "x") == "| 1 |"
+    for use in (lambda: markdown.replace_block(text, "y", ""), lambda: markdown.block(text, "y")):
+        with pytest.raises(ValueError, match="no block 'y'"):
+            use()
 
 
 def test_provenance_tells_a_changed_tree_from_a_clean_one(tmp_path, monkeypatch):
@@ -166,3 +124,29 @@ def test_provenance_without_a_checkout_says_that_it_does_not_know(tmp_path, monk
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     record = provenance.provenance()
     assert record["commit"] is None and record["clean"] is None
+
+
+# --- maps -------------------------------------------------------------------------------------
+
+
+def test_a_compact_map_is_the_map_to_half_precision_and_of_one_record(scene, space):
+    record = RUN.execute(scene, space)
+    score = np.load(RUN.map_path(space))
+    runs.save_compact(RUN.compact_path(space), score, record["map_sha256"])
+    RUN.map_path(space).unlink()
+    compact = load_map(RUN, space)
+    assert compact.dtype == np.float32 and compact.shape == score.shape
+    assert np.abs(compact - score).max() <= 2.0**-11 * (score.max() - score.min())
+    assert not is_finished(RUN, space), "what a run leaves is the full map"
+    runs.save_compact(RUN.compact_path(space), score, "0" * 64)
+    assert load_map(RUN, space) is None, "the map of another record"
+
+
+def test_scores_beyond_the_range_of_half_precision_are_held(tmp_path):
+    score = np.array([[0.0, 1e-3], [1e9, 5e8]], np.float32)
+    runs.save_compact(tmp_path / "a.npz", score, "x")
+    held = runs.load_compact(tmp_path / "a.npz", "x")
+    np.testing.assert_allclose(held, score, rtol=1e-3, atol=60)
+    constant = np.full((2, 2), 3.0, np.float32)
+    runs.save_compact(tmp_path / "b.npz", constant, "x")
+    np.testing.assert_array_equal(runs.load_compact(tmp_path / "b.npz", "x"), constant)

@@ -11,25 +11,18 @@ import numpy as np
 import pytest
 import scipy.io
 
-from experiments import (
-    failure_analysis,
-    figure3_lambda,
-    odds,
-    published,
-    robust,
-    runs,
-    scenarios,
-    seeds,
-    study,
-    table1_ablation,
-    trainings,
-)
-from experiments.captions import STUDIES
-from experiments.runs import Workspace, execute_missing, load_map
+from experiments import published
+from experiments.rendering.captions import STUDIES
+from experiments.runs import command, scenarios, training_run
+from experiments.runs import run as runs
+from experiments.runs.command import execute_missing
+from experiments.runs.run import Workspace, load_map
+from experiments.studies import ablation, failures, lambda_path, odds, robust, seeds
 from lren_tf import LREN, InputError, datasets, metrics, presets
+from lren_tf.settings import AFTER_TRAINING
 
-RUN = trainings.TrainingRun(trainings.STUDY, "pavia", "release", 123)
-SEPARATE = table1_ablation.SeparateRun(table1_ablation.STUDY, "pavia", "release", 123)
+RUN = training_run.TrainingRun(training_run.STUDY, "pavia", "release", 123)
+SEPARATE = ablation.SeparateRun(ablation.STUDY, "pavia", "release", 123)
 SCENE = datasets.simulate(24, 20, 12, seed=3)
 FIT = LREN.fit
 
@@ -64,7 +57,7 @@ def fill(space, run, auc, status="finished"):
     """A record as a run leaves it, with areas that can be recognised."""
     good = status == "finished"
     areas = {"auc_pd_pf": auc, "auc_pf_tau": 1 - auc}
-    joint = not isinstance(run, table1_ablation.SeparateRun)
+    joint = not isinstance(run, ablation.SeparateRun)
     names = [n for n, r in scenarios.READINGS.items() if r.settings]
     record = {
         "status": status,
@@ -87,20 +80,20 @@ def fill(space, run, auc, status="finished"):
 
 def test_nothing_is_trained_twice():
     everything = {
-        *trainings.planned(), *seeds.planned(), *table1_ablation.planned(), *odds.planned(),
+        *training_run.planned(), *seeds.planned(), *ablation.planned(), *odds.planned(),
     }  # fmt: skip
-    assert len(trainings.planned()) == len(seeds.planned()) == 10 * 4 * 2
-    assert len(table1_ablation.planned()) == 2 * (10 + 2) * 4
+    assert len(training_run.planned()) == len(seeds.planned()) == 10 * 4 * 2
+    assert len(ablation.planned()) == 2 * (10 + 2) * 4
     assert len(everything) == 80 + 16 + 20
-    assert len({run.result_path(runs.REAL) for run in everything}) == 116
-    assert {run.seed for run in trainings.planned()} == {123, *range(1, 10)}
+    assert len({run.result_path(runs.REFERENCE) for run in everything}) == 116
+    assert {run.seed for run in training_run.planned()} == {123, *range(1, 10)}
 
 
 def test_every_published_lambda_is_on_the_path():
-    assert len(trainings.LAMBDAS) == 13
-    assert (trainings.LAMBDAS[0], trainings.LAMBDAS[-1]) == (1e-4, 1.0)
+    assert len(training_run.LAMBDAS) == 13
+    assert (training_run.LAMBDAS[0], training_run.LAMBDAS[-1]) == (1e-4, 1.0)
     for by_scene in published.LAMBDA.values():
-        assert set(by_scene.values()) <= set(trainings.LAMBDAS)
+        assert set(by_scene.values()) <= set(training_run.LAMBDAS)
 
 
 def test_every_scenario_is_settings_and_a_sentence():
@@ -108,7 +101,7 @@ def test_every_scenario_is_settings_and_a_sentence():
     for name, reading in scenarios.READINGS.items():
         assert reading.scenario == name[0]
         assert re.fullmatch(r"[^.]+[^.]*\.", reading.sentence), "one sentence"
-        assert set(reading.settings) <= set(presets.AFTER_TRAINING)
+        assert set(reading.settings) <= set(AFTER_TRAINING)
         presets.resolve("paper", training=reading.training, **reading.settings)
 
 
@@ -118,19 +111,19 @@ def test_every_scenario_is_settings_and_a_sentence():
 def test_a_training_keeps_the_score_the_path_and_the_scenarios(records):
     space, record, _ = records
     kept = json.loads(RUN.result_path(space).read_text())
-    assert kept["lambda_path"]["lam"] == list(trainings.LAMBDAS)
+    assert kept["lambda_path"]["lam"] == list(training_run.LAMBDAS)
     assert {len(values) for values in kept["lambda_path"].values()} == {13}
     assert set(kept["scenarios"]) == {"A", "C", "A_l1", "A_none", "B_joint"}
     assert kept["seconds"]["further"] > 0 and kept["settings"]["training"] == "joint"
     model = fitted()
     np.testing.assert_array_equal(load_map(RUN, space), model.score(SCENE))
-    at = trainings.LAMBDAS.index(RUN.lam)
+    at = training_run.LAMBDAS.index(RUN.lam)
     for area in ("auc_pd_pf", "auc_pf_tau"):
         assert kept["lambda_path"][area][at] == kept["metrics"][area] == record["metrics"][area]
     reloaded = keras.models.load_model(RUN.model_path(space))
     np.testing.assert_array_equal(reloaded.score(SCENE), load_map(RUN, space))
     score = model.score(SCENE, lam=0.1)
-    at = trainings.LAMBDAS.index(0.1)
+    at = training_run.LAMBDAS.index(0.1)
     assert kept["lambda_path"]["auc_pd_pf"][at] == metrics.auc_pd_pf(score, SCENE.truth)
     assert kept["lambda_path"]["represented"][at] == np.mean(score == 0)
 
@@ -177,34 +170,34 @@ def rows(table):
 
 def test_table_1_averages_over_scenes_and_spreads_over_seeds(space):
     scenes = tuple(published.SCENES)
-    for run in table1_ablation.planned():
+    for run in ablation.planned():
         fill(space, run, 0.5 + 0.1 * scenes.index(run.scene) + 0.001 * (run.seed % 100))
-    cells = rows(table1_ablation.area_table("pd_pf", scenarios.TABLE1, scenes, space))
+    cells = rows(ablation.area_table("pd_pf", scenarios.TABLE1, scenes, space))
     assert cells["(E)"] == ["0.9951", "10", *["0.6730", "0.6555 (0.6510 to 0.6730)"] * 2]
     assert cells["(D)"] == ["0.9428", "2", *["0.6730", "0.6620 (0.6510 to 0.6730)"] * 2]
     assert cells["(A)"] == ["0.8692", "10", *["0.3365", "0.3277 (0.3255 to 0.3365)"] * 2]
-    alarm = rows(table1_ablation.area_table("pf_tau", ("B_joint",), scenes, space))
+    alarm = rows(ablation.area_table("pf_tau", ("B_joint",), scenes, space))
     assert alarm["(B) joint"][:3] == ["0.2180", "10", "0.1635"]
-    scene = table1_ablation.scene_table("pd_pf", scenes, space)
+    scene = ablation.scene_table("pd_pf", scenes, space)
     assert "| (E) | Pavia | 10 | 0.8230 | 0.8055 (0.8010 to 0.8230) |" in scene
 
 
 def test_a_failed_run_is_counted_and_a_missing_one_is_a_dash(space):
     scenes = ("coast", "pavia")
-    for run in table1_ablation.planned(scenes):
+    for run in ablation.planned(scenes):
         failed = run.seed == 2 and run.scene == "coast" and run.preset == "paper"
         if run.preset == "paper":
             fill(space, run, 0.8, "diverged" if failed else "finished")
-    cells = rows(table1_ablation.area_table("pd_pf", ("E",), scenes, space))["(E)"]
+    cells = rows(ablation.area_table("pd_pf", ("E",), scenes, space))["(E)"]
     assert cells[:4] == ["0.9951", "10", "–", "–"]
     assert cells[4:] == ["0.8000", "0.8000 (0.8000 to 0.8000), 1 failed"]
-    fill(space, table1_ablation.run_of("E", "coast", "paper", 123), 0.8, "diverged")
-    cells = rows(table1_ablation.area_table("pd_pf", ("E",), scenes, space))["(E)"]
+    fill(space, ablation.run_of("E", "coast", "paper", 123), 0.8, "diverged")
+    cells = rows(ablation.area_table("pd_pf", ("E",), scenes, space))["(E)"]
     assert cells[4] == "failed" and cells[5].endswith("2 failed")
 
 
 def test_the_tables_are_written_with_the_definitions(space):
-    text = table1_ablation.write_tables(space, tuple(published.SCENES))
+    text = ablation.write_tables(space, tuple(published.SCENES))
     for name in scenarios.TABLE1:
         assert f"**({name})** {scenarios.READINGS[name].sentence}" in text
     assert scenarios.SILENT in text
@@ -218,28 +211,29 @@ def test_the_tables_are_written_with_the_definitions(space):
 @pytest.fixture
 def finished(space):
     """Three seeds of every scene and preset, one of them failed."""
-    for run in trainings.planned(seeds=(123, 1, 2)):
+    for run in training_run.planned(seeds=(123, 1, 2)):
         bad = (run.scene, run.preset, run.seed) == ("coast", "paper", 2)
         fill(space, run, 0.9 + 0.01 * (run.seed % 10), "diverged" if bad else "finished")
     return space
 
 
 def test_the_path_of_every_seed_that_gave_a_map(finished):
-    assert figure3_lambda.paths("pavia", "paper", "auc_pd_pf", finished).shape == (3, 13)
-    assert figure3_lambda.paths("coast", "paper", "auc_pd_pf", finished).shape == (2, 13)
+    assert lambda_path.paths("pavia", "paper", "auc_pd_pf", finished).shape == (3, 13)
+    assert lambda_path.paths("coast", "paper", "auc_pd_pf", finished).shape == (2, 13)
     empty = Workspace(finished.root / "x")
-    assert figure3_lambda.paths("pavia", "paper", "auc_pd_pf", empty).shape == (0, 13)
+    assert lambda_path.paths("pavia", "paper", "auc_pd_pf", empty).shape == (0, 13)
 
 
 def test_figure_3_and_its_table(finished):
     scenes = tuple(published.SCENES)
-    files = figure3_lambda.render_all(finished, scenes)
+    lambda_path.write(finished, scenes)
+    files = finished.figures.glob("figure3*")
     assert {path.name for path in files} == {"figure3_lambda.png", "figure3_lambda.pdf"}
     table = (finished.tables / "figure3.md").read_text()
     # The made-up areas are highest at the fourth λ, 1e-3; AUC(Pf,τ) has its medians there too.
     assert "| Pavia | `paper` | 3 | 0.001 | 0.9200 | 0.0800 | 0.001 | 0.9200 | 0.0800 |" in table
     assert "| Coast | `paper` | 2 | 0.01 | 0.8924 | 0.0776 | 0.001 | 0.9200 | 0.0800 |" in table
-    assert figure3_lambda.render_all(Workspace(finished.root / "empty"), scenes) == []
+    assert lambda_path.draw(Workspace(finished.root / "empty"), scenes) == []
 
 
 def test_the_seed_study_counts_failures_and_marks_the_paper(finished):
@@ -270,7 +264,7 @@ def tables(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", odds.FILES)
 def test_a_table_is_fitted_as_a_table(name, tables, space):
     run = odds.OddsRun(odds.STUDY, name, "paper", 1)
-    execute_missing([run], space)
+    execute_missing([run], space, processes=0)
     kept = json.loads(run.result_path(space).read_text())
     assert kept["status"] == "finished" and kept["lambda_from"] == "the preset"
     assert kept["settings"] == {**presets.PAPER.as_dict(), "seed": 1}
@@ -309,9 +303,8 @@ def test_a_table_that_is_not_here_is_said_in_a_sentence(tables, capsys, monkeypa
 
 def test_captions_of_the_studies_are_those_of_the_files_they_write(finished, tables):
     scenes = tuple(published.SCENES)
-    table1_ablation.write_tables(finished, scenes)
-    figure3_lambda.render_all(finished, scenes)
-    seeds.draw(finished, scenes)
+    for study in (ablation, lambda_path, seeds, odds):
+        study.write(finished, scenes)
     written = {
         path.relative_to(finished.root).as_posix()
         for folder, kind in ((finished.tables, "*.md"), (finished.figures, "*.png"))
@@ -321,10 +314,9 @@ def test_captions_of_the_studies_are_those_of_the_files_they_write(finished, tab
     about = {
         name
         for name, caption in STUDIES.items()
-        if caption.studies[0] not in (robust.STUDY, failure_analysis.STUDY)
+        if caption.studies[0] not in (robust.STUDY, failures.STUDY)
     }
-    # `main` alone writes these two, as they stand on no figure.
-    assert written | {"tables/seeds.md", "tables/odds.md"} == about
+    assert written == about
 
 
 def test_tables_alone_run_nothing(monkeypatch, capsys):
@@ -332,17 +324,17 @@ def test_tables_alone_run_nothing(monkeypatch, capsys):
         raise AssertionError("a run was asked for")
 
     for name in ("available_scenes", "execute_missing"):
-        monkeypatch.setattr(study, name, refused)
+        monkeypatch.setattr(command, name, refused)
     made = []
-    assert study.carry_out("seeds", "", ["--tables"], refused, lambda: made.append(1)) == 0
-    assert made == [1]
+    assert command.carry_out("seeds", "", ["--tables"], refused, lambda *a: made.append(a)) == 0
+    assert made == [(runs.RESULTS, tuple(published.SCENES))]
     with pytest.raises(SystemExit):
-        study.carry_out("seeds", "", ["--tables", "--force"], refused, refused)
+        command.carry_out("seeds", "", ["--tables", "--force"], refused, refused)
 
 
-@pytest.mark.parametrize("module", [seeds, figure3_lambda, table1_ablation])
+@pytest.mark.parametrize("module", [seeds, lambda_path, ablation])
 def test_without_real_scenes_nothing_is_run(module, monkeypatch, capsys):
-    monkeypatch.setattr(study, "available_scenes", list)
+    monkeypatch.setattr(command, "available_scenes", list)
     assert module.main([]) == 2
     assert "needs the real scenes" in capsys.readouterr().out
 

@@ -79,6 +79,7 @@ def agrees_with_one_process(found: dict[str, np.ndarray], cases: list[str]) -> N
                 assert np.abs(got - expected).max() < 1e-4 * np.abs(expected).max(), name
 
 
+@pytest.mark.processes
 def test_two_processes(workers, tmp_path):
     command = ["tests.integration.distributed", "multiworker", str(tmp_path), *CASES]
     ended(workers([command, command], [tmp_path, tmp_path]))
@@ -102,6 +103,7 @@ def test_two_processes(workers, tmp_path):
     assert other_data.startswith("worker 1 has another data than worker 0 (132 × 20 float")
 
 
+@pytest.mark.processes
 def test_two_devices_of_one_process(workers, tmp_path):
     command = ["tests.integration.distributed", "mirrored", str(tmp_path), "paper"]
     ended([workers.alone(command, tmp_path)])
@@ -112,6 +114,7 @@ def test_two_devices_of_one_process(workers, tmp_path):
     assert found["exchanged"].tolist() == [b"xxx"]
 
 
+@pytest.mark.processes
 def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
     folders = [tmp_path / "chief", tmp_path / "other"]
     for folder in folders:
@@ -134,7 +137,7 @@ def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
     assert err.startswith("lren-tf: worker 0 of 2 lost worker 1 (")
     assert err.endswith("and start all of them again.\n")
     assert err.count("\n") == 1
-    before = checkpoint.kept(folders[0] / "run")
+    before = checkpoint.read_info(folders[0] / "run")
     assert 0 < before.epoch < LONG["epochs"]
     assert not before.finished
     assert not (folders[0] / "out").exists()

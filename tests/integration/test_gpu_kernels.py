@@ -106,6 +106,7 @@ def without_kernel(nodes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixture_dtype", ["float64", "float32"])
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_training_scoring_and_calling(preset, mixture_dtype):
@@ -127,6 +128,7 @@ def test_training_scoring_and_calling(preset, mixture_dtype):
     assert without_kernel(nodes) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_training_in_parts(preset):
     pixels = simulate(70, 64, 6).pixels[: next(PIXELS)]
@@ -141,6 +143,7 @@ def test_training_in_parts(preset):
     assert without_kernel(nodes) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("loss", LOSSES)

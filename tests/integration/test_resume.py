@@ -74,6 +74,7 @@ def uninterrupted() -> np.ndarray:
     return model.score(SCENE.cube)
 
 
+@pytest.mark.processes
 def test_killed_again_and_again(start, tmp_path):
     moments = random.Random(7)
     folder, epochs = tmp_path / "run", []
@@ -85,7 +86,7 @@ def test_killed_again_and_again(start, tmp_path):
         process.communicate()
         # Else it was not killed in its training, and nothing is tested here.
         assert process.returncode == -signal.SIGKILL
-        state = checkpoint.kept(folder)
+        state = checkpoint.read_info(folder)
         assert not state.finished
         epochs.append(state.epoch)
     assert sorted(set(epochs)) == epochs  # each process went on from where the last was killed
@@ -99,13 +100,14 @@ def test_killed_again_and_again(start, tmp_path):
     assert [int(row.split(",")[0]) for row in rows] == list(range(800))
 
 
+@pytest.mark.processes
 def test_interrupted(start, tmp_path):
     process = start()
     wait_for_progress(process, tmp_path / "run")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    epoch = checkpoint.kept(tmp_path / "run").epoch
+    epoch = checkpoint.read_info(tmp_path / "run").epoch
     assert err == (
         f"lren-tf: interrupted after epoch {epoch} of 800, run the same command again to go on "
         "from run.\n"

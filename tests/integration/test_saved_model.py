@@ -58,6 +58,7 @@ def python_without_the_package(tmp_path):
     return environment / ("Scripts" if os.name == "nt" else "bin") / "python", packages
 
 
+@pytest.mark.processes
 def test_scores_without_the_package(tmp_path, python_without_the_package):
     scene = datasets.simulate(30, 20, 40, seed=2)
     cube = scene.cube.copy()

@@ -12,7 +12,7 @@ import pytest
 
 from lren_tf import LREN
 from lren_tf.datasets import simulate
-from lren_tf.training.batches import make_optimizer
+from lren_tf.training.run import make_optimizer
 
 EPOCHS = 25
 SMALL = {"hidden_units": 16, "estimator_units": 8, "learning_rate": 1e-3}
@@ -159,6 +159,7 @@ def new_model(preset, cube):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "release"])
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_training_and_scores_stay_finite(scene, preset):
@@ -176,6 +177,7 @@ def test_training_and_scores_stay_finite(scene, preset):
     assert (scores >= 0).all()
 
 
+@pytest.mark.slow
 def test_collapsing_components_stay_finite():
     # Long enough at a high rate for covariances to shrink towards the floor.
     cube = three_distinct_spectra()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
+from tests.fuzzing import cases
 from tests.io.bounds import bounded
 from tests.io.mat73 import write_mat73
 from tests.io.products import cube, write_emit, write_envi, write_geotiff, write_prisma
@@ -101,7 +102,7 @@ def sound(request, tmp_path_factory):
 
 
 @settings(
-    max_examples=CASES, derandomize=True, database=None,
+    max_examples=cases(CASES), derandomize=True, database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 @given(seed=st.integers(0, 2**32 - 1))

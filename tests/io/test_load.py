@@ -339,6 +339,7 @@ def test_upper_case_suffix_and_text_path(tmp_path):
     assert load_scene(os.fspath(tmp_path / "A.MAT")).name == "A"
 
 
+@pytest.mark.data
 def test_a_real_version_73_file():
     path = Path(os.environ.get("LREN_TF_DATA") or ".") / "formats" / "HYDICE_v73.mat"
     if not path.is_file():

@@ -67,8 +67,10 @@ class TestPacking:
         assert np.argwhere(~scene.valid).tolist() == [[2, 2]]
         assert scene.reading == ("stored values ÷ 10000",)
 
-    @pytest.mark.parametrize("attributes", [{"scale_factor": 1.0, "add_offset": 0.0},
-                                            {"scale_factor": np.nan}, {"scale_factor": "x"}])  # fmt: skip
+    @pytest.mark.parametrize(
+        "attributes",
+        [{"scale_factor": 1.0, "add_offset": 0.0}, {"scale_factor": np.nan}, {"scale_factor": "x"}],
+    )
     def test_what_changes_nothing(self, tmp_path, attributes):
         scene = load_scene(hdf(tmp_path / "p.h5", **attributes))
         assert scene.cube.dtype == np.int16 and scene.reading == ()
@@ -171,9 +173,8 @@ class TestSpellings:
     def test_attributes(self, tmp_path, name):
         values = CUBE.copy()
         values[2, 3] = -5
-        assert np.argwhere(~load_scene(hdf(tmp_path / "a.h5", values, **{name: -5})).valid).tolist() == [
-            [2, 3]
-        ]  # fmt: skip
+        scene = load_scene(hdf(tmp_path / "a.h5", values, **{name: -5}))
+        assert np.argwhere(~scene.valid).tolist() == [[2, 3]]
 
     def test_several_values(self, tmp_path):
         values = CUBE.copy()

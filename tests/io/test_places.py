@@ -79,7 +79,9 @@ class TestGrids:
         with rasterio.Env(GDAL_PAM_ENABLED="NO"):
             path = gdal(tmp_path / "a.img", "ENVI", GRIDS[grid])
             if grid == "south up":
-                with pytest.warns(UserWarning, match="'rotation=180' in 'map info' is read as GDAL"):
+                with pytest.warns(
+                    UserWarning, match="'rotation=180' in 'map info' is read as GDAL"
+                ):
                     assert_as_rasterio(path)
                 return
             if grid == "north up" or grid == "quarter turn":
@@ -94,11 +96,13 @@ class TestGrids:
         assert_as_rasterio(write_envi(tmp_path / "a.img", CUBE, map_info=info))
 
     @pytest.mark.filterwarnings("default::UserWarning")
-    @pytest.mark.parametrize("info", ["UTM, 3, 2, 500000, 4000000, 30, 30, 33, North, WGS-84, rotation=25",
-                                      "UTM, 1, 1, 500000, 4000000, 30, 20, 33, North, WGS-84, rotation=9"])  # fmt: skip
-    def test_what_readers_understand_differently_is_not_claimed(self, tmp_path, info):
-        path = write_envi(tmp_path / "a.img", CUBE, map_info=f"{{{info}}}")
-        with pytest.warns(UserWarning, match="GDAL and this reader understand 'map info' differently"):
+    @pytest.mark.parametrize("first", ["3, 2, 5e5, 4e6, 30, 30", "1, 1, 5e5, 4e6, 30, 20"])
+    def test_what_readers_understand_differently_is_not_claimed(self, tmp_path, first):
+        info = f"{{UTM, {first}, 33, North, WGS-84, rotation=25}}"
+        path = write_envi(tmp_path / "a.img", CUBE, map_info=info)
+        with pytest.warns(
+            UserWarning, match="GDAL and this reader understand 'map info' differently"
+        ):
             place = load_scene(path).georeference
         assert place.transform is None and place.envi["map info"][0] == "UTM"
 
@@ -123,8 +127,8 @@ class TestNamesOfEnvi:
     def test_projection_info(self, tmp_path):
         path = write_envi(
             tmp_path / "a.img", CUBE,
-            map_info="{Albers Conical Equal Area, 1, 1, -936408.178, 2423902.344, 28.5, 28.5, WGS-84, "
-            "units=Meters}",
+            map_info="{Albers Conical Equal Area, 1, 1, -936408.178, 2423902.344, 28.5, 28.5, "
+            "WGS-84, units=Meters}",
             projection_info="{9, 6378137.0, 6356752.314245179, 23, -96, 0, 0, 29.5, 45.5, WGS-84, "
             "Albers Conical Equal Area, units=Meters}",
         )  # fmt: skip
@@ -136,7 +140,7 @@ class TestNotClaimed:
         ("profile", "said"),
         [
             ({"transform": Affine.identity()}, "a coordinate reference system and no grid"),
-            ({"transform": from_origin(10.5, 50.2, 0.0003, 0.0003)}, "are in degrees, and its coord"),
+            ({"transform": from_origin(10.5, 50.2, 0.0003, 0.0003)}, "are in degrees"),
             ({"crs": "EPSG:4326"}, "is no longitude and latitude"),
             ({"transform": from_origin(5e9, 4e9, 30, 30)}, "its corners lie"),
             ({"transform": Affine(30, 60, 5e5, 15, 30, 4e6)}, "puts different pixels at one place"),
@@ -150,12 +154,14 @@ class TestNotClaimed:
     def test_degrees_under_a_projected_system_in_envi(self, tmp_path):
         info = "{UTM, 1, 1, 10.5, 50.2, 0.0003, 0.0003, 33, North, WGS-84}"
         with pytest.warns(UserWarning, match="are in degrees"):
-            assert load_scene(write_envi(tmp_path / "a.img", CUBE, map_info=info)).georeference is None
+            assert (
+                load_scene(write_envi(tmp_path / "a.img", CUBE, map_info=info)).georeference is None
+            )
 
     @pytest.mark.parametrize(
         ("entries", "said"),
         [
-            ({"geo_points": "{1,1,50,10,5,1,50,11,1,6,49,10,5,6,49,11}"}, r"corners \(geo points\)"),
+            ({"geo_points": "{1,1,50,10,5,1,50,11,1,6,49,10,5,6,49,11}"}, "geo points"),
             ({"rpc_info": "{" + ",".join(["1.0"] * 90) + "}"}, "rational polynomials"),
             ({"map_info": "{UTM, 1, 1, 5e5, 4e6, 30, 30, 33, North, WGS-84, units=Feet}",
               "coordinate_system_string": "{" + rasterio.crs.CRS.from_epsg(32633).to_wkt() + "}"},
@@ -169,8 +175,11 @@ class TestNotClaimed:
         assert place is None or place.transform is None
 
     def points(self, shift):
-        return [GroundControlPoint(row, column, 5e5 + 30 * column + shift * row * column, 4e6 - 20 * row)
-                for row in (0, 6) for column in (0, 5)]  # fmt: skip
+        return [
+            GroundControlPoint(row, column, 5e5 + (30 + shift * row) * column, 4e6 - 20 * row)
+            for row in (0, 6)
+            for column in (0, 5)
+        ]
 
     def test_points_on_no_grid(self, tmp_path):
         path = write_geotiff(tmp_path / "a.tif", CUBE, transform=None, crs="EPSG:32633",
@@ -192,7 +201,8 @@ class TestNotClaimed:
         rpc = RPC(height_off=0, height_scale=1, lat_off=50, lat_scale=1, line_off=3, line_scale=3,
                   long_off=10, long_scale=1, samp_off=2, samp_scale=2, err_bias=0, err_rand=0,
                   line_den_coeff=[1.0] + [0.0] * 19, line_num_coeff=[0.0, 0, 1] + [0.0] * 17,
-                  samp_den_coeff=[1.0] + [0.0] * 19, samp_num_coeff=[0.0, 1] + [0.0] * 18)  # fmt: skip
+                  samp_den_coeff=[1.0] + [0.0] * 19, samp_num_coeff=[0.0, 1] + [0.0] * 18,
+                  )  # fmt: skip
         path = write_geotiff(tmp_path / "a.tif", CUBE, crs=None, transform=None, rpcs=rpc)
         with pytest.warns(UserWarning, match="rational polynomials"):
             assert load_scene(path).georeference is None

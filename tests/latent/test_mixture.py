@@ -398,7 +398,7 @@ class TestChunks:
         beta = tf.constant(rng.dirichlet(np.ones(3), 50))
         whole = mixture_statistics(z, beta, empty_mass=1e-10)
         energy = mixture_energy(z, whole, covariance_floor=1e-6)
-        monkeypatch.setattr("lren_tf.latent.mixture._CHUNK", 16)
+        monkeypatch.setattr("lren_tf.latent.mixture.PIXELS_AT_A_TIME", 16)
         parts = mixture_statistics(z, beta, empty_mass=1e-10)
         for got, expected in zip(parts, whole, strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15)

@@ -1,4 +1,4 @@
-"""The assignments written for the training step against Keras' layers."""
+"""The responsibilities written for the training step against Keras' layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.latent.responsibilities import assignments
+from lren_tf.latent.responsibilities import responsibilities
 
 
 def test_assignments_and_their_gradients_equal_those_of_keras_layers() -> None:
@@ -22,7 +22,7 @@ def test_assignments_and_their_gradients_equal_those_of_keras_layers() -> None:
         return output(hidden(z))
 
     def by_hand() -> tf.Tensor:
-        return assignments(z, (variables[0], variables[1]), (variables[2], variables[3]))
+        return responsibilities(z, (variables[0], variables[1]), (variables[2], variables[3]))
 
     results = []
     for compute in (by_layers, by_hand):
@@ -38,7 +38,7 @@ def test_assignments_and_their_gradients_equal_those_of_keras_layers() -> None:
 def test_large_logits_saturate_without_nan() -> None:
     z = tf.constant([[1e4], [-1e4]])
     kernel = tf.constant([[500.0, -500.0]])
-    beta = assignments(
+    beta = responsibilities(
         z, (tf.ones([1, 1]), tf.zeros([1])), (kernel, tf.zeros([2]))
     )
     np.testing.assert_array_equal(beta, [[1.0, 0.0], [0.0, 1.0]])

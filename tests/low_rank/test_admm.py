@@ -5,8 +5,10 @@ import pytest
 import tensorflow as tf
 
 from lren_tf.low_rank import admm, iteration
+from lren_tf.low_rank import problem as problems
 from lren_tf.low_rank.solve import LOSSES, ORDERS, residual_in_graph, solve_low_rank
 from lren_tf.runtime.workers import Workers
+from tests.covering import cover
 from tests.low_rank.reference import admm as recursion
 from tests.low_rank.reference import lam_for, problem
 
@@ -39,29 +41,28 @@ def assert_equal(one, other, within=1e-12, of_W=None):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of five pixels, so that 80 pixels are many groups with pixels of zeros."""
-    monkeypatch.setattr(iteration, "_BLOCK", 25)
-    monkeypatch.setattr(iteration, "_LANES", 3)
-    monkeypatch.setattr(iteration, "_LANES_OF_ANY_SIZE", 3)
+    monkeypatch.setattr(problems, "_BLOCK", 25)
+    monkeypatch.setattr(problems, "_LANES", 3)
+    monkeypatch.setattr(problems, "_LANES_OF_ANY_SIZE", 3)
 
 
 class TestBlocks:
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("loss", "order"), cover(LOSSES, ORDERS, strength=1))
     def test_many_are_one(self, monkeypatch, order, loss):
         X, D = problem()
         settings = {"loss": loss, "order": order, **RULE}
         whole = solve_low_rank(X, D, lam_for(loss), **settings)
         assert whole.converged
-        monkeypatch.setattr(iteration, "_BLOCK", 25)
-        monkeypatch.setattr(iteration, "_LANES", 3)
+        monkeypatch.setattr(problems, "_BLOCK", 25)
+        monkeypatch.setattr(problems, "_LANES", 3)
         # The Gram matrix is added up in another order, and its root magnifies that.
         assert_equal(solve_low_rank(X, D, lam_for(loss), **settings), whole, within=1e-9)
 
     def test_there_are_as_many_as_the_test_says(self, small_blocks):
         X, D = map(tf.constant, problem())
-        kind = iteration.Problem.of(X, D, "l21", "JAW")
+        kind = problems.Problem.of(X, D, "l21", "JAW")
         assert (kind.lanes, kind.looped) == (3, True)
-        state = iteration.start(X, iteration.singular_bases(D), kind)
+        state = iteration.start(X, problems.singular_bases(D), kind)
         count = tf.raw_ops.TensorListLength(input_handle=state.blocks[0].X)
         # 80 pixels in groups of three blocks of five: five groups of blocks of six.
         assert (int(count), state.gains.c.shape) == (15, (5, 6))
@@ -89,12 +90,12 @@ class TestBlocks:
 
     def test_an_iteration_replaces_all_but_the_samples(self, small_blocks):
         X, D = map(tf.constant, problem())
-        kind = iteration.Problem.of(X, D, "l21", "JAW")
-        basis = iteration.singular_bases(D)
+        kind = problems.Problem.of(X, D, "l21", "JAW")
+        basis = problems.singular_bases(D)
         state = iteration.start(X, basis, kind)
         rule = admm.Rule(*(tf.constant(v, tf.float64) for v in (0.05, 1.0, 1.2, 1e10, 1e-8, 1e-8)))
         step, *_ = admm._plan(admm._at_start(rule, 5), basis, rule)
-        swept, sums = iteration.sweep(state, basis, step, kind, iteration.NEAR)
+        swept, sums = iteration.sweep(state, basis, step, kind, problems.NEAR)
         before, after = (iteration._read(each.blocks[0], 2, each) for each in (state, swept))
         np.testing.assert_array_equal(after.X, before.X)
         assert np.abs(after.A - before.A).max() > 0.01
@@ -140,8 +141,7 @@ class TestShares:
 class TestSettled:
     """Once a run has settled, μ may grow faster."""
 
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("loss", "order"), cover(LOSSES, ORDERS, strength=1))
     def test_fewer_iterations_to_nearly_the_same_result(self, order, loss):
         X, D = problem()
         settings = {"loss": loss, "order": order, "tolerance": 1e-7}

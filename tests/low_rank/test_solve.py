@@ -6,14 +6,16 @@ import tensorflow as tf
 
 from lren_tf.errors import InputError
 from lren_tf.low_rank.solve import LOSSES, ORDERS, residual_in_graph, row_norms, solve_low_rank
+from tests.covering import cover
 from tests.low_rank.reference import admm, lam_for, nuclear, problem
+
+SHAPES = {"m>l": (5, 7), "m<l": (5, 3), "m=l": (4, 4)}
 
 
 class TestAgainstTheRecursion:
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
-    @pytest.mark.parametrize(("l", "m"), [(5, 7), (5, 3), (4, 4)], ids=["m>l", "m<l", "m=l"])
-    def test_every_loss_order_and_shape(self, order, loss, l, m):
+    @pytest.mark.parametrize(("shape", "loss", "order"), cover(SHAPES, LOSSES, ORDERS))
+    def test_every_loss_order_and_shape(self, shape, loss, order):
+        l, m = SHAPES[shape]
         X, D = problem(l=l, m=m)
         lam = lam_for(loss)
         # A tolerance above the noise of the Gram matrix, so that the count is exact too.
@@ -31,8 +33,7 @@ class TestAgainstTheRecursion:
         np.testing.assert_allclose(result.objective, objective, rtol=1e-8)
         np.testing.assert_allclose(result.residuals, residuals, rtol=1e-6, atol=1e-9)
 
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("loss", "order"), cover(LOSSES, ORDERS, strength=1))
     def test_many_more_dimensions_than_atoms(self, order, loss):
         # As among spectra, where the arrays shrink to the atoms' span. A row of zeros, an atom
         # twice, and a pixel that lies in the span and one that is 0 are all allowed.
@@ -55,8 +56,7 @@ class TestAgainstTheRecursion:
         np.testing.assert_allclose(result.objective[-1], objective[-1], rtol=1e-6)
         np.testing.assert_allclose(X - result.W @ D - result.A, 0, atol=1e-6 * scale)
 
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(("loss", "order"), cover(LOSSES, ORDERS, strength=1))
     def test_the_releases_tolerance(self, order, loss):
         # 1e-8 is at the Gram matrix's noise: the last few iterations may differ in number.
         X, D = problem(l=9, m=14)
@@ -343,9 +343,8 @@ class TestRefusals:
             solve_low_rank(problem()[0], np.zeros((4, 5)), 0.05)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("width", [5, 40])  # of 4 atoms: with the second the problem is compacted
+# Of 4 atoms: with a width of 40 the problem is compacted.
+@pytest.mark.parametrize(("width", "loss", "order"), cover((5, 40), LOSSES, ORDERS))
 def test_the_residual_in_a_graph_is_that_of_the_solver(width, loss, order):
     rng = np.random.default_rng(3)
     X, D = rng.normal(size=(60, width)), rng.normal(size=(4, width))

@@ -3,16 +3,16 @@ import pytest
 
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.model.inputs import samples_of
+from lren_tf.model.inputs import as_model_input
 
 CUBE = np.arange(24.0).reshape(2, 3, 4)
 VALID = np.array([[1, 0, 1], [1, 1, 0]], bool)
 
 
 def test_a_table_and_a_cube():
-    table = samples_of(CUBE.reshape(6, 4))
+    table = as_model_input(CUBE.reshape(6, 4))
     assert table.grid == (6,) and table.pixels.shape == (6, 4)
-    whole = samples_of(CUBE)
+    whole = as_model_input(CUBE)
     assert whole.grid == (2, 3) and whole.valid is None and whole.good_bands is None
     rows = np.zeros((6, 2))
     assert whole.spread(rows) is rows
@@ -20,7 +20,7 @@ def test_a_table_and_a_cube():
 
 
 def test_a_scene_with_holes():
-    samples = samples_of(Scene(CUBE, valid=VALID, good_bands=[1, 1, 0, 1]))
+    samples = as_model_input(Scene(CUBE, valid=VALID, good_bands=[1, 1, 0, 1]))
     np.testing.assert_array_equal(samples.pixels, CUBE[VALID])
     assert samples.good_bands.tolist() == [True, True, False, True]
     assert samples.on_grid(np.array([0, 1, 2, 3, -1])).tolist() == [0, 2, 3, 4, -1]
@@ -32,20 +32,20 @@ def test_a_scene_with_holes():
 
 def test_a_file(tmp_path):
     np.savez(tmp_path / "a.npz", data=CUBE, other=CUBE[:, :, :2])
-    assert samples_of(tmp_path / "a.npz", "other").pixels.shape == (6, 2)
+    assert as_model_input(tmp_path / "a.npz", "other").pixels.shape == (6, 2)
 
 
 def test_finite_where_it_matters():
     cube = CUBE.copy()
     cube[0, 1] = np.nan
     cube[:, :, 2] = np.nan
-    samples_of(Scene(cube, valid=VALID, good_bands=[1, 1, 0, 1])).check_finite()
+    as_model_input(Scene(cube, valid=VALID, good_bands=[1, 1, 0, 1])).check_finite()
     with pytest.raises(InputError, match=r"4 values are .* at sample 0, band 2"):
-        samples_of(Scene(cube, valid=VALID)).check_finite()
+        as_model_input(Scene(cube, valid=VALID)).check_finite()
     with pytest.raises(InputError, match=r"at row 0, column 1, band 0"):
-        samples_of(Scene(cube, good_bands=[1, 1, 0, 1])).check_finite()
+        as_model_input(Scene(cube, good_bands=[1, 1, 0, 1])).check_finite()
 
 
 def test_key_with_an_array():
     with pytest.raises(InputError, match="key='a' was given with an array"):
-        samples_of(CUBE, "a")
+        as_model_input(CUBE, "a")

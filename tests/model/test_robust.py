@@ -15,9 +15,9 @@ from lren_tf.latent.background import (
     background_energy,
     background_mixture,
     level_and_spread,
-    with_neighbourhood,
 )
-from lren_tf.model.lren import seed_of_member
+from lren_tf.latent.neighbourhood import with_neighbourhood
+from lren_tf.model.network import seed_of_member
 
 SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3}
 SCENE = datasets.simulate(14, 13, 20, seed=1)
@@ -178,7 +178,7 @@ def test_the_network_of_all_members_is_called_at_once():
     model = fitted()
     out = model(SCENE.pixels)
     assert out["latent"].shape == (182, 27) and out["assignments"].shape == (182, 21)
-    each = [member._pass(SCENE.pixels) for member in (model, *model.companions)]
+    each = [member.call_alone(SCENE.pixels) for member in (model, *model.companions)]
     np.testing.assert_array_equal(out["latent"][:, 9:18], each[1]["latent"])
     mean = np.mean([one["reconstruction"] for one in each], axis=0)
     np.testing.assert_allclose(out["reconstruction"], mean, rtol=1e-5)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from lren_tf import LREN, InputError, datasets
-from lren_tf.model import saved_model
+from lren_tf.model import forward_pass, saved_model
 
 SCENE = datasets.simulate(12, 11, 20, seed=1)
 PIXELS = SCENE.pixels.astype(np.float32)
@@ -52,7 +52,8 @@ class TestEndpoints:
         np.testing.assert_allclose(getattr(served, name)(PIXELS[7:8])[0], whole[7], atol=1e-5)
 
     def test_long_batches_pass_the_network_in_parts(self, model, tmp_path, monkeypatch):
-        monkeypatch.setattr(saved_model, "_CHUNK", 50)  # 132 pixels: two whole parts and a short one
+        # 132 pixels: two whole chunks and a short one.
+        monkeypatch.setattr(forward_pass, "CHUNK", 50)
         model.export(tmp_path / "parts")
         parts = tf.saved_model.load(tmp_path / "parts")
         np.testing.assert_allclose(parts.score(PIXELS), model.score(PIXELS), rtol=1e-5)

@@ -10,9 +10,9 @@ from lren_tf import LREN, InputError, Scene, TrainingDiverged, presets
 from lren_tf.datasets import simulate
 from lren_tf.runtime.workers import Workers
 from lren_tf.training.backprop import Affine, align
-from lren_tf.training.chunked_step import BoundedStep
+from lren_tf.training.batches import batch_rows
+from lren_tf.training.chunked_step import ChunkedStep
 from lren_tf.training.losses import Network, density_losses, joint_losses, mapping_losses
-from lren_tf.training.pixel_reader import batch_rows
 
 SCENE = simulate(12, 11, 20, seed=1)
 SMALL = {"hidden_units": 16, "estimator_units": 8}
@@ -58,10 +58,10 @@ def network(dtype, latent_activation="linear", seed=5):
 
 def chunked(networks, rows, kind, chunk):
     """Terms and gradients of a step, of all networks together."""
-    step = BoundedStep(
+    step = ChunkedStep(
         lambda: networks, None, rows, batch_rows(PIXELS, None, 0), Workers(), chunk
     )
-    return step._kinds[kind](0)
+    return step.gradients(0, kind)
 
 
 class TestGradients:
@@ -111,7 +111,7 @@ class TestGradients:
 
 def trained(preset, data=SCENE, epochs=50, chunk=None, monkeypatch=None, **options):
     if chunk is not None:
-        monkeypatch.setattr("lren_tf.model.lren.CHUNK", chunk)
+        monkeypatch.setattr("lren_tf.training.feed.CHUNK", chunk)
         options["memory_limit"] = 1
     model = LREN(preset, **SMALL, latent_units=4, components=3, **options)
     history = model.fit(data, epochs=epochs, verbose=0)

@@ -1,48 +1,14 @@
-"""Which rows make a batch and its chunks, and rows that are read when they are asked for."""
+"""Pixels read in parts are those of the whole, cached or not."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lren_tf.data.pixel_matrix import PixelRows
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.training.backprop import align
-from lren_tf.training.pixel_reader import (
-    AlignedRows,
-    Chunks,
-    StandardisedRows,
-    batch_rows,
-    row_chunks,
-)
-
-
-class TestBatches:
-    def test_one_batch_keeps_the_order(self):
-        (rows,) = batch_rows(5, None, 0)
-        assert rows.tolist() == [0, 1, 2, 3, 4]
-        assert [len(batch) for batch in batch_rows(5, 99, 0)] == [5]
-
-    def test_every_row_once_and_the_last_batch_short(self):
-        batches = batch_rows(10, 4, batch_seed=3)
-        assert [len(batch) for batch in batches] == [4, 4, 2]
-        order = np.concatenate(batches)
-        assert sorted(order) == list(range(10))
-        expected = np.arange(10)
-        np.random.RandomState(3).shuffle(expected)
-        assert order.tolist() == expected.tolist()
-
-
-class TestChunks:
-    def test_as_many_of_each_share_and_runs_as_slices(self):
-        shares = [np.arange(3, 8), np.array([9, 1])]
-        first, second = row_chunks(shares, 2)
-        assert first == [slice(3, 5), slice(5, 7), slice(7, 8)]
-        assert [rows.tolist() for rows in second] == [[9, 1], [], []]
-
-    def test_an_empty_share_is_one_empty_chunk(self):
-        ((rows,),) = row_chunks([np.arange(0)], 4)
-        assert rows.tolist() == []
+from lren_tf.training.pixel_reader import AlignedPixels, ChunkCache, StandardisedPixels
 
 
 class TestReading:
@@ -51,47 +17,47 @@ class TestReading:
     def test_rows_are_those_of_the_whole(self, dtype, rows):
         cube = np.random.default_rng(0).integers(0, 3000, (4, 5, 6)).astype(dtype)
         cube[..., 2] = 7  # constant: left out
-        pixels = PixelRows(cube)
+        pixels = PixelMatrix(cube)
         scaler = fit_scaler(pixels, "zscore")
         whole = standardise(pixels, scaler)
         assert whole.shape == (20, 5)
-        np.testing.assert_array_equal(StandardisedRows(pixels, scaler)[rows], whole[rows])
-        aligned = AlignedRows(pixels, scaler)
+        np.testing.assert_array_equal(StandardisedPixels(pixels, scaler)[rows], whole[rows])
+        aligned = AlignedPixels(pixels, scaler)
         read = aligned.read(rows)
         assert (read.dtype, read.shape[1]) == (np.float32, aligned.width)
         np.testing.assert_allclose(read, align(whole)[rows], rtol=1e-6, atol=1e-6)
 
     def test_a_band_far_from_zero_keeps_its_digits(self):
         cube = (30000 + np.arange(20) % 3).astype("i2").reshape(20, 1)
-        pixels = PixelRows(cube)
+        pixels = PixelMatrix(cube)
         scaler = fit_scaler(pixels, "zscore")
-        read = AlignedRows(pixels, scaler).read(slice(0, 20))[:, 0]
+        read = AlignedPixels(pixels, scaler).read(slice(0, 20))[:, 0]
         np.testing.assert_allclose(read, standardise(pixels, scaler)[:, 0], rtol=1e-6)
 
     def test_chunks_come_in_their_order(self):
-        pixels = PixelRows(np.random.default_rng(1).random((9, 3)))
-        rows = AlignedRows(pixels, fit_scaler(pixels, "zscore"))
+        pixels = PixelMatrix(np.random.default_rng(1).random((9, 3)))
+        rows = AlignedPixels(pixels, fit_scaler(pixels, "zscore"))
         parts = [slice(4, 9), np.array([0, 3]), slice(1, 2)]
         for got, part in zip(rows.chunks(parts), parts, strict=True):
             np.testing.assert_array_equal(got, rows.read(part))
 
 
-class TestKeptChunks:
+class TestChunkCache:
     PARTS = (slice(0, 4), np.array([9, 4, 7]), slice(5, 5), slice(10, 12))
 
     def rows(self):
         """Aligned rows, and the parts of them that are read."""
         x = np.random.default_rng(5).normal(size=(12, 6))
-        rows, read = AlignedRows(PixelRows(x), fit_scaler(x, "zscore")), []
+        rows, read = AlignedPixels(PixelMatrix(x), fit_scaler(x, "zscore")), []
         reading = rows.read
         rows.read = lambda part: (read.append(part), reading(part))[1]
         return rows, read
 
     @pytest.mark.parametrize("together", [1, 100, 1 << 20])
     def test_they_are_read_once(self, together, monkeypatch):
-        monkeypatch.setattr("lren_tf.training.pixel_reader._TOGETHER", together)
+        monkeypatch.setattr("lren_tf.training.pixel_reader._CACHED_ARRAY_BYTES", together)
         rows, read = self.rows()
-        kept = Chunks(rows, self.PARTS, keep=True)
+        kept = ChunkCache(rows, self.PARTS, keep=True)
         first = [np.array(chunk) for chunk in kept]
         for _ in range(2):
             for chunk, expected in zip(kept, first, strict=True):
@@ -100,14 +66,14 @@ class TestKeptChunks:
 
     def test_without_memory_for_them_they_are_read_again(self):
         rows, read = self.rows()
-        chunks = Chunks(rows, self.PARTS, keep=False)
+        chunks = ChunkCache(rows, self.PARTS, keep=False)
         for first, second in zip(list(chunks), list(chunks), strict=True):
             np.testing.assert_array_equal(first, second)
         assert len(read) == 2 * len(self.PARTS)
 
     def test_a_reading_that_was_broken_off_begins_anew(self):
         rows, _ = self.rows()
-        kept = Chunks(rows, self.PARTS, keep=True)
+        kept = ChunkCache(rows, self.PARTS, keep=True)
         reading = iter(kept)
         next(reading), next(reading)
         reading.close()

@@ -1,1 +1,1 @@
-"""One module per command."""
+"""Commands of ``lren-tf``, one module each."""

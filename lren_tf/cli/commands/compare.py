@@ -24,8 +24,9 @@ from lren_tf.cli.options.scene import (
 from lren_tf.data.scene import Scene
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
-from lren_tf.records import detector_record, json_text, loaded_versions, scene_record
+from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
+from lren_tf.runtime.versions import loaded_versions
 
 _AREAS = {"AUC(Pd,Pf)": "auc_pd_pf", "AUC(Pf,tau)": "auc_pf_tau", "AUC(Pd,tau)": "auc_pd_tau"}
 
@@ -72,7 +73,7 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def _names(listed: str | None) -> list[str]:
-    """The detectors asked for, by name; all of them by default."""
+    """Names of the requested detectors; all of them by default."""
     if listed is None:
         return detectors.names()
     names = [name.strip() for name in listed.split(",")]

@@ -1,4 +1,4 @@
-"""``lren-tf detect``: one detector on one scene; score, picture and report."""
+"""``lren-tf detect``: score map, picture and report of one detector on one scene."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lren_tf import detectors, presets, validators
-from lren_tf.cli.commands.threshold import asked_cut, cut_endings
 from lren_tf.cli.console import collected_notices, say, timed
 from lren_tf.cli.options.detector import (
     LREN,
@@ -21,7 +20,7 @@ from lren_tf.cli.options.detector import (
 )
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.cli.options.long_training import LongRun
-from lren_tf.cli.options.outputs import MAPS, MapOutput, asked_format, refuse_to_replace
+from lren_tf.cli.options.outputs import MAPS, MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
@@ -32,11 +31,13 @@ from lren_tf.cli.options.scene import (
     read_scene,
     read_usable_scene,
 )
+from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
 from lren_tf.cli.trained_model import Applied, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
-from lren_tf.records import detector_record, json_text, loaded_versions, run_record, scene_record
+from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
     from lren_tf.low_rank.solve import LowRankResult
@@ -75,7 +76,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
             long_run.begin()
         import keras
 
-        from lren_tf.training.batches import EpochProgress
+        from lren_tf.training.callbacks import EpochProgress
 
         title = f"LREN ({model.preset})"
 
@@ -92,14 +93,8 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         watching += long_run.callbacks()
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
-        # What `model.score` does, with the solution kept for the report.
         with timed(seconds, "score"):
-            result = model.decompose(scene) if model.settings.scoring == "residual" else None
-            score = (
-                model.score(scene)
-                if result is None
-                else model.score_of(result).reshape(scene.shape[:2])
-            )
+            score, result = model.scored(scene)
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(
@@ -142,7 +137,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
 
 
 def _ending(result: LowRankResult | None) -> str:
-    """How scoring ended, for a line of its own."""
+    """Line about the end of scoring."""
     if result is None:
         return "energy under the background's mixture"
     ending = "converged" if result.converged else "not converged"
@@ -177,13 +172,13 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
 
 
 class _Outputs:
-    """What is asked for, and the files that it takes, each proved to be writable.
+    """Requested outputs and their files, each proved to be writable.
 
-    Made before the scene is read, so that what can be refused then is; which files there are
-    besides hangs on the scene.
+    Created before the scene is read, to refuse early what can be refused without it; `follow`
+    then adds the files that depend on the scene.
 
     Attributes:
-        cut: the false-alarm rate asked for, or None.
+        threshold: the request for a threshold, or None.
         maps: the formats of score and mask.
         targets: the files, by what they are, in the order of writing.
 
@@ -193,12 +188,12 @@ class _Outputs:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
-        self._format = asked_format(arguments)
-        self.cut = asked_cut(arguments)
+        self._format = requested_format(arguments)
+        self.threshold = requested_threshold(arguments)
         self._use(MapOutput(self._format))
 
     def follow(self, scene: Scene) -> None:
-        """Take the format and the place of the scene's file."""
+        """Take the format and the georeference of the scene's file."""
         self._use(MapOutput(self._format, scene.source_format, scene.georeference))
 
     def _use(self, maps: MapOutput) -> None:
@@ -210,8 +205,8 @@ class _Outputs:
             )
         self.maps = maps
         endings = {**maps.endings("score"), "picture": "_score.png"}
-        if self.cut is not None:
-            endings |= cut_endings(maps)
+        if self.threshold is not None:
+            endings |= threshold_endings(maps)
         self.targets = {
             **{what: output_path(arguments, ending) for what, ending in endings.items()},
             **({} if model is None else {"model": ensure_writable_target(model)}),
@@ -235,18 +230,18 @@ def _finish(
 
     Args:
         record: makes the part of the report that depends on the detector.
-        save_model: writes the file ``"model"`` of the targets, where that is asked for.
+        save_model: writes the file ``"model"`` of the targets, if there is one.
     """
     from lren_tf import plots
 
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
-    panels, outcome = {title: score}, None
-    if outputs.cut is not None:
+    panels, detected = {title: score}, None
+    if outputs.threshold is not None:
         with timed(seconds, "threshold"):
-            outcome = outputs.cut.applied(score, truth, place=scene.georeference)
-        panels[outcome.label] = outcome.panel()
+            detected = outputs.threshold.apply(score, truth, georeference=scene.georeference)
+        panels[detected.label] = detected.panel()
     with timed(seconds, "draw"):
         figure = plots.detection_panel(*pictures(scene), panels)
     targets, maps = outputs.targets, outputs.maps
@@ -255,15 +250,15 @@ def _finish(
         with timed(seconds, "write"):
             maps.write(paths, "score", score)
             plots.save(figure, paths["picture"])
-            if outcome is not None:
-                outcome.write(paths, maps)
+            if detected is not None:
+                detected.write(paths, maps)
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
             **record(),
             "seconds": seconds,
             "metrics": metrics,
-            **({} if outcome is None else {"threshold": outcome.record()}),
+            **({} if detected is None else {"threshold": detected.record()}),
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
@@ -275,7 +270,7 @@ def _finish(
             f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
             f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
         )
-    if outcome is not None:
-        say(outcome.line())
+    if detected is not None:
+        say(detected.line())
     for what, target in targets.items():
         say(f"{what}: {target}")

@@ -1,4 +1,4 @@
-"""``lren-tf evaluate``: the metrics of a score map that is already there."""
+"""``lren-tf evaluate``: the metrics of an existing score map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lren-tf info``: what is understood of a scene, before anything is computed on it."""
+"""``lren-tf info``: the properties of a scene as they were read, before any computation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REASONS = {
 
 
 def info(arguments: argparse.Namespace) -> None:
-    """Print what is understood of a scene; write its picture where that is asked for."""
+    """Print the properties of a scene as they were read; write its picture on request."""
     target = _target(arguments.picture)
     check_scene(arguments)
     with collected_notices():
@@ -71,7 +71,7 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
                 f"{np.count_nonzero(unused[reason])} {text}: {ranges_text(unused[reason])}",
             )
     yield "wavelengths", _wavelengths_text(scene)
-    yield from _place_lines(scene.georeference)
+    yield from _georeference_lines(scene.georeference)
     yield "truth", _truth_text(scene)
 
 
@@ -88,19 +88,19 @@ def _wavelengths_text(scene: Scene) -> str:
     return f"{low:.1f} to {high:.1f} nm"
 
 
-def _place_lines(place: Georeference | None) -> Iterator[tuple[str, str]]:
-    if place is None:
+def _georeference_lines(georeference: Georeference | None) -> Iterator[tuple[str, str]]:
+    if georeference is None:
         yield "georeference", "none"
         return
-    crs = " ".join((place.crs or "unknown system").split())
+    crs = " ".join((georeference.crs or "unknown system").split())
     # The name is the first text in quotes: PROJCS["WGS 84 / UTM zone 33N", ...
     name = crs.split('"')[1] if crs.count('"') > 1 else crs[:60]
-    if place.transform is not None:
-        a, b, c, d, e, f = place.transform
+    if georeference.transform is not None:
+        a, b, c, d, e, f = georeference.transform
         wide, high = np.hypot(a, d), np.hypot(b, e)
         yield "georeference", f"{name}; corner {c:.10g}, {f:.10g}; pixel {wide:.6g} × {high:.6g}"
-    elif place.positions is not None:
-        low, high = place.positions.min(axis=(0, 1)), place.positions.max(axis=(0, 1))
+    elif georeference.positions is not None:
+        low, high = georeference.positions.min(axis=(0, 1)), georeference.positions.max(axis=(0, 1))
         yield (
             "georeference",
             f"{name}; a position for each pixel, {low[0]:.6g} to {high[0]:.6g}, "

@@ -1,1 +1,1 @@
-"""One module per group of options."""
+"""Options of the commands, one module for each group."""

@@ -1,4 +1,4 @@
-"""From options to settings, and from settings to a model or a detector that has started."""
+"""Options of detectors: settings from options, and a model or detector from settings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 from lren_tf import detectors, presets, validators
-from lren_tf.cli.console import quiet_start
 from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError
+from lren_tf.runtime.startup import make_repeatable, quiet_start
+from lren_tf.settings import no_effect, unused_settings
 
 LREN = "lren"
-"""The detector which has options of its own, and keeps a model, its training and its solution."""
+"""The detector with options that no other has, whose report includes model and training."""
 
 DEFAULT_PRESET = "robust"
 """What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
@@ -29,7 +30,7 @@ _ONLY_LREN = (
 
 
 def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """The preset and the settings asked for, checked together.
+    """Preset and settings of the options, checked together.
 
     ``--lam``, ``--seed`` and ``--epochs`` are short for ``--set``, with the same refusals.
     """
@@ -40,8 +41,8 @@ def lren_settings(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     scoring = presets.resolve(preset, **settings).scoring
     for name in asked:
         # Even at its default: who gives it expects it to count.
-        if name in presets.unused_settings(scoring):
-            raise presets.no_effect(name, scoring)
+        if name in unused_settings(scoring):
+            raise no_effect(name, scoring)
     return preset, settings
 
 
@@ -112,14 +113,6 @@ def started() -> Iterator[None]:
         tf.get_logger().setLevel("ERROR")
         with _device_worded():
             yield
-
-
-def make_repeatable(device: str) -> None:
-    """Make two runs agree to the bit; on a CPU they do as they are."""
-    if "GPU" in device:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:

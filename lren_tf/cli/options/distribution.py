@@ -1,4 +1,4 @@
-"""``--strategy`` and ``--memory-limit``: how a training is spread, and what it may take."""
+"""``--strategy`` and ``--memory-limit``: the devices of a training and its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of a training that lasts: where its state is kept, and where it can be watched."""
+"""Options of a long training: a folder for its checkpoints, and logs to watch it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPTIONS = ("resume", "checkpoint_every", "tensorboard", "log")
 class LongRun:
     """``--resume``, ``--checkpoint-every``, ``--tensorboard`` and ``--log``, checked.
 
-    Nothing is written and TensorFlow is not imported before it is asked for a callback.
+    Nothing is written and TensorFlow is not imported before `callbacks`.
 
     Args:
         arguments: of the command line.
@@ -32,14 +32,14 @@ class LongRun:
 
     def __init__(self, arguments: argparse.Namespace, *, writes: bool) -> None:
         self._writes = writes
-        self.folder = self._place(arguments.resume)
+        self.folder = self._writable_folder(arguments.resume)
         self._every = _every(arguments.checkpoint_every)
         if self._every is not None and self.folder is None:
             raise InputError(
                 "--checkpoint-every was given without --resume; expected the folder of the "
                 "checkpoints with it, add --resume DIR."
             )
-        self._tensorboard = self._place(arguments.tensorboard)
+        self._tensorboard = self._writable_folder(arguments.tensorboard)
         if self._tensorboard is not None and not _is_installed("tensorboard"):
             raise InputError(
                 "--tensorboard needs the package tensorboard, which is not installed; "
@@ -57,9 +57,9 @@ class LongRun:
             InputError: it cannot be read.
         """
         if self.folder is not None and self._writes:
-            from lren_tf.training import checkpoint
+            from lren_tf.training.checkpoint import read_info
 
-            self._found = checkpoint.kept(self.folder)
+            self._found = read_info(self.folder)
 
     @property
     def finished(self) -> bool:
@@ -84,7 +84,7 @@ class LongRun:
         """Keras callbacks that watch the training."""
         import keras
 
-        from lren_tf.training.checkpoint import EpochLog
+        from lren_tf.training.callbacks import EpochLog
 
         watching: list[Any] = []
         if not self._writes:
@@ -106,7 +106,7 @@ class LongRun:
             return {}
         return {"resumed": {"folder": str(self.folder), "epochs_before": self.epochs_before}}
 
-    def _place(self, text: str | None) -> Path | None:
+    def _writable_folder(self, text: str | None) -> Path | None:
         """A folder that can be written or made; it is not made yet."""
         if text is None:
             return None
@@ -128,13 +128,13 @@ class LongRun:
             self.begin()
             if self._found is None:
                 raise
-            said = (
+            sentence = (
                 "interrupted; the training is finished"
                 if self.finished
                 else f"interrupted after epoch {self.epochs_before} of {epochs}"
             )
             raise KeyboardInterrupt(
-                f"{said}, run the same command again to go on from {self.folder}."
+                f"{sentence}, run the same command again to go on from {self.folder}."
             ) from interruption
 
 

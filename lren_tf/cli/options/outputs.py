@@ -1,4 +1,4 @@
-"""In which formats the maps of a scene are written: ``--format``, file names, writing, report."""
+"""Maps of a scene as files: ``--format``, file names, writing, and their part of the report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_format_option(made: argparse.ArgumentParser, of: str) -> None:
     )  # fmt: skip
 
 
-def asked_format(arguments: argparse.Namespace) -> str:
+def requested_format(arguments: argparse.Namespace) -> str:
     """What ``--format`` asks for, refused at once where it cannot be had."""
     asked = arguments.format
     if asked not in (AUTO, *MAP_FORMATS):
@@ -47,7 +47,7 @@ def asked_format(arguments: argparse.Namespace) -> str:
             f"--format is {asked!r}; expected one of {', '.join((AUTO, *MAP_FORMATS))}."
         )
     if asked != AUTO:
-        MAP_FORMATS[asked].place(None)
+        MAP_FORMATS[asked].storable(None)
     return asked
 
 
@@ -55,26 +55,26 @@ class MapOutput:
     """The files of a scene's maps: NumPy always, and one more format where it is another.
 
     Args:
-        asked: from `asked_format`.
+        asked: from `requested_format`.
         source_format: of the scene's file, as `Scene.source_format`; None before it is read.
-        place: the georeference of the scene.
+        georeference: of the scene.
 
     Raises:
         InputError: a package is not installed that the format needs.
     """
 
     def __init__(
-        self, asked: str, source_format: str | None = None, place: Georeference | None = None
+        self, asked: str, source_format: str | None = None, georeference: Georeference | None = None
     ) -> None:
-        form = map_format(source_format, place) if asked == AUTO else MAP_FORMATS[asked]
+        form = map_format(source_format, georeference) if asked == AUTO else MAP_FORMATS[asked]
         try:
-            self._writer = MapWriter(form, place)
+            self._writer = MapWriter(form, georeference)
         except InputError as error:
             if asked != AUTO:
                 raise
-            # The user has asked for nothing that needs more than reading did.
+            # The user has chosen nothing that needs more than reading did.
             raise InputError(f"{str(error).rstrip('.')}, or pass --format npy.") from error
-        if asked == AUTO and form is _NUMPY and place is not None:
+        if asked == AUTO and form is _NUMPY and georeference is not None:
             warnings.warn(
                 "nothing says how the pixels of the scene lie on a map grid: maps are written as "
                 ".npy alone, in the geometry of the scene.",

@@ -1,4 +1,4 @@
-"""The scene on the command line: found, read, described, and its truth."""
+"""Scene of a command: the options that read it, its description and its ground truth."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def described(scene: Scene, seconds: float) -> str:
 
 
 def judging_truth(scene: Scene) -> np.ndarray | None:
-    """The truth if scores can be judged by it; a truth of one class is said and left out."""
+    """The truth if scores can be judged by it; warns about a truth of one class, which cannot."""
     if scene.truth is None:
         return None
     seen = scene.truth if scene.valid is None else scene.truth[scene.valid]
@@ -117,16 +117,6 @@ def judged(score: np.ndarray, truth: np.ndarray | None) -> dict[str, Any] | None
     from lren_tf.evaluation import metrics  # scikit-learn takes its time to import
 
     return metrics.evaluate(score, truth)
-
-
-def list_datasets(arguments: argparse.Namespace) -> None:
-    """Print the benchmark scenes and where they are."""
-    rows = []
-    for entry in datasets.BENCHMARKS.values():
-        size = " × ".join(map(str, entry.shape))
-        place = datasets.find(entry.name) or f"not found; published at {entry.url}"
-        rows.append(f"{entry.name:<10}{size:<17}{entry.anomalous:>4} anomalous  {place}")
-    print("\n".join(rows))
 
 
 def _no_data(arguments: argparse.Namespace) -> tuple[float, ...] | None:

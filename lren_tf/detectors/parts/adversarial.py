@@ -1,4 +1,4 @@
-"""What adversarial detectors share: fully connected networks, their losses, and training.
+"""Adversarial training: fully connected networks, their losses, and the training loop.
 
 Everything random comes from one `numpy.random.Generator`: it draws the seeds of the weights,
 of the prior and of dropout, and the order of the pixels. TensorFlow's and NumPy's global
@@ -18,7 +18,7 @@ import tensorflow as tf
 from lren_tf.errors import TrainingDiverged
 
 _LEAK = 0.2
-_CHUNK = 65536
+PIXELS_AT_A_TIME = 65536
 """Pixels passed through a network at a time outside training."""
 _STEPS_PER_CALL = 100
 """Steps between two looks at whether the training is still sound."""
@@ -196,8 +196,10 @@ def apply(part: keras.Sequential, values: np.ndarray, title: str) -> npt.NDArray
     """
     out = np.concatenate(
         [
-            part(tf.convert_to_tensor(values[start : start + _CHUNK]), training=False).numpy()
-            for start in range(0, len(values), _CHUNK)
+            part(
+                tf.convert_to_tensor(values[start : start + PIXELS_AT_A_TIME]), training=False
+            ).numpy()
+            for start in range(0, len(values), PIXELS_AT_A_TIME)
         ]
     )
     if not np.isfinite(out).all():

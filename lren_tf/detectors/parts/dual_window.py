@@ -1,4 +1,4 @@
-"""What the dual-window detectors share: scaling, checks of the windows, rings of pixels.
+"""Dual windows: scaling, checks of the windows, rings of pixels.
 
 The ring of a pixel holds the pixels of the outer square window around it that are not in
 the inner one, the guard that keeps a target out of its own background. Both widths are odd.

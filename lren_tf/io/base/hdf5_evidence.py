@@ -118,7 +118,10 @@ def scaling_of(node: h5py.Dataset) -> Scaling:
     if "scale_factor" in said or "add_offset" in said:
         said.pop("divisor", None)
     return Scaling(
-        said.get("scale_factor", 1.0), said.get("add_offset", 0.0), said.get("divisor", 1.0), problem
+        said.get("scale_factor", 1.0),
+        said.get("add_offset", 0.0),
+        said.get("divisor", 1.0),
+        problem,
     )  # type: ignore[arg-type]
 
 

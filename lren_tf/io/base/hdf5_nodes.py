@@ -1,4 +1,4 @@
-"""Groups and arrays of an HDF5 file, whoever wrote it: nothing outside the file, bounded memory.
+"""Groups and arrays of an untrusted HDF5 file: nothing outside the file, bounded memory.
 
 A link can lead into any other file, and opening one that is a pipe never ends. An array can
 declare any size, and so can the blocks it is stored in, which are inflated as a whole.

@@ -1,4 +1,4 @@
-"""One map on its way to a file, as every writer of maps takes it."""
+"""A map with everything that a writer of maps needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file says about a cube besides its values."""
+"""Metadata of a cube: bands, wavelengths, no-data values, georeference."""
 
 from __future__ import annotations
 

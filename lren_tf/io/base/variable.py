@@ -1,4 +1,4 @@
-"""What every reader says about the arrays in a file before it reads any of them."""
+"""Variables of a file: names, shapes and types of its arrays before any is read."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def reading(file: Path, what: str) -> Iterator[None]:
 
 
 def check_declared_size(file: Path, name: str, shape: tuple[int, ...], itemsize: int) -> None:
-    """Refuse an array which a file of this size cannot hold, before memory is asked for.
+    """Refuse an array which a file of this size cannot hold, before memory is allocated.
 
     Raises:
         InputError: the declared size is beyond what compression could have hidden.

@@ -38,7 +38,7 @@ def is_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
 
 
 def details(hdf: h5py.File, name: str) -> Details:
-    """Fill value, wavelengths, bands not affected by water vapour, and place of a cube.
+    """Fill value, wavelengths, bands not affected by water vapour, and georeference of a cube.
 
     Raises:
         ValueError: a table does not fit the cube.

@@ -4,8 +4,8 @@ Either of the two files can be named. The values are mapped into memory, not rea
 band-interleaved-by-pixel image in the machine's byte order is never copied; other layouts are
 copied once, when a `Scene` puts the bands of a pixel side by side. A `reflectance scale
 factor` is divided by, or gains and offsets of bands are applied, which makes a float32 copy
-(float64 for doubles). A header that describes a TIFF lends it what it says of bands. Maps are written with
-one band; `lren_tf.io.formats.envi_georeference` has what both say about the place.
+(float64 for doubles). A header that describes a TIFF lends it what it says of bands. Maps are
+written with one band; `lren_tf.io.formats.envi_georeference` has the georeference of both.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def read_envi(path: Path, name: str = "", how: Reading = AS_MEANT) -> np.ndarray
 
 
 def envi_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
-    """Bad bands, no-data value, wavelengths and place, from the header.
+    """Bad bands, no-data value, wavelengths and georeference, from the header.
 
     What of the header is not used is told by a `UserWarning`.
 
@@ -227,25 +227,25 @@ def _header_beside_tiff(path: Path) -> Header | None:
         return None
 
 
-def envi_place(place: Georeference | None) -> Georeference | None:
-    """A place as `write_envi` needs it, see `lren_tf.io.formats.envi_georeference.with_entries`.
+def georeference_for_envi(georeference: Georeference | None) -> Georeference | None:
+    """A georeference as `write_envi` needs it, by `envi_georeference.with_entries`.
 
     Raises:
-        InputError: a package is not installed; also without a place.
+        InputError: a package is not installed; also without a georeference.
     """
     _envi()
-    return None if place is None else with_entries(place)
+    return None if georeference is None else with_entries(georeference)
 
 
 def write_envi(data_file: Path, header_file: Path, layer: Layer) -> None:
     """Write a map as an ENVI image with one band.
 
-    The header has the entries of the layer's place and its no-data value. Nothing else of a
+    The header has the entries of the layer's georeference and its no-data value. Nothing else of a
     scene's header is in it: wavelengths and bad bands are not those of a map.
 
     Args:
         data_file, header_file: where to; opened for writing as they are, so pass temporary paths.
-        layer: the map, its georeference from `envi_place`.
+        layer: the map, its georeference from `georeference_for_envi`.
 
     Raises:
         InputError: SPy is not installed.
@@ -558,7 +558,7 @@ def _opened(header: Header, data_file: Path) -> Any:
     from spectral.io.bipfile import BipFile
     from spectral.io.bsqfile import BsqFile
 
-    shape, dtype, offset = _sizes(header)
+    shape, _, offset = _sizes(header)
     interleave = header.plain("interleave").lower() or "bsq"
     # As SPy wants them: texts of plain numbers.
     entries = dict(header) | {

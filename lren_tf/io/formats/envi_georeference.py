@@ -1,4 +1,4 @@
-"""Where an ENVI image lies: the entries of its header that say so, read and written.
+"""Georeference of an ENVI image: the entries of its header, read and written.
 
 Of a scene that was read from an ENVI header the entries go back as they were. For any other GDAL
 makes them: it knows the names that ENVI has for projections and datums.
@@ -23,7 +23,7 @@ from lren_tf.io.base.variable import reading
 Header = dict[str, "str | list[str]"]
 """Entries of a header: names in lower case, lists for what braces enclose."""
 
-_PLACE = (
+_ENTRIES = (
     "map info", "coordinate system string", "projection info", "pixel size", "geo points",
     "x start", "y start",
 )  # fmt: skip
@@ -32,12 +32,12 @@ _TOLERANCE = 1e-6
 
 
 def georeference_of(file: Path, header: Header) -> Georeference | None:
-    """What a header says about the place; the entries that say it are kept as they are.
+    """Georeference of a header, with the entries that describe it as they were read.
 
     GDAL reads them, if rasterio is installed; where the reading of this module differs, neither
     is claimed. A `UserWarning` says what is not.
     """
-    entries = {entry: header[entry] for entry in _PLACE if entry in header}
+    entries = {entry: header[entry] for entry in _ENTRIES if entry in header}
     if not entries.keys() - {"x start", "y start"}:  # which only say what was cut out of what
         if "rpc info" in header:
             _not_claimed(file, "it has rational polynomials (rpc info) and no 'map info'")
@@ -81,8 +81,8 @@ def _not_claimed(file: Path, why: str) -> None:
     warnings.warn(f"{file.name}: {why}; the scene has no coordinates.", stacklevel=4)
 
 
-def with_entries(place: Georeference) -> Georeference | None:
-    """A place with the entries of a header that say it, if it has none yet.
+def with_entries(georeference: Georeference) -> Georeference | None:
+    """A georeference with the entries of a header that say it, if it has none yet.
 
     None where `map info` cannot describe how the pixels lie: sheared, mirrored, some that are
     turned, or without a coordinate system. A `UserWarning` says so.
@@ -90,14 +90,14 @@ def with_entries(place: Georeference) -> Georeference | None:
     Raises:
         InputError: rasterio is needed and not installed.
     """
-    if place.envi or place.transform is None:
-        return place
+    if georeference.envi or georeference.transform is None:
+        return georeference
     with needs("rasterio", "writing the coordinates of another format into an ENVI header"):
-        entries, by_gdal = _by_gdal(place.crs, place.transform)
+        entries, by_gdal = _by_gdal(georeference.crs, georeference.transform)
     info = entries.get("map info")
     by_us = _transform(info) if isinstance(info, list) else None
-    if _same(by_gdal, place.transform) and _same(by_us, place.transform):
-        return replace(place, envi=entries)
+    if _same(by_gdal, georeference.transform) and _same(by_us, georeference.transform):
+        return replace(georeference, envi=entries)
     warnings.warn(
         "an ENVI header cannot say how these pixels lie on the map (sheared, mirrored, turned in "
         "a way of their own, or without a coordinate reference system): the ENVI map has no "
@@ -107,13 +107,15 @@ def with_entries(place: Georeference) -> Georeference | None:
     return None
 
 
-def entries_of(place: Georeference | None) -> dict[str, str]:
-    """The entries of a place as they stand in a header; empty where it has none."""
-    return {} if place is None or place.envi is None else _texts(dict(place.envi))
+def entries_of(georeference: Georeference | None) -> dict[str, str]:
+    """The entries of a georeference as they stand in a header; empty where it has none."""
+    if georeference is None or georeference.envi is None:
+        return {}
+    return _texts(dict(georeference.envi))
 
 
 def _by_gdal(crs: str | None, transform: Transform) -> tuple[Header, Transform]:
-    """The entries that GDAL writes for a place, and what it reads from them again."""
+    """The entries that GDAL writes for a georeference, and what it reads from them again."""
     import rasterio
     from rasterio.transform import Affine
     from spectral.io import envi
@@ -135,7 +137,7 @@ def _by_gdal(crs: str | None, transform: Transform) -> tuple[Header, Transform]:
         header = envi.read_envi_header(str(file.with_suffix(".hdr")))
         with rasterio.open(file, driver="ENVI") as image:
             understood = tuple(image.transform)[:6]
-    return {name: header[name] for name in _PLACE if name in header}, understood
+    return {name: header[name] for name in _ENTRIES if name in header}, understood
 
 
 def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:

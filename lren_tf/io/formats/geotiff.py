@@ -1,8 +1,9 @@
-"""GeoTIFF images through rasterio (GDAL): values in blocks, no data, wavelengths, place.
+"""GeoTIFF images through rasterio (GDAL): values in blocks, no data, wavelengths, georeference.
 
 Read block by block, so that beside the cube itself there is never more than one row of the
 file's blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
-(float64 for doubles) with NaN where the stored value is the no-data value of its band. Maps are written with one band, compressed without loss.
+(float64 for doubles) with NaN where the stored value is the no-data value of its band. Maps are
+written with one band, compressed without loss.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def read_geotiff(
 
 
 def geotiff_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
-    """No-data values, the file's own mask, wavelengths and place.
+    """No-data values, the file's own mask, wavelengths and georeference.
 
     Raises:
         InputError: as `geotiff_variables`.
@@ -170,18 +171,18 @@ def _exact(affine: tuple[float, ...], points: list) -> bool:
     )
 
 
-def geotiff_place(place: Georeference | None) -> Georeference | None:
-    """A place as `write_geotiff` needs it, without a coordinate system that is not understood.
+def georeference_for_geotiff(georeference: Georeference | None) -> Georeference | None:
+    """A georeference as `write_geotiff` needs it, its coordinate system only if understood.
 
     Raises:
-        InputError: rasterio is not installed; also without a place.
+        InputError: rasterio is not installed; also without a georeference.
     """
     with needs("rasterio", "writing a GeoTIFF"):
         import rasterio  # noqa: F401
-    if place is None:
+    if georeference is None:
         return None
-    system = understood_crs(place.crs)
-    return replace(place, crs=None if system is None else system.to_wkt(), envi=None)
+    system = understood_crs(georeference.crs)
+    return replace(georeference, crs=None if system is None else system.to_wkt(), envi=None)
 
 
 def write_geotiff(file: Path, layer: Layer) -> None:
@@ -191,7 +192,7 @@ def write_geotiff(file: Path, layer: Layer) -> None:
 
     Args:
         file: where to; opened for writing as it is, so pass a temporary path.
-        layer: the map, its georeference from `geotiff_place`.
+        layer: the map, its georeference from `georeference_for_geotiff`.
 
     Raises:
         InputError: rasterio is not installed.
@@ -200,16 +201,16 @@ def write_geotiff(file: Path, layer: Layer) -> None:
         import rasterio
         from rasterio.transform import Affine
 
-    values, place = layer.values, layer.georeference
-    said: dict[str, object] = {}
-    if place is not None:
-        said["crs"] = place.crs
-        if place.transform is not None:
-            said["transform"] = Affine(*place.transform)
+    values, georeference = layer.values, layer.georeference
+    georeferenced: dict[str, object] = {}
+    if georeference is not None:
+        georeferenced["crs"] = georeference.crs
+        if georeference.transform is not None:
+            georeferenced["transform"] = Affine(*georeference.transform)
     # GDAL reports neither a full disk nor a failed closing of a file reliably: it writes into
     # memory, and what is on the disk is written by Python.
     with rasterio.Env(), warnings.catch_warnings(), rasterio.MemoryFile() as memory:
-        warnings.simplefilter("ignore")  # a map without a place is no mistake here
+        warnings.simplefilter("ignore")  # a map without a georeference is not a mistake here
         with memory.open(
             driver="GTiff",
             height=values.shape[0],
@@ -220,7 +221,7 @@ def write_geotiff(file: Path, layer: Layer) -> None:
             compress="deflate",
             predictor=3 if values.dtype.kind == "f" else 2,
             bigtiff="if_safer",
-            **said,
+            **georeferenced,
         ) as image:
             image.write(values, 1)
             image.set_band_description(1, layer.name)

@@ -1,4 +1,4 @@
-"""HDF5 and netCDF-4 files: EMIT, PRISMA, and any other whose cube can be told.
+"""HDF5 and netCDF-4 files: EMIT, PRISMA, and any other that holds one cube.
 
 Arrays are named by their path in the file, without the first slash. Of a product that is known
 (`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are

@@ -119,6 +119,7 @@ class TestDetect:
         assert err == f"lren-tf: note: {notice}\n"
         assert "(empirical, false-alarm rate 0.05)" in out
 
+    @pytest.mark.slow
     def test_lren_too(self, scene_file):
         arguments = ["detect", scene_file, *SMALL, "--false-alarm-rate", "0.1"]
         assert main([*arguments, "--save-model", "m.keras"]) == 0
@@ -137,7 +138,7 @@ class TestDetect:
         def fail(*arguments):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("lren_tf.cli.commands.threshold.write_geojson", fail)
+        monkeypatch.setattr("lren_tf.cli.options.threshold.write_geojson", fail)
         before = files()
         assert detect(wide_file, "--false-alarm-rate", "0.01") == 2
         assert files() == before

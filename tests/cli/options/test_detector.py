@@ -74,16 +74,22 @@ class TestFiles:
     def test_without_truth(self, capsys):
         np.save("plain.npy", SCENE.cube)
         assert main(["detect", "plain.npy", "--detector", "rx"]) == 0
-        assert report("plain_report.json")["metrics"] is None
+        told = report("plain_report.json")
+        assert told["metrics"] is None
+        assert told["scene"]["anomalous"] is None
+        assert told["notices"] == []
         assert "AUC" not in capsys.readouterr().out
 
-    def test_truth_of_one_class(self, capsys):
-        mat("one.mat", data=SCENE.cube, map=np.zeros((12, 10), np.uint8))
+    @pytest.mark.parametrize(("value", "kind"), [(0, "anomalous"), (1, "background")])
+    def test_truth_of_one_class(self, value, kind, capsys):
+        mat("one.mat", data=SCENE.cube, map=np.full((12, 10), value, np.uint8))
         assert main(["detect", "one.mat", "--detector", "rx"]) == 0
         told = report("one_report.json")
         assert told["metrics"] is None
-        assert told["notices"] == ["the truth has no anomalous pixel: no metrics are computed."]
+        assert told["notices"] == [f"the truth has no {kind} pixel: no metrics are computed."]
+        assert capsys.readouterr().err == f"lren-tf: note: {told['notices'][0]}\n"
 
+    @pytest.mark.slow
     def test_lren_by_name_is_the_default(self, scene_file):
         assert main(["detect", scene_file, *SMALL]) == 0
         score = np.load("small_score.npy")

@@ -38,6 +38,7 @@ def test_the_limit_reaches_the_training(scene_file, monkeypatch):
     assert asked == [2 * 2**20]
 
 
+@pytest.mark.slow
 def test_without_the_options_the_report_has_neither(scene_file):
     assert main(["detect", scene_file, *SMALL]) == 0
     assert not {"distribution", "memory_limit"} & set(report("small_report.json"))

@@ -21,7 +21,7 @@ def interrupted_at(monkeypatch):
     """Make every training end by the keyboard as an epoch begins."""
 
     def at(epoch: int) -> None:
-        from lren_tf.training.batches import EpochProgress
+        from lren_tf.training.callbacks import EpochProgress
 
         def begin(self, now, logs=None):
             if now == epoch:
@@ -74,7 +74,7 @@ def test_interrupted_after_the_training(scene_file, monkeypatch, capsys):
     def interrupt(*arguments, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lren_tf.model.lren.LREN, "decompose", interrupt)
+    monkeypatch.setattr(lren_tf.model.lren.LREN, "scored", interrupt)
     assert main(["detect", scene_file, *SMALL, "--resume", "run"]) == 130
     assert capsys.readouterr().err == (
         "lren-tf: interrupted; the training is finished, run the same command again to go on from "
@@ -160,6 +160,7 @@ class TestTensorBoard:
         np.testing.assert_allclose(last, report("small_report.json")["training"]["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_unless_it_is_asked_for(scene_file):
     assert main(["detect", scene_file, *SMALL]) == 0
     assert sorted(files()) == [

@@ -15,14 +15,13 @@ import pytest
 
 from lren_tf.cli import main
 from lren_tf.io import load_map, load_placed_map, save_map
-from tests.cli.common import SCENE, SMALL, files, mat, report
+from tests.cli.common import RX, SCENE, SMALL, files, mat, report
 from tests.io.products import write_emit, write_envi, write_geotiff, write_prisma
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio, of the extra geo, is not installed")
 pytest.importorskip("spectral", reason="SPy, of the extra geo, is not installed")
 from rasterio.transform import Affine  # noqa: E402
 
-RX = ("--detector", "rx")
 CUT = ("--false-alarm-rate", "1e-2")
 FILLED = -9999.0
 COS, SIN = 5 * np.cos(np.radians(12)), 5 * np.sin(np.radians(12))
@@ -130,6 +129,7 @@ class TestAligned:
         told = report("again/scene_threshold.json")
         assert told["maps"]["transform"] == pytest.approx(TRANSFORMS[how][:6])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["scene", "scene.tif"])
     def test_lren_too(self, name):
         cube, valid = scene(20, 24, (15, 11))
@@ -368,7 +368,7 @@ WRITERS = [
     ("scene.mat", "lren_tf.io.registry.write_mat", 2),
     ("scene.npy", "lren_tf.io.registry.write_npy", 2),
     ("scene", "lren_tf.plots.save", 1),
-    ("scene", "lren_tf.cli.commands.threshold.write_csv", 1),
+    ("scene", "lren_tf.cli.options.threshold.write_csv", 1),
     ("scene", "lren_tf.cli.commands.detect.json_text", 1),
     ("scene", "os.fsync", 9),
 ]
@@ -447,6 +447,7 @@ class TestFailures:
         assert "cannot hold what is to be written (File too large)" in capsys.readouterr().err
 
 
+@pytest.mark.data
 class TestRealScenes:
     @pytest.mark.parametrize(
         ("name", "shape", "suffix"),

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from lren_tf.cli import main
-from tests.cli.common import SCENE, Noise, mat, report
+from tests.cli.common import RX, SCENE, Noise, mat, report
 from tests.io.products import write_envi
 
 WAVELENGTHS = [450, 550, 650, 1350, 1400, 1500, 1900, 2000]
-RX = ("--detector", "rx")
 
 
 @pytest.fixture

@@ -284,6 +284,7 @@ class TestRefused:
             load_scene(path)
 
 
+@pytest.mark.data
 def test_a_real_image():
     folder = Path(os.environ.get("LREN_TF_DATA") or ".") / "formats"
     if not (folder / "LHData.hdr").is_file():

@@ -55,7 +55,9 @@ class TestBraces:
     )
     def test_what_follows_a_brace_swallows_nothing(self, tmp_path, entry):
         bad = "bbl = {1, 1, 1, 1, 1, 1, 0}\n"
-        path = image(tmp_path, f"{entry}\ndata ignore value = -9999\n{bad}wavelength = {WAVELENGTHS}")
+        path = image(
+            tmp_path, f"{entry}\ndata ignore value = -9999\n{bad}wavelength = {WAVELENGTHS}"
+        )
         scene = load_scene(path)
         assert rows_without_data(scene) == [0, 1]
         assert scene.good_bands.tolist() == [True] * 6 + [False]
@@ -103,7 +105,7 @@ class TestIgnoreValue:
 
     def test_misspelt_entries_are_told(self, tmp_path):
         path = image(tmp_path, "data ignor value = -9999\nwavelenght = {1}\nmy own = 3\n")
-        with pytest.warns(UserWarning) as said:
+        with pytest.warns(UserWarning, match="is no entry of an ENVI header") as said:
             scene = load_scene(path)
         told = " ".join(str(one.message) for one in said)
         assert "'data ignor value' (line 11)" in told and "'data ignore value' is meant" in told
@@ -115,7 +117,7 @@ class TestIgnoreValue:
         path = image(tmp_path, f"data ignore value = {value}\n")
         with quiet_gdal(path) as gdal:
             expected = gdal.nodatavals[0]
-        assert (load_scene(path).valid is None) == (not (CUBE == expected).any())
+        assert (load_scene(path).valid is None) == (not (expected == CUBE).any())
 
 
 @pytest.mark.filterwarnings("error")
@@ -131,7 +133,9 @@ class TestText:
     def test_comments_and_blanks(self, tmp_path):
         path = image(tmp_path)
         lines = header(CUBE, data_ignore_value="-9999").splitlines()
-        text = "\n".join([lines[0], "; a = comment", "", *(f"  {line} ; what" for line in lines[2:])])
+        text = "\n".join(
+            [lines[0], "; a = comment", "", *(f"  {line} ; what" for line in lines[2:])]
+        )
         Path(f"{path}.hdr").write_text(text)
         scene = load_scene(path)
         assert rows_without_data(scene) == [0, 1]
@@ -146,7 +150,9 @@ class TestText:
 class TestTold:
     def test_an_entry_that_comes_twice(self, tmp_path):
         path = image(tmp_path, "data ignore value = 1\ndata ignore value = -9999\n")
-        with pytest.warns(UserWarning, match=r"'data ignore value' \(lines 11 and 12\) is said twic"):
+        with pytest.warns(
+            UserWarning, match=r"'data ignore value' \(lines 11 and 12\) is said twic"
+        ):
             assert rows_without_data(load_scene(path)) == [0, 1]
 
     def test_a_line_that_is_no_entry(self, tmp_path):
@@ -200,8 +206,16 @@ class TestWavelengths:
             {"wavelength": WAVELENGTHS, "wavelength_units": "Nanometers ; nm"},
             {"wavelength": "{450 nm, 500 nm, 550 nm, 600 nm, 650 nm, 700 nm, 750 nm}"},
             {"wavelength": "{.45,.5,.55,.6,.65,.7,.75,}", "wavelength_units": "µm"},
-            {"band_names": "{" + ", ".join(f"Band {i} ({450 + 50 * i}.0 nm)" for i in range(7)) + "}"},
-            {"band_names": "{" + ", ".join(f"{0.45 + i / 20:.2f} Micrometers" for i in range(7)) + "}"},
+            {
+                "band_names": "{"
+                + ", ".join(f"Band {i} ({450 + 50 * i}.0 nm)" for i in range(7))
+                + "}"
+            },
+            {
+                "band_names": "{"
+                + ", ".join(f"{0.45 + i / 20:.2f} Micrometers" for i in range(7))
+                + "}"
+            },
             {"wavelength": "{4500,5000,5500,6000,6500,7000,7500}", "wavelength_units": "Angstroms"},
         ],
     )
@@ -210,7 +224,9 @@ class TestWavelengths:
         np.testing.assert_allclose(found, np.arange(450, 751, 50), rtol=1e-9)
 
     def test_names_without_one_in_each_say_nothing(self, tmp_path):
-        assert load_scene(image(tmp_path, band_names="{450 nm, b, c, d, e, f, g}")).wavelengths is None
+        assert (
+            load_scene(image(tmp_path, band_names="{450 nm, b, c, d, e, f, g}")).wavelengths is None
+        )
 
 
 @pytest.mark.filterwarnings("error")
@@ -265,9 +281,10 @@ class TestScaling:
             load_scene(image(tmp_path, data_gain_values="{1, 2}"))
 
 
-class TestOtherContent:
-    ENTRIES = {"data_ignore_value": "-9999", "wavelength": WAVELENGTHS, "bbl": "{1,1,0,1,1,1,1}"}
+OF_BANDS = {"data_ignore_value": "-9999", "wavelength": WAVELENGTHS, "bbl": "{1,1,0,1,1,1,1}"}
 
+
+class TestOtherContent:
     @pytest.fixture
     def tiff(self, tmp_path):
         return write_geotiff(tmp_path / "a.tif", CUBE)
@@ -277,7 +294,7 @@ class TestOtherContent:
     @pytest.mark.parametrize("kind", ["TIFF", "ENVI Standard", "GeoTIFF"])
     def test_a_tiff_is_read_as_one(self, tmp_path, tiff, named, kind):
         beside = tmp_path / ("a.hdr" if named == "a.hdr" else "a.tif.hdr")
-        beside.write_text(header(CUBE, "bip", file_type=kind, **self.ENTRIES))
+        beside.write_text(header(CUBE, "bip", file_type=kind, **OF_BANDS))
         scene = load_scene(tmp_path / named)
         np.testing.assert_array_equal(scene.cube, CUBE)
         assert rows_without_data(scene) == [0, 1]
@@ -293,7 +310,7 @@ class TestOtherContent:
 
     @pytest.mark.filterwarnings("error")
     def test_a_header_of_another_image_says_nothing(self, tmp_path, tiff):
-        (tmp_path / "a.hdr").write_text(header(CUBE[:, :4], **self.ENTRIES))
+        (tmp_path / "a.hdr").write_text(header(CUBE[:, :4], **OF_BANDS))
         write_envi(tmp_path / "a.img", CUBE[:, :4])
         assert load_scene(tiff).wavelengths is None
 

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from lren_tf.errors import InputError
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
+from tests.fuzzing import cases
 from tests.io.mat73 import write_mat73
 
 CUBE = np.random.default_rng(0).integers(0, 999, (6, 5, 4)).astype(np.uint16)
 TRUTH = np.zeros((6, 5), bool)
 TRUTH[2, 3] = True
 many = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=cases(200), deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -193,6 +195,7 @@ def test_every_truncation_is_refused(tmp_path, version):
             read_mat(path, "data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 8, 10, 11, 14, 16, 19, 20, 77])
 def test_a_type_code_that_ends_the_process_inside_scipy(tmp_path, code):
     # In a process of its own: without the check this is a segmentation fault, not a failure.
@@ -202,7 +205,8 @@ def test_a_type_code_that_ends_the_process_inside_scipy(tmp_path, code):
     content[tag] = code
     path.write_bytes(content)
     program = (
-        "import sys; from lren_tf.io.formats.matlab import read_mat; from lren_tf.errors import InputError\n"
+        "import sys; from lren_tf.io.formats.matlab import read_mat\n"
+        "from lren_tf.errors import InputError\n"
         "try: read_mat(sys.argv[1], 'data')\n"
         "except InputError as error: print('refused:', error)"
     )

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from lren_tf.errors import InputError
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
+from tests.fuzzing import cases
 
 CUBE = np.random.default_rng(0).integers(0, 999, (6, 5, 4)).astype(np.uint16)
-many = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=cases(150), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def npy_bytes(array, **options):

@@ -1,0 +1,1 @@
+"""Provenance and Markdown, shared with the benchmarks."""

@@ -1,0 +1,1 @@
+"""Runs: one detector on one scene, its record and score map, and how missing ones execute."""

@@ -1,0 +1,119 @@
+"""One detector of the registry on one scene, with its defaults but for named settings."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.reporting.provenance import provenance
+from experiments.runs.run import Run, Workspace, keep_failure, keep_score
+from lren_tf import InputError, Scene, detectors
+from lren_tf.data.scene import data_sha256
+from lren_tf.errors import TrainingDiverged
+from lren_tf.records import scene_record
+from lren_tf.runtime.startup import quiet_start
+
+
+@dataclass(frozen=True)
+class DetectorRun(Run):
+    """A detector by its name in the registry."""
+
+    detector: str
+    seed: int | None = None
+    """None for a detector without one."""
+    settings: tuple[tuple[str, Any], ...] = ()
+    """What differs from the detector's defaults."""
+
+    @property
+    def stem(self) -> str:
+        """Detector, settings that differ, seed."""
+        parts = [self.detector, *(f"{name}-{value}" for name, value in self.settings)]
+        if self.seed is not None:
+            parts.append(f"seed{self.seed}")
+        return "_".join(parts)
+
+    def make(self) -> detectors.Detector:
+        """The detector with these settings."""
+        settings = dict(self.settings)
+        if self.seed is not None:
+            settings["seed"] = self.seed
+        return detectors.create(self.detector, **settings)
+
+    @property
+    def label(self) -> str:
+        """Study, scene, and the detector's title with what differs."""
+        title = detectors.detector_class(self.detector).title
+        further = [f"{name} {value}" for name, value in self.settings]
+        further += [] if self.seed is None else [f"seed {self.seed}"]
+        return ", ".join([f"{self.study}: {self.scene}, {title}", *further])
+
+    def execute(self, scene: Scene, space: Workspace) -> dict[str, Any]:
+        """Score and write map and JSON; a refusal or divergence is a result, not an error."""
+        with quiet_start():  # some detectors need TensorFlow
+            detector = self.make()
+        record: dict[str, Any] = {
+            "study": self.study,
+            "detector": self.detector,
+            "seed": self.seed,
+            "settings": detector.get_config(),
+            "scene": scene_record(scene),
+            **provenance(),
+        }
+        share_latent(detector, record)
+        started = time.perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                score = detector.score(scene)
+            except (InputError, TrainingDiverged) as error:
+                record["seconds"] = {"score": time.perf_counter() - started}
+                return keep_failure(self, space, record, "failed", error)
+        record |= {
+            "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
+            # As if it had trained by itself, so that times of one method can be compared.
+            "seconds": {"score": time.perf_counter() - started + record.get("shared_seconds", 0)},
+        }
+        return keep_score(self, scene, space, record, score)
+
+
+_latents: dict[tuple[Any, ...], tuple[np.ndarray, float]] = {}
+"""The last latent samples that a detector trained for, by scene and settings, and the seconds
+that it took."""
+
+
+def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
+    """Let AAE-RX and AAE of one seed and scene share their training, which is the same.
+
+    Whichever of the two runs second in this process takes the latent samples of the first.
+
+    Args:
+        detector: about to score; one without latent samples is left as it is.
+        record: gets ``shared_seconds``, the time of a training that need not run again.
+    """
+    train = getattr(detector, "latent", None)
+    if train is None:
+        return
+    shared = {name: detector.get_config()[name] for name in detectors.create("aae_rx").get_config()}
+
+    def latent(cube: np.ndarray) -> np.ndarray:
+        key = (data_sha256(cube), *sorted(shared.items(), key=str))
+        if key in _latents:
+            record["shared_seconds"] = _latents[key][1]
+        else:
+            started = time.perf_counter()
+            z = train(cube)
+            _latents.clear()
+            _latents[key] = z, time.perf_counter() - started
+        return _latents[key][0].copy()
+
+    # The detector is frozen; its method is shadowed in this one object.
+    object.__setattr__(detector, "latent", latent)
+
+
+def seeds_of(detector: str, count: int) -> tuple[int | None, ...]:
+    """Seeds 0, 1, … of a stochastic detector; (None,) of any other."""
+    return tuple(range(count)) if detectors.detector_class(detector).stochastic else (None,)

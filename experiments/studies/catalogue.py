@@ -1,0 +1,46 @@
+"""Every run of every study, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments import published
+from experiments.runs import training_run
+from experiments.runs.run import Run
+from experiments.studies import (
+    ablation,
+    comparison,
+    failures,
+    odds,
+    proposed,
+    robust,
+    robust_study,
+    sensitivity,
+)
+
+
+def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
+    """Return all runs that need no other one, on these scenes, the tables of ODDS and simulated
+    scenes."""
+    tables = odds.available()
+    runs: list[Run] = [
+        *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
+        *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
+        *robust_study.planned(scenes), *odds.planned(tables),
+    ]  # fmt: skip
+    return list(dict.fromkeys(runs))
+
+
+def planned_last(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
+    """Return the runs that ask the models of others."""
+    return list(failures.planned(scenes))
+
+
+def everything(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
+    """Return all runs on these scenes, and of ODDS and simulated scenes whether at hand or not."""
+    runs: list[Run] = [
+        *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
+        *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
+        *robust_study.planned(scenes), *odds.planned(), *failures.planned(scenes),
+    ]  # fmt: skip
+    return list(dict.fromkeys(runs))

@@ -1,0 +1,25 @@
+"""``lren-tf export``: a trained model as a SavedModel."""
+
+from __future__ import annotations
+
+import argparse
+
+from lren_tf.cli.console import say
+from lren_tf.cli.options.detector import started
+from lren_tf.cli.trained_model import bands_of, existing_model, load_keras_model
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write a trained model as a SavedModel."""
+    path = existing_model(arguments.model)
+    with started():
+        from lren_tf.model.saved_model import check_export_target
+
+        # Before the model is loaded, which takes its time.
+        check_export_target(arguments.folder)
+        model = load_keras_model(path, None)
+        model.export(arguments.folder)
+    shape = f"[N, {bands_of(model)}]"
+    image = f"[H, W, {bands_of(model)}]" if model.scores_images() else shape
+    say(f"endpoints: score of pixels {image}; encode, reconstruct, responsibilities of {shape}")
+    say(f"SavedModel: {arguments.folder}")

@@ -1,0 +1,179 @@
+"""``--false-alarm-rate`` and ``--min-size``: a threshold, its detections and their files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lren_tf.cli.options.outputs import MapOutput
+from lren_tf.data.georeference import Georeference
+from lren_tf.errors import InputError
+from lren_tf.evaluation.detections import DETECTED, NO_DATA, Detections, find_detections
+from lren_tf.evaluation.threshold import Threshold, checked_rate, threshold_at
+from lren_tf.io.detections import write_csv, write_geojson
+from lren_tf.validators import parse
+
+_ENDINGS = {
+    "detections": "_detections.csv",
+    "geojson": "_detections.geojson",
+}
+
+
+@dataclass(frozen=True)
+class ThresholdRequest:
+    """Request for a threshold: a false-alarm rate, and the smallest detection in pixels."""
+
+    false_alarm_rate: float
+    min_size: int
+
+    def apply(
+        self,
+        score: np.ndarray,
+        truth: np.ndarray | None = None,
+        *,
+        georeference: Georeference | None = None,
+    ) -> ThresholdResult:
+        """The threshold of a score map [H, W] and what is above it.
+
+        Args:
+            truth: [H, W] bool with both classes, to judge the threshold by, or None.
+            georeference: of the scene.
+        """
+        threshold = threshold_at(score, self.false_alarm_rate)
+        detections = find_detections(
+            score,
+            threshold.threshold,
+            min_size=self.min_size,
+            transform=None if georeference is None else georeference.transform,
+        )
+        detections = _with_coordinates(detections, georeference)
+        realised = None if truth is None else _realised(score, truth, threshold.threshold)
+        crs = None if georeference is None else georeference.crs
+        return ThresholdResult(threshold, detections, self.min_size, realised, crs)
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """A threshold and its detections, as report, files, panel and line."""
+
+    threshold: Threshold
+    detections: Detections
+    min_size: int
+    realised: dict[str, float] | None
+    crs: str | None
+
+    @property
+    def label(self) -> str:
+        """Title of the mask in a picture."""
+        return f"detections at a false-alarm rate of {self.threshold.false_alarm_rate:g}"
+
+    def panel(self) -> np.ndarray:
+        """[H, W] 1 on detections, 0 on background, NaN where there is no data."""
+        return np.where(self.detections.mask == NO_DATA, np.nan, self.detections.mask == DETECTED)
+
+    def record(self) -> dict[str, Any]:
+        """The part of a report."""
+        return {
+            **self.threshold.as_dict(),
+            "min_size": self.min_size,
+            "detections": len(self.detections.listed),
+            "detected_pixels": self._pixels(),
+            "realised": self.realised,
+        }
+
+    def write(self, paths: Mapping[str, Path], maps: MapOutput) -> None:
+        """Write the files of `threshold_endings`."""
+        maps.write(paths, "mask", self.detections.mask)
+        write_csv(paths["detections"], self.detections.listed)
+        write_geojson(paths["geojson"], self.detections.listed, self.crs)
+
+    def line(self) -> str:
+        """Threshold, method, and what was detected."""
+        threshold, count = self.threshold, len(self.detections.listed)
+        line = (
+            f"threshold: {threshold.threshold:.6g} ({threshold.method}, false-alarm rate "
+            f"{threshold.false_alarm_rate:g}): {count} detection{'' if count == 1 else 's'}, "
+            f"{self._pixels()} pixels"
+        )
+        if self.realised is not None:
+            line += (
+                f"; by the truth, false-alarm rate {self.realised['false_alarm_rate']:.2g}, "
+                f"detection rate {self.realised['detection_rate']:.2g}"
+            )
+        return line
+
+    def _pixels(self) -> int:
+        return int(np.count_nonzero(self.detections.mask == DETECTED))
+
+
+def add_threshold_options(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """``--false-alarm-rate`` and ``--min-size``."""
+    parser.add_argument(
+        "--false-alarm-rate", metavar="X", required=required,
+        help="set a threshold which this share of the background exceeds, such as 1e-3; "
+        "writes a mask and the detections as CSV and GeoJSON",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-size", metavar="N", help="leave out detections of fewer pixels (default: 1)"
+    )
+
+
+def requested_threshold(arguments: argparse.Namespace) -> ThresholdRequest | None:
+    """Request of the options of `add_threshold_options`, checked; None without a rate."""
+    rate, size = arguments.false_alarm_rate, arguments.min_size
+    if rate is None:
+        if size is not None:
+            raise InputError(
+                f"--min-size {size} was given without --false-alarm-rate; expected both, add "
+                "--false-alarm-rate or leave --min-size out."
+            )
+        return None
+    return _request(rate, size)
+
+
+def threshold_endings(maps: MapOutput) -> dict[str, str]:
+    """Files of a `ThresholdResult` by kind, with the ends of their names."""
+    return {**maps.endings("mask"), **_ENDINGS}
+
+
+def threshold_request(arguments: argparse.Namespace) -> ThresholdRequest:
+    """Request of the options of `add_threshold_options` where the rate is required."""
+    return _request(arguments.false_alarm_rate, arguments.min_size)
+
+
+def _request(rate: str, size: str | None) -> ThresholdRequest:
+    smallest = 1 if size is None else parse(size, int)
+    if isinstance(smallest, float) and smallest.is_integer():  # as 1e1 is
+        smallest = int(smallest)
+    if not isinstance(smallest, int) or smallest < 1:
+        raise InputError(f"--min-size is {size!r}; expected a whole number of 1 pixel or more.")
+    return ThresholdRequest(checked_rate(parse(rate, float), "--false-alarm-rate"), smallest)
+
+
+def _with_coordinates(detections: Detections, georeference: Georeference | None) -> Detections:
+    """Detections in sensor geometry with the positions of their centroids' pixels, if any."""
+    if georeference is None or georeference.transform is not None or georeference.positions is None:
+        return detections
+    listed = []
+    for detection in detections.listed:
+        x, y = georeference.coordinates(detection.row, detection.column)  # type: ignore[misc]
+        known = np.isfinite([x, y]).all()
+        listed.append(replace(detection, x=x, y=y) if known else detection)
+    return detections._replace(listed=listed)
+
+
+def _realised(score: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, float] | None:
+    """Shares of background and of anomalous pixels above the threshold, of those with data."""
+    above, data = score.astype(np.float64) > threshold, ~np.isnan(score)
+    background, anomalous = above[data & ~truth], above[data & truth]
+    if not background.size or not anomalous.size:
+        return None
+    return {
+        "false_alarm_rate": float(background.mean()),
+        "detection_rate": float(anomalous.mean()),
+    }

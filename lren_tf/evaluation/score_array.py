@@ -1,0 +1,142 @@
+"""Checks of scores and truth before they are judged, cut or drawn.
+
+Everywhere a NaN score means "no data in this pixel", and infinity is refused. The functions differ
+in what they accept beyond that: :func:`score_array` any score map, :func:`score_map` one of rows
+and columns, :func:`judged_array` what a metric can use, :func:`drawn_map` what a figure can show.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lren_tf.errors import InputError
+
+
+def score_array(score: npt.ArrayLike, name: str = "the score map") -> npt.NDArray[np.float64]:
+    """A score map of any shape as float64, NaN where there is no data.
+
+    Args:
+        score: real numbers of any dtype and shape.
+        name: how the message calls them.
+
+    Raises:
+        InputError: it is masked, has values that are not real numbers or are infinite, or
+            is empty.
+    """
+    if isinstance(score, np.ma.MaskedArray):
+        raise InputError(
+            f"{name} is a masked array, whose mask would be lost; expected a plain array, "
+            "set the masked scores to NaN."
+        )
+    array = _float64(_not_empty(_real(score, name), name))
+    infinite = int(np.count_nonzero(np.isinf(array)))
+    if infinite:
+        raise InputError(
+            f"{name} holds {infinite} infinite values of {array.size}; expected finite "
+            "scores, NaN only where there is no data; replace them."
+        )
+    return array
+
+
+def score_map(score: npt.ArrayLike, name: str = "the score map") -> npt.NDArray[np.float64]:
+    """A score map ``[H, W]`` as float64, NaN where there is no data.
+
+    Raises:
+        InputError: as :func:`score_array`, or it does not have two axes.
+    """
+    values = score_array(score, name)
+    if values.ndim != 2:
+        raise InputError(
+            f"{name} has shape {values.shape}; expected rows × columns, reshape it first."
+        )
+    return values
+
+
+def judged_array(
+    values: npt.ArrayLike, name: str, *, gaps: bool = False
+) -> npt.NDArray[np.float64]:
+    """Scores or truth of a metric as float64, in the shape they have.
+
+    Args:
+        values: real numbers; a masked array only if it hides nothing.
+        name: how the message calls them.
+        gaps: whether NaN is allowed, as long as some values are not NaN.
+
+    Raises:
+        InputError: values that a metric cannot use.
+    """
+    if np.ma.is_masked(values):
+        # np.asarray would drop the mask and count the hidden pixels silently.
+        raise InputError(
+            f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
+            "expected a plain array; pass only the valid pixels, of scores and of truth alike."
+        )
+    array = _float64(_not_empty(_real(values, name), name))
+    nan = int(np.count_nonzero(np.isnan(array)))
+    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if bad > (nan if gaps and nan < array.size else 0):
+        raise InputError(
+            f"{name} holds {bad} non-finite values of {array.size} "
+            f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "
+            "leave those pixels out of scores and truth alike."
+        )
+    return array
+
+
+def drawn_map(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """Values ``[H, W]`` of a figure as float64, NaN where there is no data or a mask hides them.
+
+    Args:
+        values: real numbers, possibly masked.
+        name: how the message calls them.
+
+    Raises:
+        InputError: another shape, an infinite value, or no value at all.
+    """
+    array = _real(values, name, keep_mask=True)
+    if array.ndim != 2 or array.size == 0:
+        raise InputError(
+            f"{name} has shape {array.shape}; expected rows × columns, both at least 1; "
+            "reshape the scores to the scene before drawing them."
+        )
+    array = np.ma.filled(_float64(array), np.nan)
+    infinite = int(np.count_nonzero(np.isinf(array)))
+    if infinite or np.isnan(array).all():
+        raise InputError(
+            f"{name} holds {infinite} infinite and {int(np.isnan(array).sum())} NaN values of "
+            f"{array.size}; expected finite scores, NaN only where there is no data; "
+            "replace the others."
+        )
+    return array
+
+
+def _real(values: npt.ArrayLike, name: str, *, keep_mask: bool = False) -> np.ndarray:
+    """`values` as one array of real numbers."""
+    try:
+        array = np.ma.asarray(values) if keep_mask else np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} does not form one array ({error}); expected rows of equal length; "
+            "pass a numeric array."
+        ) from error
+    if array.dtype.kind not in "buif":
+        raise InputError(
+            f"{name} has dtype {array.dtype}; expected real numbers; "
+            "convert it to a real numeric array."
+        )
+    return array
+
+
+def _not_empty(array: np.ndarray, name: str) -> np.ndarray:
+    if array.size == 0:
+        raise InputError(
+            f"{name} is empty (shape {array.shape}); expected at least one value; "
+            "pass the scores of a whole scene or table."
+        )
+    return array
+
+
+def _float64(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # long doubles beyond float64 become inf, refused later
+        return array.astype(np.float64)

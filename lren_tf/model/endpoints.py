@@ -1,0 +1,95 @@
+"""Functions that an exported model serves: score, encode, reconstruct, responsibilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+
+from lren_tf.model.forward_pass import in_chunks
+from lren_tf.model.saved_model import Endpoint
+from lren_tf.model.scoring import EnergyScoring, ResidualScoring
+from lren_tf.settings import Settings
+
+
+def endpoints_of(
+    call: Callable[[tf.Tensor], Mapping[str, tf.Tensor]],
+    scoring: ResidualScoring | EnergyScoring,
+    settings: Settings,
+    bands: int,
+) -> dict[str, Endpoint]:
+    """Return the endpoints of a fitted model.
+
+    Each endpoint takes ``pixels``, ``[N, L]`` float32 in the sensor's units, L the bands the
+    model was fitted on, and returns float32:
+
+    ========================  ===========  ==================================================
+    ``score``                 ``[N]``      anomaly score, higher = more anomalous; also
+                                           ``serving_default``
+    ``encode``                ``[N, l]``   latent samples, eq. (3), of all members side by side
+    ``reconstruct``           ``[N, L]``   reconstruction, eq. (4), in the sensor's units
+    ``responsibilities``      ``[N, k]``   of the mixture, eq. (7), of all members
+                                           side by side
+    ========================  ===========  ==================================================
+
+    ``score`` holds all that ``model.score`` uses and gives what it gives, to rounding: within
+    1e-5 of the score, or of the largest where scores pass through zero (energies do); within
+    1e-3 with ``solver_dtype="float32"``, whose low-rank step does not converge. What else it
+    depends on is a matter of the scoring:
+
+    * ``scoring="residual"`` (presets ``paper`` and ``release``) runs the low-rank step on the
+      pixels it is given. Its nuclear norm couples them, so a pixel's score depends on the batch:
+      send all pixels of a scene at once to get the scores of the scene. Scored by halves, half
+      of the pixels of SanDiego and Hydice (``release``, 100 epochs) moved by more than 3 and
+      4 %, the last of them by a factor of 6 and 2, and of the highest 1 % of the scores 68 and
+      84 % stayed among those; a pixel sent alone scored 2 to 40 times as high.
+    * ``scoring="energy"`` (preset ``robust``) with a neighbourhood, fitted on an image, takes an
+      image ``[H, W, L]`` and returns ``[H, W]``. A pixel depends on its neighbours alone.
+      Fitted on a table, or without a neighbourhood, it takes ``[N, L]``, every pixel alone.
+
+    ``score`` refuses NaN and infinity with an InvalidArgumentError, because one such pixel would
+    spoil the scores of others.
+
+    float32 is what the endpoints take: data whose bands lie so far from zero that float32
+    rounds their spread away scores differently from ``model.score`` of the original.
+
+    Args:
+        call: forward pass of the model.
+        scoring: scoring of the model.
+        settings: settings of the model.
+        bands: L, number of bands of the sensor.
+    """
+    s = settings
+
+    def encode(pixels: tf.Tensor) -> tf.Tensor:
+        width = s.members * s.latent_units
+        return in_chunks(lambda part: call(part)["latent"], pixels, width)
+
+    def reconstruct(pixels: tf.Tensor) -> tf.Tensor:
+        return in_chunks(lambda part: call(part)["reconstruction"], pixels, bands)
+
+    def responsibilities(pixels: tf.Tensor) -> tf.Tensor:
+        width = s.members * s.components
+        return in_chunks(lambda part: call(part)["assignments"], pixels, width)
+
+    # Both read state, which is possible outside the graph only.
+    needs_image, score_in_graph = scoring.needs_image, scoring.in_graph(encode)
+
+    def score(pixels: tf.Tensor) -> tf.Tensor:
+        pixels = tf.debugging.check_numerics(
+            pixels, "the pixels hold NaN or infinity; expected finite numbers"
+        )
+        shape = tf.shape(pixels)[:-1]
+        table = tf.reshape(pixels, [-1, bands])
+        grid = (shape[0], shape[1]) if needs_image else (shape[0],)
+        scores = score_in_graph(table, grid)
+        return tf.reshape(tf.cast(scores, tf.float32), shape)
+
+    of_table = [tf.TensorSpec((None, bands), tf.float32, name="pixels")]
+    of_image = [tf.TensorSpec((None, None, bands), tf.float32, name="pixels")]
+    return {
+        "score": Endpoint(score, of_image if needs_image else of_table),
+        "encode": Endpoint(encode, of_table),
+        "reconstruct": Endpoint(reconstruct, of_table),
+        "responsibilities": Endpoint(responsibilities, of_table),
+    }

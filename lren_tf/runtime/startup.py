@@ -1,0 +1,51 @@
+"""Start of TensorFlow: without its messages, and with repeatable results."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lren_tf.errors import InputError, WorkerLost
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keep TensorFlow's start-up messages off stderr; print them if the start fails.
+
+    C++ writes them before any logging level applies, so the file descriptor is redirected.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    try:
+        original = os.dup(2)
+    except OSError:  # closed by whoever started us
+        yield
+        return
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield
+        except BaseException as error:
+            os.dup2(original, 2)
+            if not isinstance(error, (InputError, WorkerLost, KeyboardInterrupt)):
+                messages.seek(0)
+                sys.stderr.write(messages.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+
+
+def make_repeatable(device: str) -> None:
+    """Make two runs on a GPU agree to the bit, as two runs on a CPU do anyway.
+
+    Args:
+        device: where the model runs, such as ``"/GPU:0"``.
+    """
+    if "GPU" in device:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
