@@ -25,7 +25,8 @@ class Scene:
     Attributes:
         cube: [H, W, B] real numbers, dtype as stored (integers or floats). An array in memory
             is brought to C order and native byte order, by one copy where it has another; one
-            that is mapped from a file stays there as it is.
+            that is mapped from a file stays there as it is. Beyond double precision it becomes
+            float64.
         truth: [H, W] bool, True on anomalous pixels, or None. Any real array is accepted
             and turned into bool by `!= 0`.
         name: what messages, tables and figures call the scene.
@@ -71,6 +72,9 @@ class Scene:
                 f"{self.name}: the cube has shape {cube.shape}; expected rows × columns × bands "
                 "with every axis at least 1, reshape it first."
             )
+        if cube.dtype.kind == "f" and cube.dtype.itemsize > 8:
+            # Beyond double precision nothing computes, and such numbers have no bytes of their own.
+            cube = cube.astype(np.float64)
         # TensorFlow refuses foreign byte order, and `pixels` is a view only in C order.
         object.__setattr__(self, "cube", cube if is_mapped(cube) else _native(cube))
         grid = cube.shape[:2]

@@ -13,9 +13,10 @@ from lren_tf.data.pixel_matrix import PixelMatrix
 NoData = float | np.ndarray
 """A value that marks missing data, or [B] one for each band, NaN for none."""
 
+# Different constants among spectra, above which none of them marks anything.
+_MOST_CONSTANTS = 1000
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
-
 
 _Range = tuple["np.ndarray | None", float, float]
 """The bands in which a value marks missing data, None for all, and its limits."""
@@ -85,6 +86,40 @@ def find_valid(
             some[start : start + len(chunk)] = (_missing(chunk, ranges) & good).any(axis=1)
     partial = int(np.count_nonzero(inside & some & ~every))
     return _found(inside & ~some, good, partial, empty, (height, width))
+
+
+def constant_share(
+    cube: np.ndarray, valid: np.ndarray | None, good_bands: np.ndarray | None
+) -> tuple[float, float] | None:
+    """The value that most spectra hold in every band, and the share of pixels that do.
+
+    Args:
+        cube: [H, W, B] real numbers, looked at in chunks of bounded size.
+        valid: [H, W] bool, False on pixels that are not looked at; None for all.
+        good_bands: [B] bool, False on bands that are not looked at; None for all.
+
+    Returns:
+        Value and share of the valid pixels; None where no spectrum is constant, or all of them
+        are, or there is a single band.
+    """
+    pixels = PixelMatrix(cube, valid, good_bands)
+    count, bands = pixels.shape
+    if bands < 2 or not count:
+        return None
+    counts: dict[float, int] = {}
+    for _, chunk in iter_chunks(pixels):
+        # Two bands first: most spectra differ there already.
+        same = np.flatnonzero(chunk[:, 0] == chunk[:, -1])
+        spectra = chunk[same]
+        constant = spectra[(spectra == spectra[:, :1]).all(axis=1), 0]
+        for value, times in zip(*np.unique(constant, return_counts=True), strict=True):
+            counts[float(value)] = counts.get(float(value), 0) + int(times)
+            if len(counts) > _MOST_CONSTANTS:
+                return None  # a picture in grey, not a value that marks anything
+    if not counts or sum(counts.values()) == count:
+        return None
+    value = max(counts, key=lambda one: counts[one])
+    return value, counts[value] / count
 
 
 def holds_no_data_value(values: np.ndarray, no_data: Iterable[NoData]) -> np.ndarray:

@@ -16,13 +16,18 @@ from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
+from lren_tf.data.valid_pixels import (
+    NoData,
+    constant_share,
+    find_valid,
+    holds_no_data_value,
+)
 from lren_tf.errors import InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.registry import Format, opened
+from lren_tf.io.registry import FORMATS, Format, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
@@ -32,6 +37,8 @@ from lren_tf.io.select_variables import (
 )
 
 _Path = str | os.PathLike[str]
+# Of the valid pixels: as many spectra of one and the same constant are no accident.
+_CONSTANT_SHARE = 0.005
 
 
 def load_scene(
@@ -106,7 +113,7 @@ def load_scene(
     scene = Scene(
         order.turned(form.values(file, stored.name, how)),
         marked,
-        name=file.stem,
+        name=scene_stem(file),
         source=str(file),
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
@@ -117,6 +124,17 @@ def load_scene(
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
     return _with_valid(scene, details, mask, given)
+
+
+def scene_stem(file: Path) -> str:
+    """The name of a scene in a file: without the suffix of a format, for ENVI also `.hdr`.
+
+    A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
+    two scenes, and keep their names whole.
+    """
+    stem = file.stem if file.suffix.lower() in FORMATS else file.name
+    inner = Path(stem)
+    return inner.stem if file.suffix.lower() == ".hdr" and inner.suffix.lower() in FORMATS else stem
 
 
 def load_map(path: _Path, key: str | None = None) -> np.ndarray:
@@ -268,9 +286,26 @@ def _with_valid(
             "(NaN, infinity or the no-data value).",
             stacklevel=3,
         )
-    if found.valid is None and found.good_bands is None and scene.valid is None:
-        return scene
-    return replace(scene, valid=found.valid, good_bands=found.good_bands)
+    if not (found.valid is None and found.good_bands is None and scene.valid is None):
+        scene = replace(scene, valid=found.valid, good_bands=found.good_bands)
+    if no_data is None:
+        _note_constant(scene, values)
+    return scene
+
+
+def _note_constant(scene: Scene, no_data: Iterable[NoData]) -> None:
+    """Tell of a share of the pixels that hold one value in every band: no data, most often."""
+    found = constant_share(scene.cube, scene.valid, scene.good_bands)
+    if found is None or found[1] < _CONSTANT_SHARE:
+        return
+    # What the file says itself would be lost by naming another.
+    values = [found[0], *(value for value in no_data if np.ndim(value) == 0)]
+    text = ",".join(f"{value:.9g}" for value in values)
+    warnings.warn(
+        f"{scene.name}: {found[1]:.1%} of the pixels are {found[0]:.9g} in every band; if that is "
+        f"no data, pass --no-data {text}.",
+        stacklevel=4,
+    )
 
 
 def _numbers(no_data: float | str | Iterable[float]) -> tuple[float, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,14 @@ from lren_tf.data.pseudo_colour import pseudo_colour
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
+from lren_tf.io.formats.envi_pair import header_of
+from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_target
 
 SIMULATED = "simulated"
 
+_WITH_A_COVARIANCE = frozenset({"rx"})
+"""Detectors that invert the covariance of all pixels."""
 _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
              "axes", "raw")  # fmt: skip
 """Options that say how a file is read."""
@@ -28,8 +34,42 @@ _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_wate
 def output_path(arguments: argparse.Namespace, ending: str) -> Path:
     """File to write for a scene, proved to be writable; its name is the scene's + `ending`."""
     name = arguments.scene
-    stem = name if _is_name(name) else Path(name).stem
+    stem = name if _is_name(name) else scene_stem(Path(name))
     return ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
+
+
+def refuse_to_replace_another_scene(arguments: argparse.Namespace, report: Path) -> None:
+    """Refuse to write over the results of a scene of the same name and another file.
+
+    Args:
+        report: the file that tells which scene the results in a folder are of.
+
+    Raises:
+        InputError: it is that of another file, which is still there.
+    """
+    try:
+        source = json.loads(report.read_text("ascii"))["scene"]["source"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # nothing is there, or no report of a scene
+    name = arguments.scene
+    if _is_name(name) or not isinstance(source, str) or not os.path.exists(source):
+        return
+    if os.path.samefile(source, name) or _of_one_pair(Path(source), Path(name)):
+        return
+    raise InputError(
+        f"{report} and the files beside it are results of {source}, which those of {name} would "
+        "replace; expected results of one scene, choose another folder with --out."
+    )
+
+
+def _of_one_pair(first: Path, second: Path) -> bool:
+    """Whether two files are the header and the values of one ENVI image."""
+    headers = {first.suffix.lower(), second.suffix.lower()}
+    if ".hdr" not in headers or len(headers) == 1:
+        return False
+    header, values = (first, second) if first.suffix.lower() == ".hdr" else (second, first)
+    found = header_of(values)
+    return found is not None and os.path.samefile(found, header)
 
 
 def check_scene(arguments: argparse.Namespace) -> None:
@@ -79,6 +119,21 @@ def read_usable_scene(arguments: argparse.Namespace) -> Scene:
     scene = read_scene(arguments)
     scene.check_usable()
     return scene
+
+
+def note_few_pixels(scene: Scene, names: Iterable[str]) -> None:
+    """Tell of a scene with too few pixels for a covariance of its bands, if a detector has one.
+
+    Args:
+        names: of the detectors.
+    """
+    bands = scene.bands if scene.good_bands is None else int(np.count_nonzero(scene.good_bands))
+    if not _WITH_A_COVARIANCE.isdisjoint(names) and scene.valid_count <= bands + 1:
+        warnings.warn(
+            f"{scene.name} has {scene.valid_count} pixels and {bands} bands: their covariance is "
+            "singular, and with RX every pixel scores the same; take fewer bands with --bands.",
+            stacklevel=2,
+        )
 
 
 def described(scene: Scene, seconds: float) -> str:
