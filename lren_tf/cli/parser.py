@@ -183,8 +183,8 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
     made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
     made.add_argument(
-        "--no-data", metavar="X", help="value that marks missing data, or several with commas "
-        "(default: the file's)",
+        "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
+        "file,0 for the file's own and 0 (default: the file's)",
     )  # fmt: skip
     made.add_argument(
         "--bands", metavar="LIST", help="bands to use, from 0, such as 0-99,120-; others left out"

@@ -138,6 +138,8 @@ def found_axes(
     """
     if axes is not None:
         return Axes(parse_axes(axes), "as asked for with axes")
+    if cube.doubt:
+        raise InputError(f"{file.name}: {cube.doubt}")
     names, named = _by_names(cube.dimensions)
     fitting, by_tables = _by_tables(cube.shape, tables)
     allowed = named & by_tables

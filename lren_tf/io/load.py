@@ -17,7 +17,6 @@ from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import (
-    NoData,
     constant_share,
     find_valid,
     holds_no_data_value,
@@ -37,6 +36,8 @@ from lren_tf.io.select_variables import (
 )
 
 _Path = str | os.PathLike[str]
+_OWN = "file"
+"""Stands for the file's own no-data value."""
 # Of the valid pixels: as many spectra of one and the same constant are no accident.
 _CONSTANT_SHARE = 0.005
 
@@ -48,7 +49,7 @@ def load_scene(
     *,
     truth: _Path | npt.ArrayLike | None = None,
     mask: _Path | npt.ArrayLike | None = None,
-    no_data: float | str | Iterable[float] | None = None,
+    no_data: float | str | Iterable[float | str] | None = None,
     bands: str | Iterable[int] | None = None,
     drop_water: bool = False,
     axes: str | Iterable[str] | None = None,
@@ -73,7 +74,7 @@ def load_scene(
             `truth_key` then names the variable.
         mask: [H, W], non-zero = valid, or the path of a file with such a map.
         no_data: value that marks missing data, instead of the file's own, in units of the cube
-            as it is read, or several; NaN for none.
+            as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
         drop_water: whether to leave out the bands that water vapour absorbs
             (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
@@ -89,8 +90,8 @@ def load_scene(
             is missing, ambiguous, not real numbers, or of the wrong shape; which axis is which
             is not certain; no pixel holds data; an argument cannot be used.
     """
-    given = None if no_data is None else _numbers(no_data)
-    how = Reading(bool(raw), fill=given is None)
+    given, own = _no_data_values(no_data)
+    how = Reading(bool(raw), fill=own)
     file, form, variables = opened(path)
     stored = chosen_cube(file, form, variables, key)
     others = [variable for variable in variables if variable is not stored]
@@ -123,7 +124,7 @@ def load_scene(
     )
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
-    return _with_valid(scene, details, mask, given)
+    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
 
 
 def scene_stem(file: Path) -> str:
@@ -263,7 +264,7 @@ def _with_valid(
     scene: Scene,
     details: Details,
     mask: _Path | npt.ArrayLike | None,
-    no_data: tuple[float, ...] | None,
+    no_data: tuple[float, ...],
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
@@ -271,7 +272,7 @@ def _with_valid(
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid
-    values = details.no_data if no_data is None else no_data
+    values = (*details.no_data, *no_data)
     found = find_valid(scene.cube, no_data=values, mask=inside, good_bands=scene.good_bands)
     if found.empty_bands.any():
         warnings.warn(
@@ -288,19 +289,18 @@ def _with_valid(
         )
     if not (found.valid is None and found.good_bands is None and scene.valid is None):
         scene = replace(scene, valid=found.valid, good_bands=found.good_bands)
-    if no_data is None:
-        _note_constant(scene, values)
+    if not no_data:
+        _note_constant(scene, bool(details.no_data) or details.filled)
     return scene
 
 
-def _note_constant(scene: Scene, no_data: Iterable[NoData]) -> None:
+def _note_constant(scene: Scene, with_own: bool) -> None:
     """Tell of a share of the pixels that hold one value in every band: no data, most often."""
     found = constant_share(scene.cube, scene.valid, scene.good_bands)
     if found is None or found[1] < _CONSTANT_SHARE:
         return
-    # What the file says itself would be lost by naming another.
-    values = [found[0], *(value for value in no_data if np.ndim(value) == 0)]
-    text = ",".join(f"{value:.9g}" for value in values)
+    # What the file says itself would be lost by naming another alone.
+    text = f"{'file,' if with_own else ''}{found[0]:.9g}"
     warnings.warn(
         f"{scene.name}: {found[1]:.1%} of the pixels are {found[0]:.9g} in every band; if that is "
         f"no data, pass --no-data {text}.",
@@ -308,15 +308,21 @@ def _note_constant(scene: Scene, no_data: Iterable[NoData]) -> None:
     )
 
 
-def _numbers(no_data: float | str | Iterable[float]) -> tuple[float, ...]:
-    """The values that mark missing data, as they were passed: one, several, or a list in text."""
+def _no_data_values(
+    no_data: float | str | Iterable[float | str] | None,
+) -> tuple[tuple[float, ...], bool]:
+    """The values that mark missing data, as they were passed, and whether the file's own do too."""
+    if no_data is None:
+        return (), True
     try:
         if isinstance(no_data, str):
-            return tuple(float(part) for part in no_data.split(","))
-        if np.ndim(no_data) == 0:
-            return (float(no_data),)  # type: ignore[arg-type]
-        return tuple(float(value) for value in no_data)  # type: ignore[union-attr]
+            given: list[object] = list(no_data.split(","))
+        else:
+            given = [no_data] if np.ndim(no_data) == 0 else list(no_data)  # type: ignore[arg-type]
+        words = [isinstance(one, str) and one.strip() == _OWN for one in given]
+        values = [float(one) for one, own in zip(given, words, strict=True) if not own]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"no_data is {no_data!r}; expected a number, or NaN for no such value."
         ) from None
+    return tuple(values), any(words)

@@ -14,7 +14,7 @@ from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, no_details
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable, existing_file
-from lren_tf.io.formats import envi, envi_bands, envi_pair, geotiff, hdf5
+from lren_tf.io.formats import envi, envi_bands, envi_pair, geotiff, hdf5, tiff_pages
 from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
 from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
 
@@ -39,7 +39,7 @@ class Format:
 
 _ENVI = Format("ENVI", envi.envi_variables, envi.read_envi, envi.envi_details, scales=True)
 _GEOTIFF = Format(
-    "GeoTIFF", geotiff.geotiff_variables, envi_bands.read_tiff, envi_bands.tiff_details, scales=True
+    "GeoTIFF", tiff_pages.tiff_variables, envi_bands.read_tiff, envi_bands.tiff_details, scales=True
 )
 _HDF = Format(
     "HDF5", hdf5.hdf_variables, hdf5.read_hdf, hdf5.hdf_details, product=True, scales=True

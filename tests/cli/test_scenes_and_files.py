@@ -145,10 +145,22 @@ class TestConstantShare:
             hdf["data"] = values
             hdf["data"].attrs["_FillValue"] = -9999.0
         assert main(["info", "a.h5"]) == 0
-        assert "pass --no-data 0,-9999.\n" in capsys.readouterr().err
-        assert main(["info", "a.h5", "--no-data", "0,-9999"]) == 0
-        out, err = capsys.readouterr()
-        assert "70 of 120" in out and err == ""
+        assert "pass --no-data file,0.\n" in capsys.readouterr().err
+        for given in ("0,-9999", "file,0", "0, file"):
+            assert main(["info", "a.h5", "--no-data", given]) == 0
+            out, err = capsys.readouterr()
+            assert "70 of 120" in out and err == ""
+
+    def test_nor_is_it_of_scaled_values(self, capsys):
+        values = self.bordered(0, "int16")
+        values[-2:] = -9999
+        with h5py.File("a.h5", "w") as hdf:
+            hdf["data"] = values
+            hdf["data"].attrs.update({"_FillValue": np.int16(-9999), "scale_factor": 0.5})
+        assert main(["info", "a.h5"]) == 0
+        assert "pass --no-data file,0.\n" in capsys.readouterr().err
+        assert main(["info", "a.h5", "--no-data", "file,0"]) == 0
+        assert "70 of 120" in capsys.readouterr().out
 
     def test_in_every_container(self):
         values = self.bordered(0, "uint16")

@@ -88,7 +88,7 @@ def check_scene(arguments: argparse.Namespace) -> None:
                     f"--{option.replace('_', '-')} was given with {name!r}; expected a file with "
                     "it, leave it out."
                 )
-    _no_data(arguments)
+    _check_no_data(arguments)
 
 
 def read_scene(arguments: argparse.Namespace) -> Scene:
@@ -105,7 +105,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 truth_key=arguments.truth_key,
                 truth=arguments.truth,
                 mask=arguments.mask,
-                no_data=_no_data(arguments),
+                no_data=arguments.no_data,
                 bands=arguments.bands,
                 drop_water=arguments.drop_water_bands,
                 axes=arguments.axes,
@@ -174,15 +174,14 @@ def judged(score: np.ndarray, truth: np.ndarray | None) -> dict[str, Any] | None
     return metrics.evaluate(score, truth)
 
 
-def _no_data(arguments: argparse.Namespace) -> tuple[float, ...] | None:
-    if arguments.no_data is None:
-        return None
-    try:
-        return tuple(float(part) for part in arguments.no_data.split(","))
-    except ValueError:
-        raise InputError(
-            f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."
-        ) from None
+def _check_no_data(arguments: argparse.Namespace) -> None:
+    for part in () if arguments.no_data is None else arguments.no_data.split(","):
+        try:
+            float(0 if part.strip() == "file" else part)
+        except ValueError:
+            raise InputError(
+                f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."
+            ) from None
 
 
 def _is_name(scene: str) -> bool:

@@ -40,6 +40,7 @@ class Details:
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
+        filled: whether the reader has put NaN where the file says no data.
     """
 
     no_data: tuple[NoData, ...] = ()
@@ -48,6 +49,7 @@ class Details:
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
     reading: tuple[str, ...] = ()
+    filled: bool = False
 
 
 def no_details(file: Path, name: str, how: Reading = AS_MEANT) -> Details:

@@ -36,6 +36,7 @@ class Variable:
             name at all.
         unit: what the file says of the unit of its values, or None.
         tables: tables of bands that the file attaches to it.
+        doubt: why its axes have to be asked for, as a sentence; empty where they need not be.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Variable:
     dimensions: tuple[str, ...] = ()
     unit: str | None = None
     tables: tuple[BandTable, ...] = field(default=(), compare=False, repr=False)
+    doubt: str = ""
 
     @property
     def numeric(self) -> bool:

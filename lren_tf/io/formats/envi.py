@@ -26,7 +26,6 @@ from lren_tf.io.base.optional import needs
 from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.variable import Variable, damaged, reading
-from lren_tf.io.formats import geotiff
 from lren_tf.io.formats.envi_bands import (
     details_of_header,
     no_data_of,
@@ -50,6 +49,7 @@ from lren_tf.io.formats.envi_pair import (
     silent_notes,
     sizes_of,
 )
+from lren_tf.io.formats.tiff_pages import tiff_variables
 
 _WHAT = "ENVI image"
 
@@ -68,7 +68,7 @@ def envi_variables(path: Path) -> list[Variable]:
     with silent_notes():
         pair = pair_of(path)
         if pair.tiff:
-            return geotiff.geotiff_variables(pair.data_file)
+            return tiff_variables(pair.data_file)
         shape, dtype = layout_of(pair)
     kind = f"complex {dtype.name}" if dtype.kind == "c" else dtype.name
     grid = shape[:2] if shape[2] == 1 else shape
@@ -135,6 +135,7 @@ def envi_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details
     return replace(
         said,
         no_data=() if scaling and not how.raw else said.no_data,
+        filled=bool(scaling and not how.raw and said.no_data),
         georeference=checked_place(
             header.file.name, georeference_of(header.file, header), shape[0], shape[1]
         ),

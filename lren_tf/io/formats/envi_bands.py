@@ -14,7 +14,6 @@ from lren_tf.errors import InputError
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.variable import damaged, existing_file
-from lren_tf.io.formats import geotiff
 from lren_tf.io.formats.envi_header import Header, as_number, read_header
 from lren_tf.io.formats.envi_pair import (
     declared_bytes,
@@ -23,6 +22,7 @@ from lren_tf.io.formats.envi_pair import (
     silent_notes,
     sizes_of,
 )
+from lren_tf.io.formats.tiff_pages import read_tiff_pages, tiff_pages_details, tiff_variables
 
 
 def details_of_header(header: Header, bands: int) -> Details:
@@ -40,20 +40,20 @@ def details_of_header(header: Header, bands: int) -> Details:
 
 
 def read_tiff(path: Path, name: str = "", how: Reading = AS_MEANT) -> np.ndarray:
-    """As `geotiff.read_geotiff`, with what an ENVI header beside the file says of no data."""
+    """As `read_tiff_pages`, with what an ENVI header beside the file says of no data."""
     with silent_notes():
         header = _header_beside_tiff(path)
     if header is None or not how.fill:
-        return geotiff.read_geotiff(path, name, how)
-    return geotiff.read_geotiff(path, name, how, no_data_of(header, sizes_of(header)[0][2]))
+        return read_tiff_pages(path, name, how)
+    return read_tiff_pages(path, name, how, no_data_of(header, sizes_of(header)[0][2]))
 
 
 def tiff_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
-    """As `geotiff.geotiff_details`, with what an ENVI header beside the file says of bands.
+    """As `tiff_pages_details`, with what an ENVI header beside the file says of bands.
 
     What the file says itself stands above it.
     """
-    found = geotiff.geotiff_details(path, name, how)
+    found = tiff_pages_details(path, name, how)
     header = _header_beside_tiff(path)
     if header is None:
         return found
@@ -78,7 +78,7 @@ def _header_beside_tiff(path: Path) -> Header | None:
     try:
         header = read_header(existing_file(beside))
         shape, _, _ = sizes_of(header)
-        variable = geotiff.geotiff_variables(file)[0]
+        variable = tiff_variables(file)[0]
         own = variable.shape if len(variable.shape) == 3 else (*variable.shape, 1)
         named = beside.name.lower() == f"{file.name}.hdr".lower()
         raw = [one for one in same_stem(header) if one.stat().st_size == declared_bytes(header)]

@@ -44,8 +44,29 @@ _WHAT = "GeoTIFF"
 _BLOCK_ELEMENTS = 1 << 22
 
 
-def geotiff_variables(path: Path) -> list[Variable]:
-    """The one image of a file.
+def count_pages(path: Path) -> int:
+    """How many images a file holds, without overviews and masks."""
+    with _opened(path) as image:
+        return max(1, len(image.subdatasets))
+
+
+def description(path: Path) -> str:
+    """The text that the file's program has left in it."""
+    with _opened(path) as image:
+        return str(image.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
+
+
+def itemsize(path: Path) -> int:
+    """Bytes of one value of the first image."""
+    with _opened(path) as image:
+        return _dtype(image).itemsize
+
+
+def geotiff_variables(path: Path, page: int | None = None) -> list[Variable]:
+    """One image of a file.
+
+    Args:
+        page: of several images, counted from 1; None for the first.
 
     Returns:
         A list of one `Variable` with an empty name and the shape (rows, columns, bands), or
@@ -55,7 +76,7 @@ def geotiff_variables(path: Path) -> list[Variable]:
         InputError: no such file, no GeoTIFF, a damaged one, one whose declared size cannot be
             right, or rasterio is not installed.
     """
-    with _opened(path) as image:
+    with _opened(path, page) as image:
         shape = (image.height, image.width, image.count)
         dtype = _dtype(image)
     kind = dtype.name if dtype.kind != "c" else f"complex {dtype.name}"
@@ -63,18 +84,23 @@ def geotiff_variables(path: Path) -> list[Variable]:
 
 
 def read_geotiff(
-    path: Path, name: str = "", how: Reading = AS_MEANT, no_data: tuple[NoData, ...] = ()
+    path: Path,
+    name: str = "",
+    how: Reading = AS_MEANT,
+    no_data: tuple[NoData, ...] = (),
+    page: int | None = None,
 ) -> np.ndarray:
     """The values of an image, (rows, columns, bands), or (rows, columns) of one band.
 
     Args:
         no_data: stored values that mark missing data, where the file itself says none.
+        page: as `geotiff_variables`.
 
     Raises:
         InputError: as `geotiff_variables`.
     """
     file = existing_file(path)
-    with _opened(file) as image:
+    with _opened(file, page) as image:
         from rasterio.windows import Window
 
         shape = (image.height, image.width, image.count)
@@ -93,13 +119,15 @@ def read_geotiff(
     return out[:, :, 0] if shape[2] == 1 else out
 
 
-def geotiff_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
+def geotiff_details(
+    path: Path, name: str = "", how: Reading = AS_MEANT, page: int | None = None
+) -> Details:
     """No-data values, the file's own mask, wavelengths and georeference.
 
     Raises:
         InputError: as `geotiff_variables`.
     """
-    with _opened(path) as image:
+    with _opened(path, page) as image:
         scaling = _scaling(image)
         text = scaling.text(how.raw)
         valid, alpha = _masks(image)
@@ -107,6 +135,7 @@ def geotiff_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Deta
         shape = image.height, image.width
         found = Details(
             no_data=() if scaling and not how.raw else _no_data(image),
+            filled=bool(scaling and not how.raw and _no_data(image)),
             valid=valid,
             good_bands=None if not alpha.any() else ~alpha,
             wavelengths=_wavelengths(image, alpha),
@@ -229,12 +258,13 @@ def write_geotiff(file: Path, layer: Layer) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[DatasetReader]:
+def _opened(path: Path, page: int | None = None) -> Iterator[DatasetReader]:
     file = existing_file(path)
+    name = str(file) if page is None else f"GTIFF_DIR:{page}:{file}"
     with needs("rasterio", "reading a GeoTIFF"):
         import rasterio
     # One driver: the others of GDAL would follow a path or an address inside the file.
-    with reading(file, _WHAT), rasterio.Env(), rasterio.open(file, driver="GTiff") as image:
+    with reading(file, _WHAT), rasterio.Env(), rasterio.open(name, driver="GTiff") as image:
         _check_sizes(file, image)
         yield image
 

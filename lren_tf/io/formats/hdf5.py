@@ -105,7 +105,7 @@ def hdf_details(path: Path, name: str, how: Reading = AS_MEANT) -> Details:
         found = emit.details(hdf, name) if of_emit else Details()
         scaling = scaling_of(node)
         if scaling and not how.raw:
-            found = replace(found, no_data=())
+            found = replace(found, no_data=(), filled=bool(fill_values(node)))
         else:
             said = {float(value) for value in (*found.no_data, *fill_values(node))}
             found = replace(found, no_data=tuple(sorted(said)))
