@@ -15,6 +15,9 @@ NoData = float | np.ndarray
 
 # Different constants among spectra, above which none of them marks anything.
 _MOST_CONSTANTS = 1000
+# Looked at for constant spectra, and copied at once.
+_MOST_ELEMENTS = 1 << 27
+_COPIED_ELEMENTS = 1 << 16
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
 
@@ -102,6 +105,9 @@ def constant_share(
         Value and share of the valid pixels; None where no spectrum is constant, or all of them
         are, or there is a single band.
     """
+    step = -(-cube.size // _MOST_ELEMENTS)
+    if step > 1:  # every so many lines of a large image tell the share well enough
+        cube, valid = cube[::step], None if valid is None else valid[::step]
     pixels = PixelMatrix(cube, valid, good_bands)
     count, bands = pixels.shape
     if bands < 2 or not count:
@@ -110,10 +116,12 @@ def constant_share(
     for _, chunk in iter_chunks(pixels):
         # Two bands first: most spectra differ there already.
         same = np.flatnonzero(chunk[:, 0] == chunk[:, -1])
-        spectra = chunk[same]
-        constant = spectra[(spectra == spectra[:, :1]).all(axis=1), 0]
-        for value, times in zip(*np.unique(constant, return_counts=True), strict=True):
-            counts[float(value)] = counts.get(float(value), 0) + int(times)
+        at_once = max(1, _COPIED_ELEMENTS // bands)
+        for start in range(0, len(same), at_once):
+            spectra = chunk[same[start : start + at_once]]
+            constant = spectra[(spectra == spectra[:, :1]).all(axis=1), 0]
+            for value, times in zip(*np.unique(constant, return_counts=True), strict=True):
+                counts[float(value)] = counts.get(float(value), 0) + int(times)
             if len(counts) > _MOST_CONSTANTS:
                 return None  # a picture in grey, not a value that marks anything
     if not counts or sum(counts.values()) == count:
