@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -66,29 +66,66 @@ def find_valid(
     good = np.ones(bands, bool) if good_bands is None else good_bands.copy()
     inside = np.ones(height * width, bool) if mask is None else mask.reshape(-1)
     ranges = _ranges(no_data, cube.dtype)
-    nothing = np.zeros(bands, bool)
     if not ranges and cube.dtype.kind != "f":
-        return _found(inside, good, 0, nothing, (height, width))
+        return _found(inside, good, 0, np.zeros(bands, bool), (height, width))
 
     pixels = PixelMatrix(cube)
-    some, every = np.empty(len(pixels), bool), np.empty(len(pixels), bool)
-    holders, missing_in = 0, np.zeros(bands, np.int64)
-    for start, chunk in iter_chunks(pixels):
+
+    def missing() -> Iterator[tuple[int, np.ndarray]]:
+        return ((start, _missing(chunk, ranges)) for start, chunk in iter_chunks(pixels))
+
+    return _complete(missing, inside, good, (height, width))
+
+
+def find_complete(
+    missing: np.ndarray,
+    *,
+    mask: np.ndarray | None = None,
+    good_bands: np.ndarray | None = None,
+) -> Validity:
+    """Find the pixels with a complete spectrum, by the rules of `find_valid`.
+
+    Args:
+        missing: [H, W, B] or [N, B] bool, True on values that hold no data.
+        mask: bool in that shape without the bands, False on pixels to be left out; None for none.
+        good_bands: [B] bool, False on bands that do not matter; None for none.
+
+    Returns:
+        Mask, in the shape of `missing` without its bands, and bands; the mask can be False
+        everywhere.
+    """
+    *grid, bands = missing.shape
+    good = np.ones(bands, bool) if good_bands is None else good_bands.copy()
+    inside = np.ones(int(np.prod(grid)), bool) if mask is None else mask.reshape(-1)
+    pixels = PixelMatrix(missing)
+    return _complete(lambda: iter_chunks(pixels), inside, good, tuple(grid))
+
+
+def _complete(
+    missing: Callable[[], Iterator[tuple[int, np.ndarray]]],
+    inside: np.ndarray,
+    good: np.ndarray,
+    grid: tuple[int, ...],
+) -> Validity:
+    """What `missing` leaves; it yields the start and the missing values [n, B] of each chunk."""
+    some, every = np.empty(len(inside), bool), np.empty(len(inside), bool)
+    holders, missing_in = 0, np.zeros(len(good), np.int64)
+    for start, chunk in missing():
         rows = slice(start, start + len(chunk))
-        missing = _missing(chunk, ranges) & good
-        count = np.count_nonzero(missing, axis=1)
+        absent = chunk & good
+        count = np.count_nonzero(absent, axis=1)
         some[rows] = count > 0
         every[rows] = count == np.count_nonzero(good)
         holding = inside[rows] & ~every[rows]
         holders += int(np.count_nonzero(holding))
-        missing_in += np.count_nonzero(missing[holding], axis=0)
-    empty = good & (missing_in == holders) if holders else nothing
+        missing_in += np.count_nonzero(absent[holding], axis=0)
+    empty = good & (missing_in == holders) if holders else np.zeros(len(good), bool)
     if empty.any():
         good &= ~empty
-        for start, chunk in iter_chunks(pixels):
-            some[start : start + len(chunk)] = (_missing(chunk, ranges) & good).any(axis=1)
+        for start, chunk in missing():
+            some[start : start + len(chunk)] = (chunk & good).any(axis=1)
     partial = int(np.count_nonzero(inside & some & ~every))
-    return _found(inside & ~some, good, partial, empty, (height, width))
+    return _found(inside & ~some, good, partial, empty, grid)
 
 
 def constant_share(
@@ -139,7 +176,7 @@ def holds_no_data_value(values: np.ndarray, no_data: Iterable[NoData]) -> np.nda
 
 
 def _found(
-    valid: np.ndarray, good: np.ndarray, partial: int, empty: np.ndarray, grid: tuple[int, int]
+    valid: np.ndarray, good: np.ndarray, partial: int, empty: np.ndarray, grid: tuple[int, ...]
 ) -> Validity:
     return Validity(
         None if valid.all() else valid.reshape(grid), None if good.all() else good, partial, empty

@@ -29,6 +29,7 @@ def test_mirrored_and_a_limit_of_memory(scene_file):
     assert told["distribution"]["replicas"] >= 1
 
 
+@pytest.mark.slow
 def test_the_limit_reaches_the_training(scene_file, monkeypatch):
     from lren_tf.model import lren
 
