@@ -19,6 +19,7 @@ from lren_tf.data.georeference import Georeference, Transform
 from lren_tf.io.base.crs import understood_crs, wkt_of_epsg
 from lren_tf.io.base.optional import needs
 from lren_tf.io.base.variable import reading
+from lren_tf.io.formats.envi_header import as_number
 
 Header = dict[str, "str | list[str]"]
 """Entries of a header: names in lower case, lists for what braces enclose."""
@@ -66,6 +67,13 @@ def georeference_of(file: Path, header: Header) -> Georeference | None:
             )
         else:
             _not_claimed(file, "GDAL and this reader understand 'map info' differently")
+        if not crs and crs_of_gdal and transform is not None and not _has_datum(info):
+            datum = re.search(r'DATUM\["([^"]+)"', crs_of_gdal)
+            name = "its own" if datum is None else datum[1].replace("_", " ")
+            warnings.warn(
+                f"{file.name}: 'map info' names no datum; GDAL's choice, {name}, is taken.",
+                stacklevel=3,
+            )
         # Of a text in ENVI's dialect GDAL's has the codes that others know it by, if there are.
         if not crs or _with_code(crs_of_gdal):
             crs = crs_of_gdal or crs or _crs_of(info)
@@ -189,6 +197,15 @@ def _turned(info: list[str]) -> float:
         return float(found[0]) if found else 0.0
     except ValueError:
         return 0.0
+
+
+def _has_datum(info: list[str]) -> bool:
+    """Whether anything but numbers, hemisphere, units and rotation follows the size of a pixel."""
+    words = [word.strip().lower() for word in info[7:]]
+    return any(
+        word and "=" not in word and word not in ("north", "south") and as_number(word) is None
+        for word in words
+    )
 
 
 def _in_feet(info: list[str]) -> bool:
