@@ -128,7 +128,8 @@ class TestNamesOfEnvi:
     @pytest.mark.parametrize("ending", ["11, North", "11, North, units=Meters"])
     def test_no_datum_is_told(self, tmp_path, ending):
         info = f"{{UTM, 1, 1, 444720, 3751320, 20, 20, {ending}}}"
-        with pytest.warns(UserWarning, match="names no datum; GDAL's choice, North American Datum 1927"):
+        told = "names no datum; GDAL's choice, North American Datum 1927"
+        with pytest.warns(UserWarning, match=told):
             assert_as_rasterio(write_envi(tmp_path / "a.img", CUBE, map_info=info))
 
     def test_projection_info(self, tmp_path):
