@@ -65,5 +65,5 @@ def worded(**options: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        text = re.sub(rf'\b({_ARGUMENTS})=(?=("")?)', option, str(error))
+        text = re.sub(rf'\b({_ARGUMENTS})=(?:True)?(?=(""|\w)?)', option, str(error))
         raise InputError(text) from error
