@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 
 from lren_tf import validators
 from lren_tf.errors import InputError
-from lren_tf.settings import AFTER_TRAINING, Settings, no_effect, unused_settings
+from lren_tf.settings import AFTER_TRAINING, EVIDENCE, Settings, no_effect, unused_settings
 
 PAPER = Settings()
 """The text of the paper, literally."""
@@ -45,9 +45,10 @@ ROBUST = Settings(
     covariance_penalty=1e-4,
     members=5,
     scoring="energy",
+    evidence=EVIDENCE,
 )
 """One setting for every scene, without ground truth: small networks, a background fitted
-without likely anomalies, and the neighbourhood of a pixel."""
+without likely anomalies, and the evidence of spectrum, structure and surroundings."""
 
 PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE, "robust": ROBUST}
 """The presets by name."""

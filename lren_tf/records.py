@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     from lren_tf.latent.mixture import Mixture
     from lren_tf.low_rank.solve import LowRankResult
     from lren_tf.model.lren import LREN
+    from lren_tf.model.scored import EvidenceDetails
 
 def run_record(
-    model: LREN, scene: Scene, history: keras.callbacks.History, result: LowRankResult | None
+    model: LREN,
+    scene: Scene,
+    history: keras.callbacks.History,
+    result: LowRankResult | EvidenceDetails | None,
 ) -> dict[str, Any]:
     """Everything about one run that its own objects know.
 
@@ -37,12 +41,11 @@ def run_record(
         model: fitted on `scene`.
         scene: what was trained on and scored.
         history: what `fit` returned.
-        result: what `decompose` returned; None for a model that scores by energy, of which
-            the record says what its background is instead.
+        result: `details` of :class:`lren_tf.model.scored.Scored`.
     """
-    atoms = {} if result is None else {
-        "dictionary": dictionary_record(model.dictionary, scene.width)
-    }  # fmt: skip
+    atoms = {}
+    if model.settings.scoring == "residual":
+        atoms["dictionary"] = dictionary_record(model.dictionary, scene.width)
     return {
         "scene": scene_record(scene),
         "preset": model.preset,
@@ -55,16 +58,19 @@ def run_record(
     }
 
 
-def scoring_record(model: LREN, result: LowRankResult | None) -> dict[str, Any]:
-    """Return how a model scored: its low-rank step, or the background of every member.
+def scoring_record(
+    model: LREN, result: LowRankResult | EvidenceDetails | None
+) -> dict[str, Any]:
+    """Return how a model scored: its low-rank step, or backgrounds of its members and evidence.
 
     Args:
         model: fitted.
-        result: `details` of :class:`lren_tf.model.scoring.Scored`.
+        result: `details` of :class:`lren_tf.model.scored.Scored`.
     """
-    if result is None:
-        return {"background": [background_record(mixture) for mixture in model.backgrounds]}
-    return {"solver": solver_record(result)}
+    if model.settings.scoring == "residual":
+        return {"solver": solver_record(result)}
+    evidence = {} if result is None else {"evidence": result.record()}
+    return {"background": [background_record(each) for each in model.backgrounds], **evidence}
 
 
 def detector_record(detector: Detector) -> dict[str, Any]:

@@ -60,9 +60,11 @@ _BY_SCORING = {
         "solver_rho", "solver_mu_max", "solver_tolerance", "solver_iterations", "solver_dtype",
         "score_norm",
     ),
-    "energy": ("component_share", "trimmed_share", "ridge", "neighbourhood"),
+    "energy": ("component_share", "trimmed_share", "ridge", "neighbourhood", "evidence"),
 }
 """Settings that mean nothing with the other scoring."""
+EVIDENCE = ("spectrum", "structure", "surroundings")
+"""Names of the evidence there is, in this order."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,11 @@ class Settings:
     neighbourhood: float = 0.7
     """Standard deviation, in pixels, of the Gaussian mean over the image that stands beside a
     pixel's own latent sample; 0 for none. A table has no neighbourhood."""
+    evidence: tuple[str, ...] = ("spectrum",)
+    """What the score is made of. ``("spectrum",)`` is the energy as it is. With
+    ``"structure"`` or ``"surroundings"`` in it every evidence is calibrated, and the score is
+    −log₁₀ of the share of the background that scores higher, see
+    :mod:`lren_tf.evidence.fusion` (robust: all three). Also text, with commas."""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -223,6 +230,7 @@ class Settings:
             if share >= 1:
                 raise InputError(f"setting {name!r} is {share}; expected less than 1.")
             object.__setattr__(self, name, share)
+        object.__setattr__(self, "evidence", _evidence(self.evidence))
         if self.members > 1 and self.scoring != "energy":
             raise InputError(
                 f"setting 'members' is {self.members} with scoring='residual'; expected 1: the "
@@ -234,6 +242,11 @@ class Settings:
         """Epochs of all parts of the training."""
         two_parts = self.training == "separate" and self.dictionary != "kmeans"
         return 2 * self.epochs if two_parts else self.epochs
+
+    @property
+    def fuses_evidence(self) -> bool:
+        """Whether the score is made of evidence, not of the energy or the residual as it is."""
+        return self.scoring == "energy" and self.evidence != ("spectrum",)
 
     def solver_options(self) -> dict[str, Any]:
         """Arguments of the solver of the low-rank step, except λ and the precision."""
@@ -252,10 +265,21 @@ class Settings:
         return dataclasses.asdict(self)
 
 
+def _evidence(given: Any) -> tuple[str, ...]:
+    """The evidence of a setting, in the order of EVIDENCE; from text or a sequence of names."""
+    names = [n.strip() for n in given.split(",")] if isinstance(given, str) else given
+    if isinstance(names, (list, tuple)) and names and all(n in EVIDENCE for n in names):
+        return tuple(name for name in EVIDENCE if name in names)
+    raise InputError(
+        f"setting 'evidence' is {given!r}; expected one or more of {', '.join(EVIDENCE)}."
+    )
+
+
 AFTER_TRAINING = (
     "dictionary", "low_rank_space", "lam", "solver_loss", "solver_order", "solver_mu",
     "solver_rho", "solver_mu_max", "solver_tolerance", "solver_iterations", "solver_dtype",
     "score_norm", "scoring", "component_share", "trimmed_share", "ridge", "neighbourhood",
+    "evidence",
 )
 """Settings that play no part in the training of the network."""
 

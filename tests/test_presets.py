@@ -55,6 +55,7 @@ PAPER_VALUES = {
     "trimmed_share": 0.02,
     "ridge": 0.02,
     "neighbourhood": 0.7,
+    "evidence": ("spectrum",),
 }
 RELEASE_VALUES = PAPER_VALUES | {
     "scaling": "minmax_zscore",
@@ -77,6 +78,7 @@ ROBUST_VALUES = PAPER_VALUES | {
     "energy_weight": 0.1,
     "covariance_penalty": 1e-4,
     "scoring": "energy",
+    "evidence": ("spectrum", "structure", "surroundings"),
 }
 CHOICES = {
     "scaling": ["zscore", "minmax_zscore"],
@@ -118,7 +120,8 @@ POSITIVE = [
 NOT_NEGATIVE = [
     "energy_weight", "covariance_penalty", "neighbourhood", "component_share", "trimmed_share",
 ]  # fmt: skip
-ENERGY = ["members", "component_share", "trimmed_share", "ridge", "neighbourhood"]
+ENERGY = ["members", "component_share", "trimmed_share", "ridge", "neighbourhood", "evidence"]
+SEVERAL = {"evidence": ["spectrum", "structure", "surroundings"]}
 REAL = [*POSITIVE, *NOT_NEGATIVE, "solver_rho"]
 
 
@@ -139,8 +142,20 @@ def test_the_presets_go_by_name_and_paper_is_the_default():
 
 def test_every_setting_is_covered_by_the_tables_of_this_file():
     # A new setting without a validation test fails here.
-    assert set(setting_names()) == {*CHOICES, *WHOLE, *REAL}
+    assert set(setting_names()) == {*CHOICES, *WHOLE, *REAL, *SEVERAL}
     assert setting_names() == tuple(PAPER_VALUES)
+
+
+@pytest.mark.parametrize(("name", "choices"), SEVERAL.items())
+def test_several_of_some_choices_are_kept_in_one_order(name, choices):
+    for count in range(1, len(choices) + 1):
+        for chosen in itertools.permutations(choices, count):
+            ordered = tuple(choice for choice in choices if choice in chosen)
+            for given in (chosen, list(chosen), ", ".join(chosen)):
+                assert getattr(Settings(**{name: given}), name) == ordered
+    for wrong in ("", "colour", (), ["spectrum", "colour"], 1, None, {"spectrum"}, [["spectrum"]]):
+        with pytest.raises(InputError, match=rf"setting '{name}' is .*; expected one or more of"):
+            Settings(**{name: wrong})
 
 
 def test_epochs_count_every_part_of_the_training():

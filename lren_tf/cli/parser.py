@@ -121,6 +121,15 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
         help=f"{LREN}: score with this trained model, a .keras file or an exported SavedModel, "
         "and train nothing",
     )  # fmt: skip
+    made.add_argument(
+        "--recalibrate", action="store_const", const=True,
+        help="with --apply: compare the evidence with the background of this scene, not with that "
+        "of the scene of the training",
+    )  # fmt: skip
+    made.add_argument(
+        "--evidence", action="store_const", const=True,
+        help=f"{LREN} with --preset robust: also write a map of each evidence",
+    )  # fmt: skip
     _add_long_runs(made)
     _add_distribution(made)
 

@@ -20,6 +20,7 @@ from lren_tf.records import scene_record, scoring_record
 from lren_tf.runtime.files import as_path
 from lren_tf.runtime.startup import make_repeatable
 from lren_tf.runtime.versions import loaded_versions
+from lren_tf.settings import EVIDENCE
 
 _TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""
@@ -43,14 +44,22 @@ class Applied:
         path: what ``--save-model`` or ``export`` wrote.
         device: as for a new model.
         lam: λ of eq. (1) in place of the model's; a ``.keras`` file only.
+        recalibrate: whether evidence is compared with the background of the scored scene; a
+            ``.keras`` file only.
+
+    Attributes:
+        evidence: names of the evidence that the scores are made of; empty for other scores.
 
     Raises:
         InputError: there is no such model, or it does not fit the other arguments.
     """
 
-    def __init__(self, path: str, device: str | None, lam: float | None) -> None:
+    def __init__(
+        self, path: str, device: str | None, lam: float | None, *, recalibrate: bool = False
+    ) -> None:
         self.path = existing_model(path)
         self._lam = lam
+        self._recalibrate = recalibrate
         with started():
             if os.path.isdir(self.path):
                 self._load_saved_model(device)
@@ -58,6 +67,8 @@ class Applied:
                 self._model = load_keras_model(self.path, device)
                 self.title = f"LREN ({self._model.preset})"
                 self.bands = bands_of(self._model)
+                settings = self._model.settings
+                self.evidence = settings.evidence if settings.fuses_evidence else ()
                 self._device = self._model.device
         make_repeatable(self._device)
 
@@ -66,6 +77,11 @@ class Applied:
             raise InputError(
                 f"--lam was given with the SavedModel {self.path}, whose λ is fixed; expected it "
                 "with a .keras file, leave it out."
+            )
+        if self._recalibrate:
+            raise InputError(
+                f"--recalibrate was given with the SavedModel {self.path}, whose calibration is "
+                "fixed; expected it with a .keras file, leave it out."
             )
         import tensorflow as tf
 
@@ -88,18 +104,31 @@ class Applied:
                 "one that lren-tf export wrote."
             )
         self._score, self._takes = signature, inputs["pixels"].shape
+        self._evidence = self._loaded.signatures.get("evidence")
+        names = () if self._evidence is None else self._evidence.structured_outputs
+        self.evidence = tuple(name for name in EVIDENCE if name in names)
         self.bands = self._takes[-1]
         self.title = "LREN (SavedModel)"
 
-    def score(self, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
-        """Scores ``[H, W]`` float32 of a scene, and what the report says of how they came about.
+    def score(
+        self, scene: Scene, *, with_evidence: bool = True
+    ) -> tuple[np.ndarray, dict[str, np.ndarray] | None, dict[str, Any]]:
+        """Scores ``[H, W]`` float32 of a scene, their evidence, and what the report says of them.
+
+        Args:
+            with_evidence: False where evidence is not needed; a SavedModel computes it apart.
+
+        Returns:
+            Scores; maps of the evidence by name, None for scores that are not made of it or where
+            it is not needed; part of the report.
 
         Raises:
             InputError: the scene has another number of bands, or values that are not finite.
         """
         record: dict[str, Any] = {"model": str(self.path), "scene": scene_record(scene)}
         if self._model is None:
-            return self._served(scene), {**record, "versions": loaded_versions()}
+            score, evidence = self._served(scene, with_evidence)
+            return score, evidence, {**record, "versions": loaded_versions()}
         model = self._model
         settings = model.settings.as_dict()
         record |= {
@@ -107,11 +136,14 @@ class Applied:
             "settings": settings if self._lam is None else {**settings, "lam": self._lam},
             "device": model.device,
         }
-        score, result = model.scored(scene, lam=self._lam)
+        score, result = model.scored(scene, lam=self._lam, recalibrate=self._recalibrate)
         record |= scoring_record(model, result)
-        return score, {**record, "versions": loaded_versions()}
+        evidence = result.evidence if self.evidence else None
+        return score, evidence, {**record, "versions": loaded_versions()}
 
-    def _served(self, scene: Scene) -> np.ndarray:
+    def _served(
+        self, scene: Scene, with_evidence: bool
+    ) -> tuple[np.ndarray, dict[str, np.ndarray] | None]:
         import tensorflow as tf
 
         if scene.bands != self.bands:
@@ -135,8 +167,16 @@ class Applied:
         )
         with tf.device(self._device):
             data = scene.cube if of_images else scene.valid_pixels
-            (score,) = self._score(pixels=tf.constant(data.astype(np.float32))).values()
-        return scene.spread(score.numpy().reshape(-1))
+            pixels = tf.constant(data.astype(np.float32))
+            (score,) = self._score(pixels=pixels).values()
+            found = self._evidence(pixels=pixels) if with_evidence and self.evidence else None
+
+        def as_map(values: Any) -> np.ndarray:
+            return scene.spread(values.numpy().reshape(-1))
+
+        if found is None:
+            return as_map(score), None
+        return as_map(score), {name: as_map(found[name]) for name in self.evidence}
 
 
 def existing_model(path: str) -> Path:

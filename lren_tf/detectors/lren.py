@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import presets
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.errors import InputError
 
@@ -26,7 +27,7 @@ class LREN(Detector):
     name: ClassVar[str] = "lren"
     title: ClassVar[str] = "LREN"
     stochastic: ClassVar[bool] = True
-    spatial: ClassVar[bool] = False
+    spatial: ClassVar[bool] = True
 
     preset: str = "robust"
     """``"robust"`` (one setting for every scene), ``"paper"`` (the text) or ``"release"``
@@ -68,7 +69,16 @@ class LREN(Detector):
             "device": self.device,
         }
 
+    def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
+        if scene.valid is None:
+            return super()._scores_of_valid(scene)
+        # The model leaves pixels without data out of every sum itself.
+        return self._fitted_score(scene)[scene.valid].astype(np.float64)
+
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
+        return self._fitted_score(cube)
+
+    def _fitted_score(self, cube: npt.NDArray[np.float64] | Scene) -> np.ndarray:
         # TensorFlow takes seconds to import, and the other detectors do not need it.
         from lren_tf.model import lren
 

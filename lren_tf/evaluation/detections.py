@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,6 +32,8 @@ class Detection:
         peak_row, peak_column: the pixel that has it.
         mean_score: of its pixels.
         x, y: the centroid in the scene's coordinate reference system, or None without one.
+        evidence: share of each evidence in the sum at the peak, by name; None for scores that
+            are not made of evidence.
     """
 
     label: int
@@ -48,6 +50,7 @@ class Detection:
     mean_score: float
     x: float | None = None
     y: float | None = None
+    evidence: Mapping[str, float] | None = None
 
 
 class Detections(NamedTuple):

@@ -14,7 +14,7 @@ from lren_tf.errors import InputError
 from lren_tf.evaluation.pareto_tail import Tail, fit_tail
 from lren_tf.evaluation.score_array import score_array
 
-PARETO, EMPIRICAL = "pareto", "empirical"
+PARETO, EMPIRICAL, CALIBRATED = "pareto", "empirical", "calibrated"
 TEST = "Kolmogorov-Smirnov"
 
 TAIL_QUANTILES = (0.9, 0.95, 0.975)
@@ -38,7 +38,8 @@ class Threshold:
     Attributes:
         threshold: in the units of the scores.
         false_alarm_rate: the requested rate: the share of background pixels that score higher.
-        method: ``"pareto"``, from the fitted tail; ``"empirical"``, the quantile of the scores.
+        method: ``"pareto"``, from the fitted tail; ``"empirical"``, the quantile of the scores;
+            ``"calibrated"``, −log₁₀ of the rate, since the scores are calibrated.
         pixels: how many scores there were, those without data left out.
         tail_quantile: of all scores, at which the tail begins; None without a fit, as all
             below are.
@@ -126,6 +127,22 @@ def checked_rate(value: Any, what: str = "false_alarm_rate") -> float:
             f"{HIGHEST_RATE:g}, such as 0.001."
         )
     return float(value)
+
+
+def calibrated_threshold(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
+    """Return the threshold of calibrated scores: −log₁₀ of the false-alarm rate.
+
+    Args:
+        score: −log₁₀ of the estimated share of the background that scores higher, as the preset
+            ``robust`` gives them; NaN where there is no data.
+        false_alarm_rate: share of the background pixels that may score above the threshold,
+            above 0, at most 0.5.
+
+    Raises:
+        InputError: the rate is not such a share, or the scores are none.
+    """
+    rate = checked_rate(false_alarm_rate)
+    return Threshold(-math.log10(rate), rate, CALIBRATED, _values(score).size)
 
 
 def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:

@@ -10,11 +10,13 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 from lren_tf.evaluation.detections import Detection
 from lren_tf.runtime.files import atomic_path
 
 _WGS84 = "EPSG:4326"
+_EVIDENCE = "evidence_"
 # How coordinates are described in every feature.
 _LONGITUDE = "longitude, latitude (WGS 84)"
 _SCENE_CRS = "x, y in the scene's coordinate reference system"
@@ -22,18 +24,27 @@ _UNKNOWN_CRS = "x, y of the scene's map transform, coordinate reference system u
 _PIXELS = "column, row (pixels, the centre of the first one is 0, 0)"
 
 
-def write_csv(path: str | os.PathLike[str], listed: Sequence[Detection]) -> None:
+def write_csv(
+    path: str | os.PathLike[str], listed: Sequence[Detection], evidence: Sequence[str] = ()
+) -> None:
     """Write detections as a table, one column for each attribute of `Detection`.
+
+    Args:
+        path: the file.
+        listed: from `find_detections`.
+        evidence: names of the evidence, whose shares get a column each.
 
     Raises:
         InputError: the file cannot be written.
     """
-    names = [field.name for field in fields(Detection)]
+    names = [field.name for field in fields(Detection) if field.name != "evidence"]
+    names += [f"{_EVIDENCE}{name}" for name in evidence]
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         # A coordinate that is None becomes an empty cell.
-        writer.writerows([getattr(detection, name) for name in names] for detection in listed)
+        for attributes in map(_attributes, listed):
+            writer.writerow([attributes[name] for name in names])
 
 
 def write_geojson(
@@ -64,7 +75,7 @@ def write_geojson(
                     "type": "Feature",
                     "geometry": None if point is None else {"type": "Point", "coordinates": point},
                     "properties": {
-                        **asdict(detection),
+                        **_attributes(detection),
                         "coordinates": kind if point is not None or kind != _LONGITUDE else _PIXELS,
                     },
                 }
@@ -76,6 +87,13 @@ def write_geojson(
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="ascii")
+
+
+def _attributes(detection: Detection) -> dict[str, Any]:
+    """Attributes by name, the share of each evidence as one of them."""
+    attributes = asdict(detection)
+    shares = attributes.pop("evidence") or {}
+    return {**attributes, **{f"{_EVIDENCE}{name}": share for name, share in shares.items()}}
 
 
 def _points(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
+from lren_tf.model.energy_scoring import EvidenceScoring
 from lren_tf.model.forward_pass import in_chunks
 from lren_tf.model.saved_model import Endpoint
-from lren_tf.model.scoring import EnergyScoring, ResidualScoring
+from lren_tf.model.scoring import Scoring
 from lren_tf.settings import Settings
 
 
 def endpoints_of(
     call: Callable[[tf.Tensor], Mapping[str, tf.Tensor]],
-    scoring: ResidualScoring | EnergyScoring,
+    scoring: Scoring,
     settings: Settings,
     bands: int,
 ) -> dict[str, Endpoint]:
@@ -30,6 +32,8 @@ def endpoints_of(
     ``reconstruct``           ``[N, L]``   reconstruction, eq. (4), in the sensor's units
     ``responsibilities``      ``[N, k]``   of the mixture, eq. (7), of all members
                                            side by side
+    ``evidence``              ``[N]``      where the score is made of evidence: an output for
+                                           each, by name, in decades
     ========================  ===========  ==================================================
 
     ``score`` holds all that ``model.score`` uses and gives what it gives, to rounding: within
@@ -46,6 +50,10 @@ def endpoints_of(
     * ``scoring="energy"`` (preset ``robust``) with a neighbourhood, fitted on an image, takes an
       image ``[H, W, L]`` and returns ``[H, W]``. A pixel depends on its neighbours alone.
       Fitted on a table, or without a neighbourhood, it takes ``[N, L]``, every pixel alone.
+    * With evidence (preset ``robust``), fitted on an image, ``score`` takes an image ``[H, W, L]``
+      and returns ``[H, W]``, as each output of ``evidence``. A pixel depends on the image, which
+      is to be sent whole; it is compared with the background of the scene of ``fit``. Fitted on
+      a table, both take ``[N, L]``, every pixel alone.
 
     ``score`` refuses NaN and infinity with an InvalidArgumentError, because one such pixel would
     spoil the scores of others.
@@ -75,21 +83,34 @@ def endpoints_of(
     # Both read state, which is possible outside the graph only.
     needs_image, score_in_graph = scoring.needs_image, scoring.in_graph(encode)
 
-    def score(pixels: tf.Tensor) -> tf.Tensor:
+    def on_grid(pixels: tf.Tensor, function: Callable[..., Any]) -> Any:
+        """Apply a function of a table and its grid; its rows in the shape of the pixels."""
         pixels = tf.debugging.check_numerics(
             pixels, "the pixels hold NaN or infinity; expected finite numbers"
         )
         shape = tf.shape(pixels)[:-1]
         table = tf.reshape(pixels, [-1, bands])
         grid = (shape[0], shape[1]) if needs_image else (shape[0],)
-        scores = score_in_graph(table, grid)
-        return tf.reshape(tf.cast(scores, tf.float32), shape)
+        return tf.nest.map_structure(
+            lambda rows: tf.reshape(tf.cast(rows, tf.float32), shape), function(table, grid)
+        )
+
+    def score(pixels: tf.Tensor) -> tf.Tensor:
+        return on_grid(pixels, score_in_graph)
 
     of_table = [tf.TensorSpec((None, bands), tf.float32, name="pixels")]
     of_image = [tf.TensorSpec((None, None, bands), tf.float32, name="pixels")]
-    return {
+    endpoints = {
         "score": Endpoint(score, of_image if needs_image else of_table),
         "encode": Endpoint(encode, of_table),
         "reconstruct": Endpoint(reconstruct, of_table),
         "responsibilities": Endpoint(responsibilities, of_table),
     }
+    if isinstance(scoring, EvidenceScoring):
+        weighed = scoring.weighed_in_graph(encode)
+
+        def evidence(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return on_grid(pixels, lambda *given: weighed(*given).evidence)
+
+        endpoints["evidence"] = endpoints["score"]._replace(function=evidence)
+    return endpoints

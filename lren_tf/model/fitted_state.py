@@ -1,7 +1,8 @@
 """Non-trainable state learned from the scene, stored as weights, so that models save it.
 
-Three Keras layers without a `call`: the standardisation, the mixture with its dictionary, and the
-background that the preset ``robust`` scores by. `fit` sets them; no training moves them.
+Four Keras layers without a `call`: the standardisation, the mixture with its dictionary, the
+background that the preset ``robust`` scores by, and the reference that its evidence is compared
+with. `fit` sets them; no training moves them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.data.standardisation import Scaler
+from lren_tf.evidence.calibration import KNOTS, Calibration
+from lren_tf.evidence.fusion import CALIBRATED, LIMITED, Reference
+from lren_tf.evidence.structure import component_count
+from lren_tf.evidence.surroundings import SceneMoments, moment_count
 from lren_tf.latent.background import (
     background_energy,
     background_mixture,
@@ -154,7 +159,7 @@ class BackgroundState(_State):
         super().__init__("background")
         self._settings = settings
         k = settings.components
-        d = settings.latent_units * (2 if settings.neighbourhood else 1)
+        d = feature_count(settings)
         self._phi, self._mu = self._weight("phi", (k,)), self._weight("mu", (k, d))
         self._Gamma = self._weight("Gamma", (k, d, d))
         self._level, self._spread = self._weight("level", ()), self._weight("spread", ())
@@ -174,7 +179,7 @@ class BackgroundState(_State):
             data: the scene, for the positions of its pixels.
         """
         s = self._settings
-        features = self._features(z, data.grid, data.valid)
+        features = self.features(z, data.grid, data.valid)
         background = background_mixture(
             features,
             beta,
@@ -204,9 +209,94 @@ class BackgroundState(_State):
             z: latent samples ``[n, l]``.
             grid, valid: as for :func:`lren_tf.latent.neighbourhood.with_neighbourhood`.
         """
-        energy = background_energy(self._features(z, grid, valid), self.mixture())
+        energy = background_energy(self.features(z, grid, valid), self.mixture())
         return (energy - self._level) / self._spread
 
-    def _features(self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None) -> tf.Tensor:
+    def features(self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None) -> tf.Tensor:
+        """Return latent samples with their neighbourhoods, float64 ``[n, d]``; in a graph too.
+
+        Args:
+            z: latent samples ``[n, l]``.
+            grid, valid: as for :func:`lren_tf.latent.neighbourhood.with_neighbourhood`.
+        """
         z = tf.cast(z, tf.float64)
         return with_neighbourhood(z, grid, self._settings.neighbourhood, valid)
+
+
+class EvidenceState(_State):
+    """Stored :class:`lren_tf.evidence.fusion.Reference`, and principal components of the spectra.
+
+    Args:
+        settings: settings of the model.
+        bands: U, number of bands that enter the network.
+    """
+
+    def __init__(self, settings: Settings, bands: int) -> None:
+        super().__init__("evidence")
+        m, d, count = settings.members, feature_count(settings), len(CALIBRATED)
+        self._stored = self._weight("stored", (), "bool")
+        self._image = self._weight("image", (), "bool")
+        self._centre = self._weight("centre", (bands,))
+        self._directions = self._weight("directions", (bands, component_count(bands)))
+        self._knots = self._weight("knots", (count, KNOTS + 1))
+        self._scale, self._shape = self._weight("scale", (count,)), self._weight("shape", (count,))
+        self._limits = self._weight("limits", (len(LIMITED),))
+        self._mean, self._spread = self._weight("mean", (m, d)), self._weight("spread", (m, d))
+        self._moments = self._weight("moments", (m, moment_count(d)))
+
+    @property
+    def stored(self) -> bool:
+        """Whether a reference is stored; none is before a training ends."""
+        return bool(self._stored.numpy())
+
+    @property
+    def of_image(self) -> bool:
+        """Whether the scene was an image instead of a table, which has the spectrum alone."""
+        return bool(self._image.numpy())
+
+    def clear(self) -> None:
+        """Remove the reference, which belongs to other weights."""
+        self._stored.assign(False)
+
+    def store(
+        self, components: tuple[tf.Tensor, tf.Tensor], reference: Reference, *, of_image: bool
+    ) -> None:
+        """Store principal components and reference of a scene.
+
+        Args:
+            components: from :func:`lren_tf.evidence.structure.principal_components`.
+            reference: of the scene; what it lacks becomes 0.
+            of_image: whether the scene is an image.
+        """
+        for weight, value in zip((self._centre, self._directions), components, strict=True):
+            weight.assign(value)
+        nothing = Calibration(tf.zeros([KNOTS + 1]), tf.ones([]), tf.zeros([]))
+        all_of_them = [reference.calibrations.get(name, nothing) for name in CALIBRATED]
+        weights = (self._knots, self._scale, self._shape)
+        for weight, values in zip(weights, zip(*all_of_them, strict=True), strict=True):
+            weight.assign(tf.stack([tf.cast(value, tf.float64) for value in values]))
+        self._limits.assign([reference.limits.get(name, 0.0) for name in LIMITED])
+        weights = (self._mean, self._spread, self._moments)
+        for weight, values in zip(weights, zip(*reference.scenes, strict=True), strict=False):
+            weight.assign(tf.stack(values))
+        self._image.assign(of_image)
+        self._stored.assign(True)
+
+    def components(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the stored principal components, tensors."""
+        return tf.convert_to_tensor(self._centre), tf.convert_to_tensor(self._directions)
+
+    def load(self) -> Reference:
+        """Return the stored reference, tensors; in a graph too."""
+        parts = [tf.unstack(w) for w in (self._knots, self._scale, self._shape)]
+        scenes = [tf.unstack(w) for w in (self._mean, self._spread, self._moments)]
+        return Reference(
+            dict(zip(CALIBRATED, map(Calibration, *parts), strict=True)),
+            dict(zip(LIMITED, tf.unstack(self._limits), strict=True)),
+            tuple(map(SceneMoments, *scenes)),
+        )
+
+
+def feature_count(settings: Settings) -> int:
+    """Return the number of features of a pixel: its latent sample, and its neighbourhood's."""
+    return settings.latent_units * (2 if settings.neighbourhood else 1)

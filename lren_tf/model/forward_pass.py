@@ -48,23 +48,27 @@ def embed_all(
 
 
 def in_chunks(
-    function: Callable[[tf.Tensor], tf.Tensor], pixels: tf.Tensor, width: int
+    function: Callable[[tf.Tensor], tf.Tensor],
+    pixels: tf.Tensor,
+    width: int,
+    dtype: tf.DType = tf.float32,
 ) -> tf.Tensor:
     """Apply a function to all pixels in a graph; its temporaries are those of a chunk.
 
     Args:
-        function: maps pixels ``[n, L]`` to float32 ``[n, width]``.
+        function: maps pixels ``[n, L]`` to ``[n, width]``.
         pixels: ``[N, L]``, whose length the graph need not know.
         width: columns of the result.
+        dtype: of the result.
 
     Returns:
-        ``[N, width]`` float32.
+        ``[N, width]``.
     """
     count = tf.maximum(1, -(-tf.shape(pixels)[0] // CHUNK))
 
     def step(i: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         return i + 1, parts.write(i, function(pixels[i * CHUNK : (i + 1) * CHUNK]))
 
-    parts = tf.TensorArray(tf.float32, size=count, infer_shape=False, element_shape=[None, width])
+    parts = tf.TensorArray(dtype, size=count, infer_shape=False, element_shape=[None, width])
     _, parts = tf.while_loop(lambda i, _: i < count, step, (0, parts), parallel_iterations=1)
     return parts.concat()

@@ -1,7 +1,8 @@
 """LREN as a Keras model: autoencoder and mixture trained together, scored by low rank.
 
-The class joins the parts: :mod:`lren_tf.training.run` trains, :mod:`lren_tf.model.scoring` scores,
-:mod:`lren_tf.model.fitted_state` stores, and :mod:`lren_tf.model.saved_model` exports.
+The class joins the parts: :mod:`lren_tf.training.run` trains, :mod:`lren_tf.model.results` has what
+a fitted model gives, :mod:`lren_tf.model.fitted_state` stores, and
+:mod:`lren_tf.model.saved_model` exports.
 """
 
 from __future__ import annotations
@@ -16,25 +17,11 @@ import tensorflow as tf
 
 from lren_tf import presets
 from lren_tf.errors import InputError
-from lren_tf.latent.mixture import Mixture
-from lren_tf.low_rank.solve import LowRankResult
 from lren_tf.model.endpoints import endpoints_of
-from lren_tf.model.inputs import (
-    ModelInput,
-    as_model_input,
-    input_of_sensor,
-    warn_of_constant_bands,
-)
+from lren_tf.model.inputs import ModelInput, as_model_input, warn_of_constant_bands
 from lren_tf.model.network import seed_of_member
+from lren_tf.model.results import Results
 from lren_tf.model.saved_model import export_saved_model
-from lren_tf.model.scoring import (
-    EnergyScoring,
-    ResidualScoring,
-    Scored,
-    residual_norms,
-    scoring_of,
-)
-from lren_tf.model.trained_network import TrainedNetwork
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
 from lren_tf.training.pixel_reader import StandardisedPixels
@@ -44,7 +31,7 @@ from lren_tf.validators import size_in_bytes
 
 
 @keras.saving.register_keras_serializable(package="lren_tf")
-class LREN(TrainedNetwork):
+class LREN(Results):
     """Low-Rank Embedded Network (Jiang et al., AAAI 2021).
 
     An autoencoder and a softmax mixture estimator are trained together on the pixels of
@@ -118,7 +105,7 @@ class LREN(TrainedNetwork):
             LREN(
                 preset, device=device, strategy=strategy, name=f"{name}_{number}",
                 **{**resolved.as_dict(), "seed": seed_of_member(resolved.seed, number),
-                   "members": 1},
+                   "members": 1, "evidence": ("spectrum",)},
             )
             for number in range(1, resolved.members)
         ]  # fmt: skip
@@ -307,105 +294,14 @@ class LREN(TrainedNetwork):
                 verbose=verbose,
                 callbacks=callbacks or [],
             )
-            for member in self._members():
-                member.learn(standardised, data)
+            self._learn(standardised, data)
         return history
 
-    # --- results ---------------------------------------------------------------------
+    def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
+        samples = [member.learn(standardised, data) for member in self._members()]
+        self._scoring().learn(standardised, samples, data)
 
-    def score(self, x: Any, *, lam: float | None = None, key: str | None = None) -> np.ndarray:
-        """Return the anomaly score of every pixel; higher = more anomalous.
-
-        Args:
-            x: data as in ``fit``, of the same sensor.
-            lam: λ of eq. (1); None for the setting. Only with ``scoring="residual"``.
-            key: variable of the cube in a file with several.
-
-        Returns:
-            float32 map ``[H, W]`` of a cube, or ``[N]`` of a table, not normalised; NaN in
-            pixels that a scene marks as no-data.
-
-        Raises:
-            InputError: the model is not fitted, or the data cannot be used.
-        """
-        return self.scored(x, lam=lam, key=key).values
-
-    def scored(self, x: Any, *, lam: float | None = None, key: str | None = None) -> Scored:
-        """Return the scores together with the low-rank step they were computed from.
-
-        Args:
-            x, lam, key: as for ``score``.
-        """
-        data = self._checked_input(x, key)
-        with tf.device(self.device):
-            return self._scoring().scores(data, lam=lam)
-
-    def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
-        """Return the scores of every member, which show how far networks disagree.
-
-        Their mean is ``score``.
-
-        Args:
-            x, key: as for ``score``.
-
-        Returns:
-            float32 ``[members, H, W]`` of a cube, or ``[members, N]`` of a table.
-
-        Raises:
-            InputError: as ``score``, or the model does not score by energy.
-        """
-        scoring = self._scoring()
-        scoring.require_member_scores()
-        data = self._checked_input(x, key)
-        with tf.device(self.device):
-            return scoring.member_scores(data)
-
-    def scores_images(self) -> bool:
-        """Return whether a score needs the pixel's neighbours, and so an image, not a table."""
-        return self._scoring().needs_image
-
-    @property
-    def backgrounds(self) -> list[Mixture]:
-        """Background of every member, NumPy: see :mod:`lren_tf.latent.background`.
-
-        Features are the latent sample and, with a neighbourhood, its mean around the pixel.
-        A component that does not belong to the background has weight 0.
-
-        Raises:
-            InputError: the model is not fitted, or does not score by energy.
-        """
-        self._require_fit()
-        return self._scoring().backgrounds()
-
-    def score_of(self, solution: LowRankResult) -> np.ndarray:
-        """Return the scores float32 ``[N]`` of a low-rank step from ``decompose``."""
-        return residual_norms(solution, self.settings)
-
-    def decompose(
-        self,
-        x: Any,
-        *,
-        lam: float | None = None,
-        key: str | None = None,
-        atoms: np.ndarray | None = None,
-    ) -> LowRankResult:
-        """Run the low-rank step behind ``score``: residual, coefficients, multiplier, history.
-
-        Args:
-            x, lam, key: as for ``score``.
-            atoms: dictionary ``[m, l]`` to use; None for that of the model.
-
-        Returns:
-            Rows are pixels, row after row; NaN in pixels that a scene marks as no-data.
-
-        Raises:
-            InputError: as ``score``, or the model scores by energy, without a low-rank step.
-        """
-        scoring = self._scoring()
-        scoring.require_low_rank_step()
-        data = self._checked_input(x, key)
-        with tf.device(self.device):
-            return scoring.decompose(data, lam=lam, atoms=atoms)
+    # --- other settings ----------------------------------------------------------------
 
     def with_settings(self, x: Any, *, key: str | None = None, **settings: Any) -> LREN:
         """Return a model of the same trained network with other settings of the scoring.
@@ -434,16 +330,7 @@ class LREN(TrainedNetwork):
         data = self._checked_input(x, key)
         other._create_all(self._bands, self._used_list)
         with tf.device(self.device):
-            standardised = StandardisedPixels(data.pixels, self.scaler_state.load())
             for to, source in zip(other._members(), self._members(), strict=True):
                 to.copy_network(source)
-                to.learn(standardised, data)
+            other._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
         return other
-
-    def _scoring(self) -> ResidualScoring | EnergyScoring:
-        return scoring_of(self.settings, self._members(), self.workers)
-
-    def _checked_input(self, x: Any, key: str | None) -> ModelInput:
-        self._require_fit()
-        used = None if self._used_list is None else self.scaler_state.load().used
-        return input_of_sensor(x, key, self._bands, used)

@@ -21,7 +21,7 @@ _IN_SAVED_MODELS = {*_SAVED_MODEL, "assets", "assets.extra", "fingerprint.pb"}
 class Endpoint(NamedTuple):
     """Function of a SavedModel."""
 
-    function: Callable[..., tf.Tensor]
+    function: Callable[..., tf.Tensor | dict[str, tf.Tensor]]
     signature: list[tf.TensorSpec]
 
 

@@ -10,7 +10,7 @@ from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.latent.mixture import Mixture, mixture_statistics
-from lren_tf.model.fitted_state import AtomState, BackgroundState, ScalerState
+from lren_tf.model.fitted_state import AtomState, BackgroundState, EvidenceState, ScalerState
 from lren_tf.model.forward_pass import embed_all
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.network import LAYERS, make_layers, network_of
@@ -68,6 +68,8 @@ class TrainedNetwork(keras.Model):
             self.atom_state = AtomState(s, atom_length)
             if s.scoring == "energy":
                 self.background_state = BackgroundState(s)
+            if s.fuses_evidence:
+                self.evidence_state = EvidenceState(s, width)
         self.built = True
 
     def create_for(self, scaler: Scaler) -> None:
@@ -138,14 +140,21 @@ class TrainedNetwork(keras.Model):
     def forget(self, scaler: Scaler) -> None:
         """Take the standardisation of a training that begins, and drop results of the last one."""
         self.atom_state.clear()
+        if self.settings.fuses_evidence:
+            self.evidence_state.clear()
         self.scaler_state.store(scaler)
 
-    def learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
+    def learn(
+        self, standardised: np.ndarray | StandardisedPixels, data: ModelInput
+    ) -> np.ndarray:
         """Store background, mixture and dictionary of all pixels of a scene.
 
         Args:
             standardised: standardised pixels ``[n, U]``.
             data: the scene.
+
+        Returns:
+            Latent samples float32 ``[n, l]``.
         """
         s = self.settings
         z, beta = self.embed(standardised)
@@ -162,11 +171,14 @@ class TrainedNetwork(keras.Model):
             self.background_state.store(z, beta, data)
         # Last, because the network counts as fitted from here on.
         self.atom_state.store(mixture, atoms._replace(pixels=data.on_grid(atoms.pixels)))
+        return z
 
     @property
     def fitted(self) -> bool:
         """Whether a training has ended and its results are stored."""
-        return self._bands is not None and self.atom_state.stored
+        if self._bands is None or not self.atom_state.stored:
+            return False
+        return not self.settings.fuses_evidence or self.evidence_state.stored
 
     def _require_fit(self) -> None:
         if not self.fitted:

@@ -144,6 +144,11 @@ class TestApply:
             "such pixels out.\n"
         )
         assert main([*arguments, "robust.keras"]) == 0
+        message = refused("detect", "other.npz", "--apply", "images", "--recalibrate")
+        assert "whose calibration is fixed" in message
+        assert main(["detect", "other.npz", "--apply", "images", "--evidence"]) == 0
+        for name, values in model.evidence(OTHER).items():
+            np.testing.assert_allclose(np.load(f"other_evidence_{name}.npy"), values, atol=1e-4)
         assert np.argwhere(np.isnan(np.load("masked/other_score.npy"))).tolist() == [[2, 3]]
 
     def test_a_band_without_data_is_refused_by_a_saved_model(self, models, refused):

@@ -1,4 +1,4 @@
-"""The preset ``robust``: members side by side, scored by the energy of the background."""
+"""Members side by side, scored by the energy of the background: ``robust`` by its spectrum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from lren_tf.latent.background import (
 from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.network import seed_of_member
 
-SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3}
+SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3,
+         "evidence": ("spectrum",)}  # fmt: skip
 SCENE = datasets.simulate(14, 13, 20, seed=1)
 
 
@@ -104,7 +105,9 @@ def test_losses_are_means_over_members():
 
 def test_it_finds_what_is_simulated():
     scene = datasets.simulate(40, 40, 30, seed=3)
-    model = LREN("robust", device="/CPU:0", members=2, epochs=40, hidden_units=40)
+    model = LREN(
+        "robust", device="/CPU:0", members=2, epochs=40, hidden_units=40, evidence="spectrum"
+    )
     model.fit(scene, verbose=0)
     assert metrics.auc_pd_pf(model.score(scene), scene.truth) > 0.95
 

@@ -72,11 +72,12 @@ class TestEndpoints:
 
 
 class TestEnergy:
-    """The preset ``robust``: a background that is fixed, and neighbours."""
+    """The energy of ``robust``: a background that is fixed, and neighbours."""
 
     CHOSEN = types.MappingProxyType(
-        {"hidden_units": 16, "estimator_units": 8, "epochs": 2, "members": 2, "components": 3}
-    )
+        {"hidden_units": 16, "estimator_units": 8, "epochs": 2, "members": 2, "components": 3,
+         "evidence": ("spectrum",)}
+    )  # fmt: skip
 
     def assert_same(self, got, expected):
         # These scores pass through zero, where nothing is relative to them.

@@ -10,7 +10,7 @@ from lren_tf.model.scoring import EnergyScoring, ResidualScoring, scoring_of
 from lren_tf.runtime.workers import Workers
 from tests.model.small_models import SCENE, SMALL, fitted
 
-FEW = {"members": 2, "device": "/CPU:0"}
+FEW = {"members": 2, "device": "/CPU:0", "evidence": ("spectrum",)}
 
 
 @functools.cache

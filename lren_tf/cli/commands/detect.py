@@ -43,6 +43,7 @@ from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
     from lren_tf.low_rank.solve import LowRankResult
+    from lren_tf.model.scored import EvidenceDetails
 
 
 def detect(arguments: argparse.Namespace) -> None:
@@ -61,7 +62,15 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
     long_run = LongRun(arguments, writes=distribution.chief)
     outputs = _Outputs(arguments) if distribution.chief else None
     seconds: dict[str, float] = {}
-    epochs = presets.resolve(preset, **settings).total_epochs
+    resolved = presets.resolve(preset, **settings)
+    epochs = resolved.total_epochs
+    if arguments.recalibrate:
+        raise InputError(
+            "--recalibrate was given without --apply; expected it with a model that is trained, "
+            "since a new one is calibrated on the scene, leave it out."
+        )
+    if outputs is not None:
+        outputs.show_evidence(resolved.evidence if resolved.fuses_evidence else ())
     with (
         distribution.speaking(),
         collected_notices(distribution.chief) as notices,
@@ -100,7 +109,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(
-                scene, title, score, outputs, seconds, notices,
+                scene, title, score, _evidence_of(result), outputs, seconds, notices,
                 lambda: {
                     "detector": LREN,
                     **run_record(model, scene, history, result),
@@ -124,24 +133,37 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
     with collected_notices() as notices:
         # Before the scene: reading one can take a download.
         with timed(seconds, "start"):
-            trained = Applied(arguments.apply, arguments.device, lam)
+            trained = Applied(
+                arguments.apply, arguments.device, lam, recalibrate=bool(arguments.recalibrate)
+            )
+        outputs.show_evidence(trained.evidence)
         with timed(seconds, "read"):
             scene = read_scene(arguments)
         outputs.follow(scene)
         with timed(seconds, "score"):
-            score, record = trained.score(scene)
+            score, evidence, record = trained.score(
+                scene, with_evidence=bool(arguments.evidence) or outputs.threshold is not None
+            )
         say(described(scene, seconds["read"]))
         say(f"{trained.title} of {trained.path}: {seconds['score']:.1f} s")
         _finish(
-            scene, trained.title, score, outputs, seconds, notices,
+            scene, trained.title, score, evidence, outputs, seconds, notices,
             lambda: {"detector": LREN, **record},
         )  # fmt: skip
 
 
-def _ending(result: LowRankResult | None) -> str:
+def _evidence_of(result: LowRankResult | EvidenceDetails | None) -> dict[str, np.ndarray] | None:
+    """Maps of the evidence that a score is made of."""
+    return getattr(result, "evidence", None)
+
+
+def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
     """Line about the end of scoring."""
     if result is None:
         return "energy under the background's mixture"
+    evidence = _evidence_of(result)
+    if evidence is not None:
+        return f"evidence of {', '.join(evidence)}, calibrated on this scene"
     ending = "converged" if result.converged else "not converged"
     return f"low-rank step: {result.iterations} iterations, {ending}"
 
@@ -165,7 +187,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
-            scene, detector.title, score, outputs, seconds, notices,
+            scene, detector.title, score, None, outputs, seconds, notices,
             lambda: {
                 **detector_record(detector),
                 "scene": scene_record(scene),
@@ -193,7 +215,27 @@ class _Outputs:
         self._arguments = arguments
         self._format = requested_format(arguments)
         self.threshold = requested_threshold(arguments)
+        self._evidence: tuple[str, ...] = ()
         self._use(MapOutput(self._format))
+
+    def show_evidence(self, names: tuple[str, ...]) -> None:
+        """Add a map of each evidence where ``--evidence`` asks for them.
+
+        Args:
+            names: of the evidence that the scores are made of.
+
+        Raises:
+            InputError: ``--evidence`` was given, but they are made of none.
+        """
+        if not self._arguments.evidence:
+            return
+        if not names:
+            raise InputError(
+                "--evidence was given, but the model does not score by evidence; expected it with "
+                "--preset robust, leave it out."
+            )
+        self._evidence = names
+        self._use(self.maps)
 
     def follow(self, scene: Scene) -> None:
         """Take the format and the georeference of the scene's file."""
@@ -207,7 +249,10 @@ class _Outputs:
                 "Keras' own format, add it."
             )
         self.maps = maps
-        endings = {**maps.endings("score"), "picture": "_score.png"}
+        endings = maps.endings("score")
+        for name in self._evidence:
+            endings |= maps.endings(f"evidence_{name}")
+        endings["picture"] = "_score.png"
         if self.threshold is not None:
             endings |= threshold_endings(maps)
         self.targets = {
@@ -224,6 +269,7 @@ def _finish(
     scene: Scene,
     title: str,
     score: np.ndarray,
+    evidence: dict[str, np.ndarray] | None,
     outputs: _Outputs,
     seconds: dict[str, float],
     notices: list[str],
@@ -233,6 +279,7 @@ def _finish(
     """Judge and draw a score map, write all files, say what came out.
 
     Args:
+        evidence: maps by name that calibrated scores are made of; None for other scores.
         record: makes the part of the report that depends on the detector.
         save_model: writes the file ``"model"`` of the targets, if there is one.
     """
@@ -244,7 +291,9 @@ def _finish(
     panels, detected = {title: score}, None
     if outputs.threshold is not None:
         with timed(seconds, "threshold"):
-            detected = outputs.threshold.apply(score, truth, georeference=scene.georeference)
+            detected = outputs.threshold.apply(
+                score, truth, georeference=scene.georeference, evidence=evidence
+            )
         panels[detected.label] = detected.panel()
     with timed(seconds, "draw"):
         figure = plots.detection_panel(*pictures(scene), panels)
@@ -253,6 +302,9 @@ def _finish(
         paths = dict(zip(targets, temporary, strict=True))
         with timed(seconds, "write"):
             maps.write(paths, "score", score)
+            for name, values in (evidence or {}).items():
+                if f"evidence_{name}" in paths:
+                    maps.write(paths, f"evidence_{name}", values)
             plots.save(figure, paths["picture"])
             if detected is not None:
                 detected.write(paths, maps)

@@ -21,5 +21,6 @@ def export(arguments: argparse.Namespace) -> None:
         model.export(arguments.folder)
     shape = f"[N, {bands_of(model)}]"
     image = f"[H, W, {bands_of(model)}]" if model.scores_images() else shape
-    say(f"endpoints: score of pixels {image}; encode, reconstruct, responsibilities of {shape}")
+    scores = "score and evidence" if model.settings.fuses_evidence else "score"
+    say(f"endpoints: {scores} of pixels {image}; encode, reconstruct, responsibilities of {shape}")
     say(f"SavedModel: {arguments.folder}")

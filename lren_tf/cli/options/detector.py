@@ -24,8 +24,8 @@ DEFAULT_PRESET = "robust"
 """What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
 
 _ONLY_LREN = (
-    "preset", "lam", "epochs", "save_model", "apply", "resume", "checkpoint_every", "tensorboard",
-    "log", *DISTRIBUTION,
+    "preset", "lam", "epochs", "save_model", "apply", "evidence", "recalibrate", "resume",
+    "checkpoint_every", "tensorboard", "log", *DISTRIBUTION,
 )
 
 

@@ -18,10 +18,15 @@ from lren_tf.io.base.layer import Layer
 from lren_tf.io.registry import MAP_FORMATS
 from lren_tf.io.save import MapWriter, map_format
 from lren_tf.runtime.files import as_path
+from lren_tf.settings import EVIDENCE
 
 AUTO = "auto"
 _NUMPY = MAP_FORMATS["npy"]
-MAPS: dict[str, float] = {"score": np.nan, "mask": NO_DATA}
+MAPS: dict[str, float] = {
+    "score": np.nan,
+    "mask": NO_DATA,
+    **dict.fromkeys((f"evidence_{name}" for name in EVIDENCE), np.nan),
+}
 """The maps there are, and their values of pixels that hold no data."""
 
 
@@ -82,7 +87,7 @@ class MapOutput:
             )
 
     def endings(self, layer: str) -> dict[str, str]:
-        """The files of `score` or `mask`: what they are called, and how their names end."""
+        """The files of one of `MAPS`: what they are called, and how their names end."""
         return {layer: f"_{layer}.npy", **{
             f"{layer}_{suffix[1:]}": f"_{layer}{suffix}" for suffix in self._suffixes
         }}  # fmt: skip
@@ -99,7 +104,7 @@ class MapOutput:
 
         Args:
             shape: (H, W) of the scene.
-            layers: which of `score` and `mask` are written.
+            layers: which of `MAPS` are written.
         """
         lookup, grid = self._writer.lookup, self._writer.grid
         values = {"background": BACKGROUND, "detected": DETECTED, "no_data": NO_DATA}

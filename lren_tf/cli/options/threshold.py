@@ -14,7 +14,12 @@ from lren_tf.cli.options.outputs import MapOutput
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
 from lren_tf.evaluation.detections import DETECTED, NO_DATA, Detections, find_detections
-from lren_tf.evaluation.threshold import Threshold, checked_rate, threshold_at
+from lren_tf.evaluation.threshold import (
+    Threshold,
+    calibrated_threshold,
+    checked_rate,
+    threshold_at,
+)
 from lren_tf.io.detections import write_csv, write_geojson
 from lren_tf.validators import parse
 
@@ -37,14 +42,18 @@ class ThresholdRequest:
         truth: np.ndarray | None = None,
         *,
         georeference: Georeference | None = None,
+        evidence: Mapping[str, np.ndarray] | None = None,
     ) -> ThresholdResult:
         """The threshold of a score map [H, W] and what is above it.
 
         Args:
             truth: [H, W] bool with both classes, to judge the threshold by, or None.
             georeference: of the scene.
+            evidence: maps [H, W] by name that calibrated scores are made of; None for scores
+                that are not calibrated.
         """
-        threshold = threshold_at(score, self.false_alarm_rate)
+        find = threshold_at if evidence is None else calibrated_threshold
+        threshold = find(score, self.false_alarm_rate)
         detections = find_detections(
             score,
             threshold.threshold,
@@ -52,9 +61,12 @@ class ThresholdRequest:
             transform=None if georeference is None else georeference.transform,
         )
         detections = _with_coordinates(detections, georeference)
+        if evidence is not None:
+            detections = _with_evidence(detections, evidence)
         realised = None if truth is None else _realised(score, truth, threshold.threshold)
         crs = None if georeference is None else georeference.crs
-        return ThresholdResult(threshold, detections, self.min_size, realised, crs)
+        names = () if evidence is None else tuple(evidence)
+        return ThresholdResult(threshold, detections, self.min_size, realised, crs, names)
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ class ThresholdResult:
     min_size: int
     realised: dict[str, float] | None
     crs: str | None
+    evidence: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -84,12 +97,19 @@ class ThresholdResult:
             "detections": len(self.detections.listed),
             "detected_pixels": self._pixels(),
             "realised": self.realised,
+            **self._evidence_record(),
         }
+
+    def _evidence_record(self) -> dict[str, Any]:
+        """Share of each evidence in every detection, by its label; nothing without evidence."""
+        if not self.evidence:
+            return {}
+        return {"evidence": {str(each.label): each.evidence for each in self.detections.listed}}
 
     def write(self, paths: Mapping[str, Path], maps: MapOutput) -> None:
         """Write the files of `threshold_endings`."""
         maps.write(paths, "mask", self.detections.mask)
-        write_csv(paths["detections"], self.detections.listed)
+        write_csv(paths["detections"], self.detections.listed, self.evidence)
         write_geojson(paths["geojson"], self.detections.listed, self.crs)
 
     def line(self) -> str:
@@ -164,6 +184,18 @@ def _with_coordinates(detections: Detections, georeference: Georeference | None)
         x, y = georeference.coordinates(detection.row, detection.column)  # type: ignore[misc]
         known = np.isfinite([x, y]).all()
         listed.append(replace(detection, x=x, y=y) if known else detection)
+    return detections._replace(listed=listed)
+
+
+def _with_evidence(detections: Detections, evidence: Mapping[str, np.ndarray]) -> Detections:
+    """Detections with the share of each evidence in the sum at their peaks."""
+    from lren_tf.evidence.fusion import shares  # TensorFlow, which other detectors do not need
+
+    listed = []
+    for detection in detections.listed:
+        peak = detection.peak_row, detection.peak_column
+        found = shares({name: values[peak] for name, values in evidence.items()})
+        listed.append(replace(detection, evidence=found))
     return detections._replace(listed=listed)
 
 

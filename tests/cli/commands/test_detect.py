@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import csv
+import json
 import os
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from lren_tf import datasets, metrics
 from lren_tf.cli import main
 from lren_tf.data.scene import data_sha256
+from lren_tf.settings import EVIDENCE
 from tests.cli.common import RX, SCENE, SMALL, SMALL_SETTINGS, files, mat, report
 
 
@@ -97,7 +100,62 @@ class TestDetect:
         assert [each["components"] for each in told["background"]] == [
             np.count_nonzero(mixture.phi) for mixture in model.backgrounds
         ]
+        assert told["evidence"]["calibrated_on"] == "scene of the training"
+        assert "evidence of spectrum, structure, surroundings, cal" in capsys.readouterr().out
+
+    def test_a_map_of_each_evidence_and_its_share_of_every_detection(self, scene_file, capsys):
+        small = ("--epochs", "2", "--set", "hidden_units=16", "--set", "members=2")
+        chosen = ("--evidence", "--false-alarm-rate", "0.02", "--save-model", "m.keras")
+        assert main(["detect", scene_file, *small, *chosen, "--device", "/CPU:0"]) == 0
+        told = report("small_report.json")
+        threshold = told["threshold"]
+        assert threshold["method"] == "calibrated"
+        assert threshold["threshold"] == pytest.approx(-np.log10(0.02))
+        score = np.load("small_score.npy")
+        assert threshold["detected_pixels"] == np.count_nonzero(score > threshold["threshold"])
+        with Path("small_detections.csv").open(encoding="ascii") as file:
+            rows = list(csv.DictReader(file))
+        features = json.loads(Path("small_detections.geojson").read_text("ascii"))["features"]
+        assert len(rows) == threshold["detections"] == len(features) > 0
+        for row, feature in zip(rows, features, strict=True):
+            shares = threshold["evidence"][row["label"]]
+            assert sum(shares.values()) == pytest.approx(1)
+            for name, share in shares.items():
+                assert float(row[f"evidence_{name}"]) == pytest.approx(share)
+                assert feature["properties"][f"evidence_{name}"] == pytest.approx(share)
+        for name in EVIDENCE:
+            values = np.load(f"small_evidence_{name}.npy")
+            assert values.shape == score.shape and values.dtype == np.float32
+            assert told["files"][f"evidence_{name}"] == f"small_evidence_{name}.npy"
+            assert told["maps"]["no_data"][f"evidence_{name}"] == "NaN"
+        capsys.readouterr()
+        assert main(["detect", scene_file, "--apply", "m.keras", "--recalibrate",
+                     "--out", "again"]) == 0  # fmt: skip
+        told = report("again/small_report.json")
+        assert told["evidence"]["calibrated_on"] == "scored scene"
+        again = np.load("again/small_score.npy")
+        np.testing.assert_allclose(again, score, atol=1e-5)
+
+    def test_the_old_score_is_the_energy(self, scene_file, capsys):
+        small = ("--epochs", "2", "--set", "hidden_units=16", "--set", "members=1")
+        assert main(["detect", scene_file, *small, "--set", "evidence=spectrum"]) == 0
         assert "energy under the background's mixture" in capsys.readouterr().out
+        assert "evidence" not in report("small_report.json")
+
+    @pytest.mark.parametrize(
+        ("arguments", "part"),
+        [
+            (["--preset", "paper", "--evidence"], "does not score by evidence"),
+            (["--set", "evidence=spectrum", "--evidence"], "does not score by evidence"),
+            (["--recalibrate"], "--recalibrate was given without --apply"),
+            (["--detector", "rx", "--evidence"], "--evidence was given with the detector 'rx'"),
+            (["--set", "evidence=smell"], "setting 'evidence' is 'smell'; expected one or more"),
+        ],
+    )
+    def test_evidence_that_there_is_not_is_refused(self, arguments, part, scene_file, capsys):
+        assert main(["detect", scene_file, *arguments]) == 2
+        assert part in capsys.readouterr().err
+        assert sorted(files()) == ["small.mat"]
 
     @pytest.mark.parametrize("lam", ["0.1", "0.01"])  # the second is the default
     def test_lambda_is_refused_where_it_means_nothing(self, lam, scene_file, capsys):

@@ -1,0 +1,1 @@
+"""Evidence that a pixel is anomalous: spectrum, structure and surroundings, on one scale."""
