@@ -21,9 +21,11 @@ Vector = npt.NDArray[np.float64]
 # longer and change nothing.
 _MOST_VALUES = 2000
 # Normal penalty on the shape ξ. Without one, a few hundred exceedances allow shapes that move
-# a threshold at 1e-3 by more than a factor of two in rate. It lies between the exponential tail
-# (0) and those of RX on real scenes (up to 0.4), and gives way to a thousand exceedances.
-_SHAPE_CENTRE, _SHAPE_SPREAD = 0.1, 0.1
+# a threshold at 1e-3 by more than a factor of two in rate. Exceedances are logarithms here, in
+# which every power law has the shape 0 (t backgrounds with 2 degrees of freedom -0.05) and a
+# Gaussian background about -0.3: the penalty spans the light and the heavy tails alike, and
+# gives way to a thousand exceedances.
+_SHAPE_CENTRE, _SHAPE_SPREAD = -0.15, 0.06
 _SHAPE_LIMITS = (-0.5, 1.0)
 # The unit of exceedances in a fit is the scale of an exponential tail with their median.
 _LOG_SCALE_LIMITS = (-4.0, 4.0)
@@ -92,6 +94,14 @@ class Tail:
 
         return float(genpareto.isf(share, self.shape, 0, self.scale))
 
+    def log_share_above(self, y: Vector) -> Vector:
+        """Logarithm of the share of the background's exceedances above y; −inf past its end."""
+        z = y / self.scale
+        if abs(self.shape) < 1e-9:
+            return -z
+        with np.errstate(divide="ignore"):
+            return -np.log1p(np.maximum(self.shape * z, -1.0)) / self.shape
+
     def times(self, unit: float) -> Tail:
         """The same with exceedances in another unit."""
         return replace(
@@ -106,8 +116,10 @@ def fit_tail(y: Vector, pixels: int) -> Tail | None:
     Candidates are a tail of background only; one with an anomalous part that is flat, in the
     exceedance or in its logarithm, from one of 20 places up to the largest exceedance; and
     one with one or two lognormal groups. Each is fitted by maximum likelihood with a normal
-    penalty on ξ (0.1 ± 0.1). Anomalies have to be worth 5 of log-likelihood, and 2 more for
+    penalty on ξ (−0.15 ± 0.06). Anomalies have to be worth 5 of log-likelihood, and 2 more for
     each of their parameters, and are at most 35 % of the exceedances.
+
+    The penalty is made for exceedances on a logarithmic scale, as `threshold` forms them.
 
     Args:
         y: exceedances [n] above 0, rising, at least 2 different ones.
@@ -190,7 +202,8 @@ def _maximised(y: Vector, start: Tail | None = None) -> tuple[float, Tail] | Non
         gradient[0] += off / _SHAPE_SPREAD
         return 0.5 * off**2 - float(np.log(density).sum()), gradient
 
-    first = [_SHAPE_CENTRE, 0.0, *weights]
+    # A heavy tail: one of negative shape ends, and exceedances beyond its end are impossible.
+    first = [0.1, 0.0, *weights]
     limits = [_SHAPE_LIMITS, _LOG_SCALE_LIMITS, *[(0.0, _MOST_ANOMALOUS)] * len(weights)]
     for _, median, spread in start.groups:
         first += [math.log(median), math.log(spread)]

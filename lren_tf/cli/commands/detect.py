@@ -237,13 +237,13 @@ def _finish(
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
-    panels, detected = {title: score}, None
+    masks, detected = {}, None
     if outputs.threshold is not None:
         with timed(seconds, "threshold"):
             detected = outputs.threshold.apply(score, truth, georeference=scene.georeference)
-        panels[detected.label] = detected.panel()
+        masks[detected.label] = detected.panel()
     with timed(seconds, "draw"):
-        figure = plots.detection_panel(*pictures(scene), panels)
+        figure = plots.detection_panel(*pictures(scene), {title: score}, masks=masks)
     targets, maps = outputs.targets, outputs.maps
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
