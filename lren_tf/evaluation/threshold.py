@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.errors import InputError
-from lren_tf.evaluation.pareto_tail import Tail, fit_tail
+from lren_tf.evaluation.pareto_tail import LOGARITHMIC, PLAIN, Tail, fit_tail
 from lren_tf.evaluation.score_array import score_array
 
 PARETO, EMPIRICAL = "pareto", "empirical"
@@ -43,11 +43,13 @@ class Threshold:
         tail_quantile: of all scores, at which the tail begins; None without a fit, as all
             below are.
         tail_start: the score u at which it begins.
-        tail_centre: the median m of the scores, from which a score s in the tail is measured.
+        tail_centre: the median m of the scores, from which a score s in the tail is measured;
+            None where u is not above it, as in a map that is zero nearly everywhere.
         exceedances: how many scores lie above u.
         shape: ξ of the generalised Pareto distribution of the background's exceedances
             y = log((s − m) / (u − m)); 0 is a power law, −0.3 about a Gaussian background.
-        scale: its σ, without a unit; where ξ = 0, P(S > s) falls as (s − m)^(−1/σ).
+            Without a median, of y = s − u.
+        scale: its σ; where ξ = 0, P(S > s) falls as (s − m)^(−1/σ).
         anomalous_share: share of all pixels that the fit set apart as not of the background.
         test: name of the goodness-of-fit test.
         statistic: of the test: largest distance between the distribution functions of the
@@ -83,7 +85,7 @@ class FittedTail:
 
     tail: Tail
     quantile: float
-    centre: float
+    centre: float | None
     start: float
     exceedances: int
     pixels: int
@@ -99,12 +101,18 @@ class FittedTail:
         """The score that this share of the background exceeds, a rate below that of the tail."""
         y = self.tail.background_above(rate / self.background_share)
         with np.errstate(over="ignore"):
-            score = self.centre + (self.start - self.centre) * np.exp(y)
+            if self.centre is None:
+                score = self.start + y
+            else:
+                score = self.centre + (self.start - self.centre) * np.exp(y)
         return float(np.clip(score, self.start, np.finfo(np.float64).max))
 
     def log_rate(self, score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Logarithm of the share of the background above scores that exceed the start."""
-        y = np.log((score - self.centre) / (self.start - self.centre))
+        if self.centre is None:
+            y = score - self.start
+        else:
+            y = np.log((score - self.centre) / (self.start - self.centre))
         return math.log(self.background_share) + self.tail.log_share_above(y)
 
     def figures(self) -> dict[str, Any]:
@@ -174,8 +182,13 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     t, 2 d.f.   0.90 to 1.18  0.81 to 1.11  0.79 to 1.12
     ==========  ============  ============  ============  ============
 
-    At 1e-2 all of them are within 0.51 to 1.13. With 2 % of mixed anomalies the background has
-    no visible tail of its own, and rates at 1e-3 were 0.2 to 6 times the requested one.
+    At 1e-2 all entries of the table are within 0.51 to 1.13. With 2 % of mixed anomalies the
+    background has no visible tail of its own: rates at 1e-3 were 0.2 to 6 times the requested.
+
+    On five laws of scores (gamma, chi-square with 80 degrees of freedom, lognormal, F with 12 and
+    with 2) and 10000 scores without anomalies, the medians of six seeds are 0.92 to 0.96 times
+    the rate at 1e-2, 0.7 to 1.1 at 1e-3, 1.2 to 2 at 1e-4, and 3 to 6 at 1e-5, a tenth of a
+    pixel, with single seeds up to 35: far beyond what is counted, the fit ends too early.
 
     Where anomalies overlap with the background's tail, the fit cannot separate them. The plain
     quantile at 1e-3 realises less than a tenth of the rate with any anomalies at all. A
@@ -302,25 +315,26 @@ def _fitted(
         return None, (
             f"{above.size} scores above the tail's start are fewer than {_FEWEST_EXCEEDANCES}"
         )
-    if start <= centre:  # so many equal scores that the tail is all that differs from them
-        start = float(np.quantile(above, 0.5, method="inverted_cdf"))
-        above = above[above > start]
-        quantile = 1 - above.size / values.size
-    with np.errstate(over="ignore"):
-        y = np.log((above - centre) / (start - centre))
+    # Where more than half of the scores are equal, a logarithm has nothing to start from.
+    middle = centre if centre < start else None
+    if middle is None:
+        y = above - start
+    else:
+        with np.errstate(over="ignore"):
+            y = np.log((above - middle) / (start - middle))
     if not np.isfinite(y[-1]):
         return None, "the scores span more than double precision can hold"
     y = y[y > 0]  # a neighbour of the start may be equal to it after rounding
     different = np.unique(y).size
     if different < _FEWEST_VALUES:
         return None, f"the tail has {different} different scores only"
-    tail = fit_tail(y, values.size)
+    tail = fit_tail(y, values.size, PLAIN if middle is None else LOGARITHMIC)
     if tail is None:
         return None, "the optimiser found no fit of the tail"
     test = kstest(y, tail.cdf)
     distance, p_value = float(test.statistic), float(test.pvalue)
     judged = FittedTail(
-        tail, quantile, centre, start, y.size, values.size, distance, p_value
+        tail, quantile, middle, start, y.size, values.size, distance, p_value
     )
     if judged.p_value < _LEVEL and judged.statistic > _DISTANCE:
         return judged, (

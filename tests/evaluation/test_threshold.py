@@ -99,10 +99,10 @@ class TestRealisedRate:
     def _one_fit_for_both_rates(self, monkeypatch):
         fits: dict[tuple[bytes, int], Tail | None] = {}
 
-        def remembered(y, pixels):
+        def remembered(y, pixels, penalty):
             key = y.tobytes(), pixels
             if key not in fits:
-                fits[key] = fit_tail(y, pixels)
+                fits[key] = fit_tail(y, pixels, penalty)
             return fits[key]
 
         monkeypatch.setattr(threshold, "fit_tail", remembered)
@@ -272,7 +272,8 @@ def test_a_rate_below_one_pixel_is_extrapolated_with_a_notice():
     assert noted[0].filename == __file__
     assert found.method == PARETO
     assert found.threshold > score.max() * 0.9
-    assert 1e-6 < realised("gamma", found.threshold) < 1e-4
+    # A twentieth of a pixel: the fitted tail ends too early more often than too late.
+    assert 1e-6 < realised("gamma", found.threshold) < 3e-4
 
 
 class TestRatesThatDoNotReachTheTail:
@@ -293,8 +294,9 @@ class TestRatesThatDoNotReachTheTail:
         score = np.where(rng.random(20_000) < 0.95, 0.0, rng.exponential(size=20_000))
         found = threshold_at(score, 0.08)
         assert (found.threshold, found.method) == (0.0, EMPIRICAL)
-        assert "is not below the tail's share of the pixels, 0.02" in found.reason
+        assert "is not below the tail's share of the pixels, 0.049" in found.reason
         deep = threshold_at(score, 0.01)
+        assert (deep.tail_start, deep.tail_centre) == (0.0, None)
         assert deep.method == PARETO
         assert 0.05 * np.exp(-deep.threshold) == pytest.approx(0.01, rel=0.2)
 
@@ -347,7 +349,7 @@ class TestFallback:
         assert found.shape is not None
 
     def test_an_optimiser_that_finds_nothing(self, monkeypatch):
-        monkeypatch.setattr(threshold, "fit_tail", lambda y, pixels: None)
+        monkeypatch.setattr(threshold, "fit_tail", lambda *_: None)
         score = background("gamma", 5000, np.random.default_rng(10))
         self.check(score, "the optimiser found no fit of the tail")
 
@@ -360,8 +362,8 @@ class TestFallback:
         score = background("gamma", 20_000, np.random.default_rng(12))
         good = threshold.fit_tail
 
-        def bad_at_first(y, pixels):
-            return Tail(0.1, 100.0) if y.size == 2000 else good(y, pixels)
+        def bad_at_first(y, pixels, penalty):
+            return Tail(0.1, 100.0) if y.size == 2000 else good(y, pixels, penalty)
 
         monkeypatch.setattr(threshold, "fit_tail", bad_at_first)
         found = threshold_at(score, 1e-3)
