@@ -5,7 +5,7 @@ explicit; ``release`` follows the program that its authors released and ran. The
 in the optimiser, the batches, the loss, the dictionary and the score; both are needed,
 because the published tables come from the second. ``robust`` belongs to this project: one
 setting for every scene, chosen without the ground truth of the scene it is used on
-(``experiments/robust_study.md`` explains how).
+(``docs/robust.md`` explains how).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _OUTPUTS = (
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, whether the code was unchanged since, versions, processor and time (UTC)."""
+    """Commit, whether the code was unchanged since, versions, processor, threads, time (UTC)."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _OUTPUTS))
     with quiet_start():  # the version of TensorFlow is that of the imported one
@@ -38,6 +38,7 @@ def provenance() -> dict[str, Any]:
         "versions": packages,
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "threads": int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

@@ -22,10 +22,16 @@ from typing import Any, NamedTuple
 from experiments.runs.run import REFERENCE, Run, Workspace, load_result
 
 MOST_PROCESSES = 8
-_THREADS = (
-    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-)  # fmt: skip
+_ENVIRONMENT = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # Workers share a GPU, of which TensorFlow takes all memory by default.
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
+"""What differs in the environment of a worker."""
 
 
 class Finished(NamedTuple):
@@ -103,8 +109,8 @@ def _workers(count: int) -> Iterator[list[Connection]]:
     """Worker processes of one thread each, by the pipe to each."""
     context = multiprocessing.get_context("spawn")
     processes, pipes = [], []
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
     try:
         for _ in range(count):
             here, there = context.Pipe()

@@ -116,16 +116,27 @@ def lines(space: Workspace, scenes: Sequence[str] = tuple(published.SCENES)) -> 
 
 
 def cost_ratio(space: Workspace, scenes: Sequence[str]) -> float | None:
-    """Time of a run over that of a `release` run of `make reproduce`, median over scenes."""
+    """Return the time of a run over that of a `release` run, median over scenes.
+
+    Runs with as many threads as the `release` run count; None where there are none.
+    """
     ratios = []
     for scene in scenes:
         release = next(run for run in proposed.planned([scene]) if run.preset == "release")
         there = load_result(release, space)
         mine = [load_result(run, space) for run in planned([scene])]
-        seconds = [_seconds(one) for one in mine if one is not None and one["metrics"]]
-        if there is not None and there["metrics"] and seconds:
+        if there is None or not there["metrics"]:
+            continue
+        good = [one for one in mine if one is not None and one["metrics"]]
+        seconds = [_seconds(one) for one in good if _threads(one) == _threads(there)]
+        if seconds:
             ratios.append(median(seconds) / _seconds(there))
     return median(ratios) if ratios else None
+
+
+def _threads(result: dict[str, Any]) -> int | None:
+    """Threads of a run; records without them had all cores."""
+    return result.get("threads", result.get("cores"))
 
 
 def _text(area: float) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lren_tf.data.array_checks import check_finite_pixels, iter_chunks, real_array, varying_bands
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix, is_mapped
 from lren_tf.errors import InputError
 
@@ -25,19 +26,22 @@ class Scene:
     Attributes:
         cube: [H, W, B] real numbers, dtype as stored (integers or floats). An array in memory
             is brought to C order and native byte order, by one copy where it has another; one
-            that is mapped from a file stays there as it is.
+            that is mapped from a file stays there as it is. Beyond double precision it becomes
+            float64. The mask of a masked array goes into `valid` and `good_bands` (see
+            `data.masked_arrays.unmask`).
         truth: [H, W] bool, True on anomalous pixels, or None. Any real array is accepted
             and turned into bool by `!= 0`.
         name: what messages, tables and figures call the scene.
         source: path of the file it came from, or None.
         simulated: whether the scene was made by a program.
         valid: [H, W] bool, False on pixels that hold no data; None where all do. Any finite
-            real array is accepted and turned into bool by `!= 0`.
+            real array is accepted and turned into bool by `!= 0`; masked entries are False.
         good_bands: [B] bool, False on bands that are not to be used (listed as bad, or left
             out on request); None where all are. Their values may be anything, NaN included.
         wavelengths: [B] float64, the centre of each band in nanometres, or None.
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
+        reading: what was done to the stored values on the way, such as axes that were turned.
 
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
@@ -56,9 +60,10 @@ class Scene:
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
     source_format: str | None = None
+    reading: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        cube = real_array(self.cube, f"{self.name}: the cube")
+        cube = real_array(unmask(self.cube).values, f"{self.name}: the cube")
         if cube.dtype.kind == "b":
             raise InputError(
                 f"{self.name}: the cube has dtype bool; expected integers or floats, "
@@ -69,6 +74,10 @@ class Scene:
                 f"{self.name}: the cube has shape {cube.shape}; expected rows × columns × bands "
                 "with every axis at least 1, reshape it first."
             )
+        if cube.dtype.kind == "f" and cube.dtype.itemsize > 8:
+            # Beyond double precision nothing computes, and such numbers have no bytes of their own.
+            cube = cube.astype(np.float64)
+        masked = self.cube
         # TensorFlow refuses foreign byte order, and `pixels` is a view only in C order.
         object.__setattr__(self, "cube", cube if is_mapped(cube) else _native(cube))
         grid = cube.shape[:2]
@@ -76,7 +85,14 @@ class Scene:
             truth = self._checked_layer(self.truth, "truth", "background", "anomalies")
             object.__setattr__(self, "truth", truth)
         if self.valid is not None:
-            valid = self._checked_layer(self.valid, "mask", "pixels without data", "valid pixels")
+            layer = self.valid.filled(0) if np.ma.isMaskedArray(self.valid) else self.valid
+            valid = self._checked_layer(layer, "mask", "pixels without data", "valid pixels")
+            object.__setattr__(self, "valid", valid)
+        if self.good_bands is not None:
+            object.__setattr__(self, "good_bands", self._checked_good_bands())
+        _, valid, good_bands = unmask(masked, self.valid, self.good_bands)
+        object.__setattr__(self, "good_bands", good_bands)
+        if valid is not None:
             if not valid.any():
                 raise InputError(
                     f"{self.name}: none of the {grid[0]} × {grid[1]} pixels holds data; expected "
@@ -84,8 +100,6 @@ class Scene:
                 )
             # All of them is the same as no mask, whoever made it.
             object.__setattr__(self, "valid", None if valid.all() else valid)
-        if self.good_bands is not None:
-            object.__setattr__(self, "good_bands", self._checked_good_bands())
         if self.wavelengths is not None:
             object.__setattr__(self, "wavelengths", self._checked_wavelengths())
         if self.georeference is not None:

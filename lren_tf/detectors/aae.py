@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import adversarial
-from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
+from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter, morphology
 from lren_tf.detectors.rx import global_rx
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
@@ -187,6 +187,7 @@ class AAE(AAERX):
         return (1.0 - np.exp(-self.suppression * O)) * normalise(_latent_rx(z))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
+        morphology()  # missing it is said before the training
         return self.fuse(self.latent(cube))
 
 

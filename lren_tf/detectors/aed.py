@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 
 from lren_tf.detectors.base import Detector
-from lren_tf.detectors.parts.spatial import attribute_difference, morphology
+from lren_tf.detectors.parts.spatial import area_opening, attribute_difference, morphology
 from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 
@@ -42,7 +42,7 @@ def boolean_fusion(
     in place of `levels` labellings.
     """
     D = np.ceil(image * levels).astype(np.int64)
-    return (D - morphology().area_opening(D, area + 1)) / levels
+    return (D - area_opening(D, area + 1)) / levels
 
 
 def domain_transform_filter(

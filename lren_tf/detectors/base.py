@@ -20,7 +20,7 @@ def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
         InputError: a value is not finite, or every band is constant, among valid pixels and
             good bands.
     """
-    scene = cube if isinstance(cube, Scene) else Scene(np.asarray(cube))
+    scene = cube if isinstance(cube, Scene) else Scene(cube)  # type: ignore[arg-type]
     scene.check_usable()
     return scene
 
@@ -62,7 +62,8 @@ class Detector(abc.ABC):
         their place; any other does not see them at all.
 
         Args:
-            cube: [H, W, L] finite real numbers (rows, columns, bands), or a scene.
+            cube: [H, W, L] finite real numbers (rows, columns, bands), or a scene. The masked
+                values of a masked array hold no data (see `Scene`).
 
         Returns:
             float32 map [H, W], not normalised; NaN where the scene holds no data.

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import adversarial
-from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
+from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter, morphology
 from lren_tf.detectors.rx import global_rx
 from lren_tf.errors import InputError
 from lren_tf.evaluation.metrics import normalise
@@ -172,6 +172,7 @@ class HADGAN(Detector):
                 f"the cube has {cube.shape[2]} bands; expected at least the {self.spatial_bands} "
                 "of spatial_bands, lower it."
             )
+        morphology()  # missing it is said before the training
         return self.detect(self.residual(cube))
 
 

@@ -21,6 +21,9 @@ from lren_tf.validators import positive, whole
 SCORE_PARTS = ("anomaly", "residual", "both")
 """Parts whose ℓ2 norm per pixel is scored: D_a S (as released), E, D_a S + E."""
 
+_SAME = 8 * np.finfo(np.float64).eps
+"""Differences of spectra of norm 1 up to which they are rounding."""
+
 
 class Dictionaries(NamedTuple):
     """The pixels that serve as atoms, as indices into the image, row after row."""
@@ -174,6 +177,11 @@ class PABDC(Detector):
         shape = cube.shape
         self._check_size(*shape[:2])
         X = normalize(cube.reshape(-1, shape[2]).astype(np.float64))
+        if np.ptp(X, axis=0).max() <= _SAME:
+            raise InputError(
+                f"all {len(X)} spectra are the same once scaled to norm 1 ({shape[2]} bands); "
+                "expected spectra of different shapes, which takes two bands or more."
+            )
         atoms = self._dictionaries(X, *shape[:2])
         background, anomaly, residual, iterations, converged = decompose(
             X,

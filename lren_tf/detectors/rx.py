@@ -11,16 +11,43 @@ from scipy import linalg
 
 from lren_tf.detectors.base import Detector
 
+_EPS = np.finfo(np.float64).eps
+
 
 def global_rx(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(x − m)ᵀ C⁺ (x − m) of every pixel [N] for pixels [N, L].
 
     m is the mean, C the covariance (divisor N − 1) of all pixels. A singular C, as constant
     or repeated bands make it, is inverted on its range (pseudo-inverse).
+
+    The distance is invariant under affine changes of single bands; C as it stands is not well
+    enough conditioned for that: a band in a small unit, or every band next to one pixel of 1e7,
+    would be rounding in it. So bands are scaled to unit variance, and the pixels turned to the
+    principal axes and scaled to unit variance again, before their covariance is inverted. What
+    is rounding (not a direction of the range) is judged on these deviations, not on squares.
     """
-    centred = pixels - pixels.mean(axis=0)
-    C = centred.T @ centred / max(len(pixels) - 1, 1)
-    return np.einsum("ij,ij->i", centred @ linalg.pinvh(C), centred)
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    with np.errstate(over="ignore"):
+        # A spread of a few units in the last place is rounding.
+        varying = high - low > 4 * _EPS * np.maximum(np.abs(low), np.abs(high))
+    if not varying.any():
+        return np.zeros(len(pixels))
+    centred = pixels[:, varying] - pixels[:, varying].mean(axis=0)
+    unit = centred / np.abs(centred).max(axis=0)  # any float64 can be squared now
+    unit -= unit.mean(axis=0)
+    unit /= _deviations(unit)
+    axes = linalg.eigh(unit.T @ unit)[1]
+    turned = unit @ axes
+    deviations = _deviations(turned)
+    turned = turned[:, deviations > max(unit.shape) * _EPS * deviations.max()]
+    turned /= _deviations(turned)
+    C = turned.T @ turned / max(len(pixels) - 1, 1)
+    return np.einsum("ij,ij->i", turned @ linalg.pinvh(C), turned)
+
+
+def _deviations(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Root mean square of every column."""
+    return np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(centred))
 
 
 @dataclass(frozen=True)

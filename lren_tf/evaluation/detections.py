@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from lren_tf.data.georeference import Transform, checked_transform
 from lren_tf.errors import InputError
 from lren_tf.evaluation.score_array import score_map
+from lren_tf.validators import real, whole
 
 BACKGROUND, DETECTED, NO_DATA = 0, 1, 255
 """Values of a mask."""
@@ -69,7 +69,7 @@ def find_detections(
     """Groups of pixels that score above a threshold; pixels touch at sides and corners.
 
     Args:
-        score: [H, W], higher = more anomalous, NaN where there is no data.
+        score: [H, W], higher = more anomalous, NaN where there is no data, or a masked array.
         threshold: a detected pixel scores higher than this.
         min_size: smaller groups are left out, of the mask too; at least 1 pixel.
         transform: the six numbers of `Georeference.transform`; None for a scene without one.
@@ -80,10 +80,16 @@ def find_detections(
             to different points.
     """
     values = score_map(score)
-    if not math.isfinite(threshold):
-        raise InputError(f"threshold is {threshold}; expected a finite number.")
-    if isinstance(min_size, bool) or not isinstance(min_size, (int, np.integer)) or min_size < 1:
-        raise InputError(f"min_size is {min_size!r}; expected a whole number of 1 pixel or more.")
+    try:
+        threshold = real("threshold", threshold)
+    except InputError:
+        raise InputError(f"threshold is {threshold!r}; expected a finite number.") from None
+    try:
+        min_size = whole("min_size", min_size, 1)
+    except InputError:
+        raise InputError(
+            f"min_size is {min_size!r}; expected a whole number of 1 pixel or more."
+        ) from None
     numbers = None if transform is None else checked_transform(transform, invertible=True)
 
     from scipy import ndimage
@@ -128,8 +134,8 @@ def _described(
     weights = weights / weights.max() if weights.max() > 0 else np.ones_like(weights)
     return {
         "pixels": int(rows.size),
-        "row": float(np.average(rows, weights=weights)),
-        "column": float(np.average(columns, weights=weights)),
+        "row": _centroid(rows, weights),
+        "column": _centroid(columns, weights),
         "first_row": box[0].start,
         "first_column": box[1].start,
         "last_row": box[0].stop - 1,
@@ -139,6 +145,11 @@ def _described(
         "peak_column": int(columns[peak]),
         "mean_score": float(np.sum(scores / scores.size)),
     }
+
+
+def _centroid(at: npt.NDArray[np.intp], weights: npt.NDArray[np.float64]) -> float:
+    """Weighted mean of rows or columns; rounding may carry a mean past the last of them."""
+    return float(np.clip(np.average(at, weights=weights), at.min(), at.max()))
 
 
 def _coordinates(

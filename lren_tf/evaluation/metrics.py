@@ -2,9 +2,10 @@
 
 Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
 common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
-refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every value
-other than zero marks an anomaly. A score that is NaN means "no data here": that pixel is left
-out, whatever the truth says of it.
+refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every finite
+value other than zero marks an anomaly. A score that is NaN means "no data here": that pixel is
+left out, whatever the truth says of it, NaN included. So is a pixel that a masked array of scores
+or of truth hides.
 
 Notation: s are the scores after a global min-max to [0, 1], T the anomalous pixels, B the
 background, and for a threshold tau
@@ -27,7 +28,7 @@ from scipy.integrate import trapezoid
 from sklearn.metrics import roc_auc_score
 
 from lren_tf.errors import InputError
-from lren_tf.evaluation.score_array import judged_array
+from lren_tf.evaluation.score_array import judged_array, real_scores, refuse_non_finite
 
 __all__ = [
     "BOX_PERCENTILES",
@@ -271,11 +272,14 @@ def _judged(
     scores: npt.ArrayLike, truth: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """The one place where scores and truth are checked; returns both flat: [N], [N]."""
-    s = judged_array(scores, "scores", gaps=True)
-    t = judged_array(truth, "truth")
+    s, t = real_scores(scores, "scores"), real_scores(truth, "truth")
     _same_shape(s, "scores", t, "truth")
-    data = ~np.isnan(s)
-    s, anomaly = s[data], t[data] != 0
+    if np.isinf(s).any() or np.isnan(s).all():
+        refuse_non_finite(s, "scores")
+    data = ~(np.isnan(s) | _hidden(truth))
+    s, t = s[data], t[data]
+    refuse_non_finite(t, "truth")
+    anomaly = t != 0
     count = int(anomaly.sum())
     if count == 0:
         raise InputError(
@@ -293,7 +297,12 @@ def _judged(
 
 
 def _but(data: npt.NDArray[np.bool_]) -> str:
-    return "" if data.all() else " where the scores hold data"
+    return "" if data.all() else " where scores and truth hold data"
+
+
+def _hidden(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Where a masked array hides its values, in its shape; False for anything else."""
+    return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else np.False_
 
 
 def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:

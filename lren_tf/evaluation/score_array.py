@@ -14,22 +14,16 @@ from lren_tf.errors import InputError
 
 
 def score_array(score: npt.ArrayLike, name: str = "the score map") -> npt.NDArray[np.float64]:
-    """A score map of any shape as float64, NaN where there is no data.
+    """A score map of any shape as float64, NaN where there is no data or a mask hides it.
 
     Args:
-        score: real numbers of any dtype and shape.
+        score: real numbers of any dtype and shape, possibly masked.
         name: how the message calls them.
 
     Raises:
-        InputError: it is masked, has values that are not real numbers or are infinite, or
-            is empty.
+        InputError: it has values that are not real numbers or are infinite, or is empty.
     """
-    if isinstance(score, np.ma.MaskedArray):
-        raise InputError(
-            f"{name} is a masked array, whose mask would be lost; expected a plain array, "
-            "set the masked scores to NaN."
-        )
-    array = _float64(_not_empty(_real(score, name), name))
+    array = real_scores(score, name)
     infinite = int(np.count_nonzero(np.isinf(array)))
     if infinite:
         raise InputError(
@@ -53,35 +47,54 @@ def score_map(score: npt.ArrayLike, name: str = "the score map") -> npt.NDArray[
     return values
 
 
-def judged_array(
-    values: npt.ArrayLike, name: str, *, gaps: bool = False
-) -> npt.NDArray[np.float64]:
-    """Scores or truth of a metric as float64, in the shape they have.
+def real_scores(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """Real numbers of any shape as float64, NaN where a mask hides them, infinity as it is.
 
     Args:
-        values: real numbers; a masked array only if it hides nothing.
+        values: real numbers of any dtype and shape, possibly masked.
         name: how the message calls them.
-        gaps: whether NaN is allowed, as long as some values are not NaN.
+
+    Raises:
+        InputError: they are not real numbers, or there are none.
+    """
+    array = _float64(_not_empty(_real(values, name, keep_mask=True), name))
+    return np.ma.filled(array, np.nan)
+
+
+def judged_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """Values of a metric that needs all of them, as float64, in the shape they have.
+
+    Args:
+        values: finite real numbers; a masked array only if it hides nothing.
+        name: how the message calls them.
 
     Raises:
         InputError: values that a metric cannot use.
     """
     if np.ma.is_masked(values):
-        # np.asarray would drop the mask and count the hidden pixels silently.
         raise InputError(
             f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
-            "expected a plain array; pass only the valid pixels, of scores and of truth alike."
+            "expected a value everywhere; pass only the valid pixels."
         )
-    array = _float64(_not_empty(_real(values, name), name))
-    nan = int(np.count_nonzero(np.isnan(array)))
+    array = real_scores(values, name)
+    refuse_non_finite(array, name)
+    return array
+
+
+def refuse_non_finite(array: npt.NDArray[np.float64], name: str) -> None:
+    """Refuse NaN and infinity, with their number.
+
+    Raises:
+        InputError: there are some.
+    """
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    if bad > (nan if gaps and nan < array.size else 0):
+    if bad:
+        nan = int(np.count_nonzero(np.isnan(array)))
         raise InputError(
             f"{name} holds {bad} non-finite values of {array.size} "
             f"({nan} NaN, {bad - nan} infinite); expected finite numbers; "
             "leave those pixels out of scores and truth alike."
         )
-    return array
 
 
 def drawn_map(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:

@@ -199,7 +199,8 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     start of the tail.
 
     Args:
-        score: scores of any shape, higher = more anomalous; NaN where there is no data.
+        score: scores of any shape, higher = more anomalous; NaN where there is no data, or a
+            masked array.
         false_alarm_rate: share of the background pixels that may score above the threshold,
             above 0, at most 0.5.
 
@@ -212,8 +213,8 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
         A rate below one pixel of the scene is extrapolated, with a `UserWarning`.
 
     Raises:
-        InputError: a rate out of its range; scores that are not real numbers, are masked,
-            infinite, or all NaN.
+        InputError: a rate out of its range; scores that are not real numbers, are infinite, or
+            all NaN or masked.
     """
     rate = checked_rate(false_alarm_rate)
     values = _values(score)

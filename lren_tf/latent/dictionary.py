@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
+from lren_tf.runtime.threads import one_thread
 from lren_tf.settings import Settings
 
 
@@ -113,7 +113,7 @@ def kmeans_assignments(z: np.ndarray, count: int, seed: int) -> tuple[np.ndarray
     state = int(np.random.SeedSequence(seed).generate_state(1)[0])
     z = np.asarray(z, np.float64)
     # Threads add partial sums in the order in which they end.
-    with threadpool_limits(1):
+    with one_thread():
         labels = KMeans(count, n_init=10, random_state=state).fit_predict(z)
     assigned = np.zeros((len(z), count))
     assigned[np.arange(len(z)), labels] = 1.0

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.array_checks import check_finite_pixels
+from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
 from lren_tf.data.standardisation import Scaler
@@ -27,7 +28,7 @@ class ModelInput(NamedTuple):
     name: str
     """Name of the data in messages."""
     valid: np.ndarray | None
-    """``[H, W]`` bool, True n times; None where all pixels hold data."""
+    """bool, True n times, in the shape of `grid`; None where all pixels hold data."""
     good_bands: np.ndarray | None
     """``[L]`` bool, or None where all bands are good."""
 
@@ -61,7 +62,8 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
 
     Args:
         x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file that
-            :func:`lren_tf.load_scene` reads.
+            :func:`lren_tf.load_scene` reads. The mask of a masked array says which values hold
+            no data.
         key: variable of the cube in a file with several.
 
     Raises:
@@ -74,15 +76,23 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
     if isinstance(x, Scene):
         scene = x
     else:
-        array: npt.NDArray[Any] = np.asarray(x)
+        values, valid, good_bands = unmask(x)
+        array: npt.NDArray[Any] = np.asarray(values)
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
-            return ModelInput(PixelMatrix(array), array.shape[:1], "cube", None, None)
+            if valid is not None and not valid.any():
+                raise InputError(
+                    f"the mask of the table hides a value in each of its {len(array)} samples; "
+                    "expected at least one complete sample, unmask some."
+                )
+            return ModelInput(
+                PixelMatrix(array, valid), array.shape[:1], "cube", valid, good_bands
+            )
         if array.ndim != 3:
             raise InputError(
                 f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "
                 "samples × bands or rows × columns × bands."
             )
-        scene = Scene(array)
+        scene = Scene(array, valid=valid, good_bands=good_bands)
     return ModelInput(scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands)
 
 

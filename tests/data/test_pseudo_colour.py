@@ -40,9 +40,13 @@ class TestPseudoColour:
         with pytest.raises(InputError, match="rows × columns × bands"):
             pseudo_colour(np.zeros((3, 3)))
 
-    def test_a_masked_cube_would_lose_its_mask(self):
-        with pytest.raises(InputError, match="masked"):
-            pseudo_colour(np.ma.masked_equal(np.zeros((2, 2, 2)), 0))
+    def test_masked_pixels_hold_no_data(self):
+        values = np.random.default_rng(0).uniform(1, 2, (4, 5, 3))
+        values[1, 2] = 1e6
+        picture = pseudo_colour(np.ma.masked_greater(values, 1e5))
+        expected = pseudo_colour(Scene(values, valid=values.max(axis=2) < 1e5))
+        np.testing.assert_array_equal(picture, expected)
+        assert np.isnan(picture[1, 2]).all()
 
     def test_pixels_without_data_are_nan_and_stretch_nothing(self):
         values = np.random.default_rng(0).uniform(1, 2, (20, 30, 5))

@@ -75,9 +75,9 @@ class TestScene:
         with pytest.raises(InputError, match="dtype"):
             Scene(np.zeros((2, 2, 2), dtype))
 
-    def test_a_masked_cube_would_lose_its_mask(self):
-        with pytest.raises(InputError, match="masked"):
-            Scene(np.ma.masked_equal(cube(), 3))
+    def test_a_truth_has_no_unknown(self):
+        with pytest.raises(InputError, match="truth is a masked array"):
+            Scene(cube(), truth=np.ma.array(np.zeros(cube().shape[:2]), mask=True))
 
     def test_a_ragged_list(self):
         with pytest.raises(InputError, match="cannot be read as an array"):

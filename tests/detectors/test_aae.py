@@ -138,6 +138,7 @@ def test_names_do_not_depend_on_what_was_made_before() -> None:
         assert [v.path for v in a.variables] == [v.path for v in b.variables]
 
 
+@pytest.mark.slow
 def test_the_seed_matters_and_global_random_states_do_not() -> None:
     scene = simulate(24, 24, 20, seed=4)
     tf.random.set_seed(5)

@@ -135,6 +135,7 @@ def test_dropout_is_for_training_only() -> None:
     assert (model.decoder(z, training=True) != plain).numpy().any()
 
 
+@pytest.mark.slow
 def test_the_seed_matters() -> None:
     scene = simulate(24, 24, 20, seed=4)
     one, two = (HADGAN(**QUICK, seed=seed).score(scene) for seed in (0, 1))

@@ -351,3 +351,12 @@ def test_settings_out_of_range_are_refused(settings, message) -> None:
 def test_settings_that_do_not_fit_the_image_are_refused(scene, settings, message) -> None:
     with pytest.raises(InputError, match=message):
         PABDC(**settings).score(scene)
+
+
+def test_spectra_of_one_shape_are_refused() -> None:
+    """Scaled to norm 1 they are equal; one band leaves nothing else."""
+    rng = np.random.default_rng(0)
+    for spectrum in ([1.0], [0.3, 0.1, 0.7]):
+        cube = rng.uniform(1, 2, (8, 8, 1)) * spectrum
+        with pytest.raises(InputError, match="all 64 spectra are the same"):
+            PABDC(window=1, clusters=2, anomaly_atoms=4).score(cube)

@@ -49,6 +49,7 @@ def test_a_score_is_a_finite_float32_map_that_varies(score: np.ndarray, scene: S
     assert score.min() < score.max()
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_map(name: str, score: np.ndarray, scene: Scene) -> None:
     again = detectors.create(name, **QUICK.get(name, {})).score(scene)
     np.testing.assert_array_equal(again, score)
@@ -72,6 +73,7 @@ def test_names_titles_seeds_and_settings() -> None:
             detectors.create(name).title = "other"  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_pixels_without_data_and_bad_bands_do_not_matter(name: str, scene: Scene) -> None:
     detector = detectors.create(name, **QUICK.get(name, {}))
     holes = np.zeros(scene.shape[:2], bool)
@@ -107,3 +109,17 @@ def test_unknown_names_are_refused_with_those_known() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(InputError, match="'windows' is unknown to"):
         detectors.create("lrx", windows=3)
+
+
+def test_the_mask_of_an_array_says_where_there_is_no_data(name: str, scene: Scene) -> None:
+    detector = detectors.create(name, **QUICK.get(name, {}))
+    hidden = np.zeros(scene.shape, bool)
+    hidden[2, 3, 4] = hidden[20, 20] = hidden[..., 7] = True
+    cube = np.where(hidden, 1e6, scene.cube)
+    valid = np.ones(scene.shape[:2], bool)
+    valid[2, 3] = valid[20, 20] = False
+    expected = detector.score(Scene(cube, valid=valid, good_bands=np.arange(30) != 7))
+    score = detector.score(np.ma.array(cube, mask=hidden))
+    np.testing.assert_array_equal(np.isnan(score), ~valid)
+    np.testing.assert_array_equal(score, expected)
+    assert type(score) is np.ndarray

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors.rx import RX
+from lren_tf.detectors.rx import RX, global_rx
 from lren_tf.errors import InputError
 
 spectral = pytest.importorskip("spectral")
@@ -34,6 +36,73 @@ def test_rx_reproduces_the_published_area(name: str, area: float) -> None:
     np.testing.assert_allclose(
         score, spectral.rx(scene.cube.astype(np.float64)), rtol=1e-6, atol=1e-6 * score.max()
     )
+
+
+def textbook(pixels: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distances from the lengths of an orthonormal basis' rows."""
+    centred = pixels - pixels.mean(axis=0)
+    centred -= centred.mean(axis=0)
+    return (len(pixels) - 1) * np.square(np.linalg.qr(centred)[0]).sum(axis=1)
+
+
+def anomaly_in_one_band(seed: int = 0, bands: int = 20) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(size=(1000, bands)) @ rng.normal(size=(bands, bands))
+    pixels[5, 3] += 50
+    return pixels
+
+
+@pytest.mark.parametrize("unit", [1e-7, 1e-12, 1e7])
+def test_the_unit_of_a_band_does_not_matter(unit: float) -> None:
+    pixels = anomaly_in_one_band()
+    rescaled = pixels.copy()
+    rescaled[:, 3] *= unit
+    found = global_rx(rescaled)
+    assert found.argmax() == 5
+    np.testing.assert_allclose(found, textbook(pixels), rtol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_affine_changes_of_single_bands_do_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = anomaly_in_one_band(seed, 8)
+    gain = rng.choice([-1, 1], 8) * 10.0 ** rng.uniform(-9, 9, 8)
+    changed = (pixels + rng.normal(size=8) * 100) * gain
+    np.testing.assert_allclose(global_rx(changed), global_rx(pixels), rtol=1e-7)
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-2, 1e-3])
+@pytest.mark.parametrize("bands", [slice(None), 3])
+def test_one_pixel_of_1e7_leaves_the_others_as_they_are(spread: float, bands) -> None:
+    pixels = anomaly_in_one_band() * spread
+    pixels[7, bands] = 1e7
+    np.testing.assert_allclose(global_rx(pixels), textbook(pixels), rtol=1e-5)
+
+
+def test_very_large_and_very_small_values() -> None:
+    pixels = anomaly_in_one_band()
+    for scale in (1e-200, 1e200):
+        np.testing.assert_allclose(global_rx(pixels * scale), global_rx(pixels), rtol=1e-9)
+
+
+def test_a_band_that_is_constant_but_for_the_rounding_of_its_mean() -> None:
+    pixels = anomaly_in_one_band()
+    for constant in (0.1, 1 / 3, -1e17, 1e-300, 0.0):
+        wider = np.column_stack([pixels, np.full(len(pixels), constant)])
+        np.testing.assert_allclose(global_rx(wider), global_rx(pixels), rtol=1e-9)
+    np.testing.assert_array_equal(global_rx(np.full((7, 2), 0.1)), np.zeros(7))
+    np.testing.assert_array_equal(global_rx(np.ones((1, 3))), [0.0])
+
+
+def test_sums_of_bands_change_nothing() -> None:
+    pixels = anomaly_in_one_band()
+    wider = np.column_stack([pixels, pixels[:, :5] @ np.ones(5), 1e-6 * pixels[:, 7]])
+    np.testing.assert_allclose(global_rx(wider), global_rx(pixels), rtol=1e-9)
+
+
+def test_no_more_pixels_than_bands_all_score_the_same() -> None:
+    pixels = np.random.default_rng(0).normal(size=(12, 30)) * 10.0 ** np.arange(30)
+    np.testing.assert_allclose(global_rx(pixels), 11**2 / 12, rtol=1e-6)
 
 
 def test_repeated_and_constant_bands_change_nothing() -> None:

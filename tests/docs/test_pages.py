@@ -14,6 +14,7 @@ processes in the background are run by a shell.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 import inspect
@@ -357,6 +358,30 @@ def test_every_detector_has_a_section_with_its_settings(name):
         for field in dataclasses.fields(made)
         if not extends or field.name in own
     ]
+
+
+def test_the_architecture_lists_every_module():
+    """Every module of the package has a row, and defines what its row says."""
+    package, listed = "", {}
+    for line in _page("docs/architecture.md").splitlines():
+        if line.startswith("### Top"):
+            package = ""
+        elif title := re.match(r"(?:### )?`([a-z_/]+)`[: ]", line):
+            package = title[1] + "/"
+        elif row := re.match(r"\| `([\w/]+)` \| (?:.*?) \| (.*?) \|", line):
+            listed[f"{package}{row[1]}.py"] = set(re.findall(r"`(\w+)`", row[2]))
+    root = ROOT / "lren_tf"
+    modules = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py")}
+    missing = [name for name in modules if name not in listed and "/__" not in name]
+    assert not missing
+    gone = {name: names - _defined(modules[name]) for name, names in listed.items()}
+    assert not {name: names for name, names in gone.items() if names}
+
+
+def _defined(module: Path) -> set[str]:
+    """Names of the functions and classes of a module."""
+    body = ast.parse(module.read_text("utf-8")).body
+    return {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
 
 
 def _page(page: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation.detections import Detection, find_detections
@@ -62,9 +64,44 @@ class TestFindDetections:
         assert found.mask[2, 4] == 255
         assert find_detections(SCORE, 1.0, min_size=4).listed == []
 
+    @pytest.mark.parametrize("size", [2, 2.0, np.int8(2), np.uint64(2), np.float64(2)])
+    def test_a_whole_number_of_pixels_of_any_type(self, size):
+        assert [one.pixels for one in find_detections(SCORE, 1.0, min_size=size).listed] == [3, 2]
+        assert find_detections(SCORE, 1.0, min_size=2**70).listed == []
+
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
+    def test_a_centroid_lies_in_its_box(self, seed, height, width):
+        rng = np.random.default_rng(seed)
+        score = rng.random((height, width)) * 10.0 ** rng.integers(-300, 300, (height, width))
+        score *= rng.random((height, width)) < 0.7
+        for one in find_detections(score, 0.0).listed:
+            assert one.first_row <= one.row <= one.last_row
+            assert one.first_column <= one.column <= one.last_column
+
+    @pytest.mark.parametrize("column", [1, 3, 5, 7, 11])
+    def test_a_column_of_many_pixels_has_its_centroid_in_it(self, column):
+        rng = np.random.default_rng(0)
+        for height in range(1, 60):
+            score = np.zeros((height, 12))
+            score[:, column] = rng.uniform(1, 2, height)
+            (one,) = find_detections(score, 0.5).listed
+            assert one.column == column
+            (one,) = find_detections(score.T, 0.5).listed
+            assert one.row == column
+
     def test_no_data_parts_groups(self):
         score = np.array([[2.0, NAN, 2.0]])
         assert [one.pixels for one in find_detections(score, 1.0).listed] == [1, 1]
+
+    def test_what_a_mask_hides_is_no_data(self):
+        hidden = np.isnan(SCORE)
+        hidden[2, 2] = True
+        score = np.ma.array(np.where(hidden, 1e6, SCORE), mask=hidden)
+        found = find_detections(score, 1.0)
+        expected = find_detections(np.where(hidden, np.nan, SCORE), 1.0)
+        np.testing.assert_array_equal(found.mask, expected.mask)
+        assert found.listed == expected.listed
+        assert found.mask[2, 2] == 255
 
     def test_equal_peaks_are_in_the_order_of_the_image(self):
         score = np.zeros((5, 5))
@@ -119,7 +156,15 @@ class TestFindDetections:
             (np.zeros((2, 2), complex), 1.0, {}, "dtype complex128"),
             (np.array([[np.inf]]), 1.0, {}, "holds 1 infinite"),
             (SCORE, NAN, {}, "threshold is nan"),
+            (SCORE, "3", {}, "threshold is '3'"),
+            (SCORE, None, {}, "threshold is None"),
+            (SCORE, True, {}, "threshold is True"),
+            (SCORE, 1j, {}, "threshold is 1j"),
+            (SCORE, [1.0, 2.0], {}, r"threshold is \[1.0, 2.0\]"),
+            (SCORE, 10**400, {}, "expected a finite number"),
             (SCORE, 1.0, {"min_size": 0}, "min_size is 0"),
+            (SCORE, 1.0, {"min_size": "2"}, "min_size is '2'"),
+            (SCORE, 1.0, {"min_size": None}, "min_size is None"),
             (SCORE, 1.0, {"min_size": True}, "min_size is True"),
             (SCORE, 1.0, {"min_size": 1.5}, "min_size is 1.5"),
             (SCORE, 1.0, {"transform": (1, 2)}, "expected six finite numbers"),

@@ -406,8 +406,8 @@ def test_pixels_without_data_are_left_out(judge):
         (np.zeros(6), np.zeros((2, 3)), r"scores has shape \(6,\) and truth .* \(2, 3\)"),
         ([1, 2, 3], [0, 0, 0], r"no anomalous pixel \(0 of 3"),
         ([1, 2, 3], [1, 1, 2], r"no background pixel \(all 3"),
-        ([1, 2, np.nan], [0, 0, 1], r"no anomalous pixel \(0 of 2 values where the scores hold"),
-        ([1, np.nan, 3], [1, 0, 2], r"no background pixel \(all 2 values where the scores hold"),
+        ([1, 2, np.nan], [0, 0, 1], r"no anomalous pixel \(0 of 2 values where"),
+        ([1, np.nan, 3], [1, 0, 2], r"no background pixel \(all 2 values where"),
         ([np.nan, np.nan], [0, 1], r"scores holds 2 non-finite .* of 2 \(2 NaN, 0 inf"),
         ([1, np.nan, np.inf], [0, 1, 1], r"scores holds 2 non-finite .* of 3 \(1 NaN, 1 inf"),
         ([1, 2, 3], [0, np.nan, 1], r"truth holds 1 non-finite .* of 3 \(1 NaN, 0 inf"),
@@ -419,8 +419,10 @@ def test_pixels_without_data_are_left_out(judge):
         ([1, 2], ["0", "1"], "truth has dtype <U1"),
         ([None, 1], [0, 1], "scores has dtype object"),
         ([[1, 2], [3]], [0, 1], "scores does not form one array"),
-        (np.ma.array([1, 2, 3], mask=[0, 1, 0]), [0, 1, 1], "masked array with 1 hidden"),
-        ([1, 2, 3], np.ma.array([0, 1, 1], mask=[1, 0, 0]), "truth is a masked array"),
+        (np.ma.array([1, 2, 3], mask=[0, 1, 0]), [0, 1, 0], r"no anomalous pixel \(0 of 2 values"),
+        ([1, 2, 3], np.ma.array([0, 1, 1], mask=[1, 0, 0]), r"no background pixel \(all 2 values"),
+        ([1, 2], np.ma.array([0, 1], mask=True), r"no anomalous pixel \(0 of 0 values"),
+        (np.ma.array([1, 2], mask=True), [0, 1], r"scores holds 2 non-finite .* \(2 NaN, 0 inf"),
     ],
 )
 def test_every_judge_refuses(judge, scores, truth, message):
@@ -435,6 +437,37 @@ def test_every_judge_refuses(judge, scores, truth, message):
 def test_a_long_double_beyond_float64_is_refused():
     with pytest.raises(InputError, match="1 infinite"):
         metrics.normalise(np.array([0, np.finfo(np.longdouble).max]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16])
+def test_what_a_mask_hides_is_left_out(dtype):
+    scores = np.array([1, 5, 2, 9, 4, 3], dtype)
+    truth = np.array([0, 1, 0, 0, 1, 1])
+    in_scores, in_truth = np.arange(6) == 3, np.arange(6) == 5
+    kept = ~(in_scores | in_truth)
+    found = metrics.evaluate(np.ma.array(scores, mask=in_scores), np.ma.array(truth, mask=in_truth))
+    assert found == metrics.evaluate(scores[kept], truth[kept])
+    gaps = np.where(in_scores, np.nan, scores)
+    assert metrics.evaluate(gaps, np.ma.array(truth, mask=in_truth)) == found
+
+
+def test_hidden_values_may_be_anything():
+    scores = np.ma.array([1.0, 2.0, np.inf, np.nan], mask=[0, 0, 1, 1])
+    assert metrics.auc_pd_pf(scores, [0, 1, 1, 0]) == 1.0
+    truth = np.ma.array([0.0, 1.0, np.inf, np.nan], mask=[0, 0, 1, 1])
+    assert metrics.auc_pd_pf([1, 2, 3, 4], truth) == 1.0
+
+
+def test_a_truth_that_is_nan_where_the_scores_hold_no_data_is_left_out():
+    assert metrics.auc_pd_pf([1, 2, np.nan], [0, 1, np.nan]) == 1.0
+    assert metrics.auc_pd_pf([1, 2, np.nan], [0, 1, np.inf]) == 1.0
+
+
+def test_a_map_with_hidden_values_has_no_range():
+    with pytest.raises(InputError, match="masked array with 1 hidden"):
+        metrics.normalise(np.ma.array([1, 2, 3], mask=[0, 1, 0]))
+    with pytest.raises(InputError, match="b is a masked array"):
+        metrics.pearson([1, 2, 3], np.ma.array([1, 2, 3], mask=[0, 1, 0]))
 
 
 def test_a_masked_array_that_hides_nothing_is_taken():

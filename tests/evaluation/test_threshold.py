@@ -92,6 +92,7 @@ def held(rates: list[float], stated: float) -> int:
     return sum(stated / 2 <= rate <= 2 * stated for rate in rates)
 
 
+@pytest.mark.slow
 class TestRealisedRate:
     """Within a factor of two of the rate asked for, for nine seeds of ten at least."""
 
@@ -384,7 +385,8 @@ def test_refused_rates(rate):
         (np.empty(0), "shape"),
         (np.array(["a"]), "dtype <U1"),
         (np.array([1j]), "dtype complex128"),
-        (np.ma.array([1.0, 2.0], mask=[0, 1]), "is a masked array"),
+        (np.ma.array([1.0, 2.0], mask=True), "has no data in any of its 2 pixels"),
+        (np.ma.array([1.0, np.inf], mask=[1, 0]), "holds 1 infinite values of 2"),
         ([[1.0], [1.0, 2.0]], "does not form one array"),
     ],
 )
@@ -393,3 +395,14 @@ def test_refused_scores(score, said):
         threshold_at(score, 0.01)
     assert said in str(refusal.value)
     assert str(refusal.value).endswith(".")
+
+
+def test_what_a_mask_hides_is_no_score():
+    score = np.random.default_rng(0).gamma(2, size=(40, 50))
+    hidden = np.zeros(score.shape, bool)
+    hidden[:3] = True
+    spoilt = np.where(hidden, np.inf, score)
+    assert threshold_at(np.ma.array(spoilt, mask=hidden), 0.01) == threshold_at(score[3:], 0.01)
+    counts = np.ma.array(np.arange(200), mask=np.arange(200) >= 100)
+    with pytest.warns(UserWarning, match="empirical"):
+        assert threshold_at(counts, 0.01).threshold == 98

@@ -36,6 +36,7 @@ def test_in_this_process_runs_keep_their_order(tmp_path):
     assert {one.record["process"] for one in ended} == {os.getpid()}
 
 
+@pytest.mark.processes
 def test_workers_have_one_thread_and_keep_groups_together(tmp_path):
     groups = [[Echo("s", "a", 2 * n), Echo("s", "a", 2 * n + 1)] for n in range(3)]
     before = os.environ.get("OMP_NUM_THREADS")
@@ -50,6 +51,7 @@ def test_workers_have_one_thread_and_keep_groups_together(tmp_path):
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("scene", "message"),
     [("broken", "s: broken, echo0: ValueError: no result"), ("killed", "ended during: s: killed")],
@@ -60,6 +62,7 @@ def test_a_run_that_raises_or_dies_ends_everything(tmp_path, scene, message):
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.processes
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     """Even where that one is killed and can clean up nothing."""
     program = (

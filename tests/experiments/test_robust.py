@@ -188,6 +188,14 @@ def test_cost_is_the_median_over_scenes_of_a_run_beside_the_release(space):
     for run in robust.planned():
         write(space, run, 0.999, seconds=50.0)
     assert line(space, "cost").holds is False
+    # Times of one thread and of two cannot be compared.
+    release = LrenRun(proposed.STUDY, "sandiego", "release", 123)
+    record = json.loads(release.result_path(space).read_text())
+    release.result_path(space).write_text(json.dumps({**record, "threads": 1}))
+    assert robust.cost_ratio(space, ["sandiego"]) is None
+    one = robust.planned(["sandiego"])[3].result_path(space)
+    one.write_text(json.dumps({**json.loads(one.read_text()), "threads": 1}))
+    assert robust.cost_ratio(space, ["sandiego"]) == pytest.approx(5)
     # A run without a map took a time that says nothing.
     write(space, LrenRun(proposed.STUDY, "sandiego", "release", 123), None, seconds=1.0)
     assert robust.cost_ratio(space, ["sandiego"]) is None

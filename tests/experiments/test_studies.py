@@ -197,7 +197,7 @@ def test_a_failed_run_is_counted_and_a_missing_one_is_a_dash(space):
 
 
 def test_the_tables_are_written_with_the_definitions(space):
-    text = ablation.write_tables(space, tuple(published.SCENES))
+    text = ablation.write(space, tuple(published.SCENES))
     for name in scenarios.TABLE1:
         assert f"**({name})** {scenarios.READINGS[name].sentence}" in text
     assert scenarios.SILENT in text

@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from lren_tf.latent.neighbourhood import with_neighbourhood
+from tests.covering import cover
 
 RNG = np.random.default_rng(4)
 
@@ -25,8 +26,9 @@ def test_the_neighbourhood_is_scipys_gaussian_mean(grid, sigma):
     np.testing.assert_allclose(constant, 1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize("grid", [(12, 9), (7, 2), (1, 5), (1, 1)])
-@pytest.mark.parametrize("sigma", [0.7, 2.0])
+@pytest.mark.parametrize(
+    ("grid", "sigma"), cover([(12, 9), (7, 2), (1, 5), (1, 1)], [0.7, 2.0], strength=1)
+)
 def test_the_neighbourhood_in_a_graph_of_images_of_any_size(grid, sigma):
     @tf.function(input_signature=[tf.TensorSpec([None, None, 2], tf.float64)])
     def features(image):

@@ -104,3 +104,43 @@ def test_too_few_valid_pixels():
 def test_other_settings_reuse_the_network(model):
     score = model.with_settings(masked(), dictionary="kmeans").score(masked())
     np.testing.assert_array_equal(np.isnan(score), ~VALID)
+
+
+class TestMaskedArrays:
+    """The mask of a `numpy.ma` array says where there is no data, as a scene would."""
+
+    def test_a_cube_is_as_the_scene_it_stands_for(self, model):
+        scene = masked(fill=1e6)
+        hidden = np.zeros(scene.shape, bool)
+        hidden[~VALID] = hidden[..., ~GOOD] = True
+        cube = np.ma.array(np.asarray(scene.cube), mask=hidden)
+        again = LREN(model.preset, **SMALL)
+        again.fit(cube, epochs=2, verbose=0)
+        np.testing.assert_array_equal(again.score(cube), model.score(masked()))
+
+    def test_one_hidden_value_leaves_its_sample_of_a_table_out(self):
+        table = CUBE.reshape(-1, 12).astype(np.float64)
+        hidden = np.zeros(table.shape, bool)
+        hidden[17, 3] = True
+        spoilt = np.where(hidden, 1e6, table)
+        score = LREN("release", **SMALL)
+        score.fit(np.ma.array(spoilt, mask=hidden), epochs=1, verbose=0)
+        alone = LREN("release", **SMALL)
+        alone.fit(np.delete(table, 17, axis=0), epochs=1, verbose=0)
+        found = score.score(np.ma.array(spoilt, mask=hidden))
+        assert np.flatnonzero(np.isnan(found)).tolist() == [17]
+        np.testing.assert_array_equal(
+            np.delete(found, 17), alone.score(np.delete(table, 17, axis=0))
+        )
+
+    @pytest.mark.parametrize("shape", [(20, 12), (5, 4, 12)])
+    def test_a_mask_over_everything_is_refused(self, shape):
+        with pytest.raises(InputError, match=r"mask|data"):
+            LREN("release", **SMALL).fit(np.ma.masked_all(shape), epochs=1, verbose=0)
+
+    def test_an_array_with_nothing_masked_is_the_plain_one(self, model):
+        plain = np.ma.array(CUBE)
+        pair = [LREN(model.preset, **SMALL) for _ in range(2)]
+        for each, cube in zip(pair, (plain, CUBE), strict=True):
+            each.fit(cube, epochs=1, verbose=0)
+        np.testing.assert_array_equal(pair[0].score(plain), pair[1].score(CUBE))

@@ -111,6 +111,7 @@ def test_any_size_of_map_gets_a_legible_picture(shape):
         np.testing.assert_array_equal(ticks, np.round(ticks))
 
 
+@pytest.mark.slow
 def test_a_lone_anomaly_survives_being_drawn_smaller_than_the_scene():
     truth = np.zeros((2000, 2000))
     rgb = np.zeros((2000, 2000, 3))
@@ -264,6 +265,7 @@ def test_detection_grid_has_one_row_per_scene_and_one_scale():
     assert inside(figure)
 
 
+@pytest.mark.slow
 def test_detection_grid_breaks_many_columns_into_lines_with_titles():
     maps = {f"D{i}": SCORE + i for i in range(13)}
     del maps["D12"]
@@ -342,6 +344,7 @@ def test_chance_is_drawn_where_a_constant_map_lies():
         np.testing.assert_allclose(pd[seen], pf[seen], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_labels_can_be_told_apart_up_to_28_and_keep_their_style_across_panels():
     many = {f"detector {i}": CURVES["RX"] for i in range(28)}
     figure = plots.roc_curves(many)

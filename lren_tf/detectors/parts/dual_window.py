@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from lren_tf import validators
 from lren_tf.errors import InputError
+from lren_tf.runtime.threads import one_blas_thread
 
 BLOCK_ELEMENTS = 1 << 18
 """float64 numbers that a block of pixels may hold in its rings and matrices, 2 MiB (or one
@@ -129,9 +129,5 @@ class Rings:
         count = self._centres.size
         size = max(1, BLOCK_ELEMENTS // elements)
         blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-        threads = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(max(threads, default=1)) as pool,
-        ):
+        with one_blas_thread() as threads, ThreadPoolExecutor(threads) as pool:
             return np.concatenate(list(pool.map(function, blocks))).reshape(self.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lren_tf.errors import InputError
+
+_SHORTEST_AXIS = 3
+"""Pixels along an axis from which scikit-image's max-tree finds the right neighbours."""
 
 
 def morphology() -> ModuleType:
@@ -45,11 +49,39 @@ def attribute_difference(
     Raises:
         InputError: scikit-image is not installed.
     """
-    filters = morphology()
-    connectivity = 2 if corners else 1
-    opened = filters.area_opening(image, area, connectivity=connectivity)
-    closed = filters.area_closing(image, area, connectivity=connectivity)
+    opened = area_opening(image, area, corners=corners)
+    closing = morphology().area_closing
+    closed = _framed(closing, image, image.max(), area, 2 if corners else 1)
     return (image - opened) + (closed - image)
+
+
+def area_opening(image: np.ndarray, area: int, *, corners: bool = False) -> np.ndarray:
+    """A map [H, W] without its bright structures of fewer than `area` pixels, same dtype.
+
+    Raises:
+        InputError: scikit-image is not installed.
+    """
+    opening = morphology().area_opening
+    return _framed(opening, image, image.min(), area, 2 if corners else 1)
+
+
+def _framed(
+    area_filter: Callable[..., np.ndarray],
+    image: np.ndarray,
+    fill: float,
+    area: int,
+    connectivity: int,
+) -> np.ndarray:
+    """The filter of a map that may be one or two pixels wide, where it crashes or is wrong.
+
+    scikit-image's max-tree tells neighbours by their distance in memory, which an axis of one or
+    two pixels leaves ambiguous. Such a map gets a frame of the value at which the filter ends
+    anyway: the frame is part of no structure, so it changes none.
+    """
+    frame = [(0, max(0, _SHORTEST_AXIS - length)) for length in image.shape]
+    framed = np.pad(image, frame, constant_values=fill)
+    filtered = area_filter(framed, area, connectivity=connectivity)
+    return filtered[: image.shape[0], : image.shape[1]]
 
 
 def guided_filter(

@@ -195,6 +195,7 @@ class TestDetect:
         assert main(["detect", "coast", *RX]) == 0
         assert Path("coast_score.npy").is_file()
 
+    @pytest.mark.slow
     def test_saved_model_gives_the_same_score(self, scene_file):
         import keras
 

@@ -148,6 +148,7 @@ class TestTensorBoard:
         )  # fmt: skip
         assert "is not installed" in refused("detect", scene_file, "--tensorboard", "board")
 
+    @pytest.mark.slow
     def test_losses_of_every_epoch(self, scene_file):
         pytest.importorskip("tensorboard", reason="needs the extra 'tensorboard'")
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
+from lren_tf.detectors.parts.spatial import area_opening, attribute_difference, guided_filter
 from lren_tf.errors import InputError
 
 RNG = np.random.default_rng(5)
 
 
-def opened(f: np.ndarray, area: int) -> np.ndarray:
+CORNERS = np.ones((3, 3))
+
+
+def opened(f: np.ndarray, area: int, touching: np.ndarray | None = CORNERS) -> np.ndarray:
     """Area opening by threshold decomposition: the highest level at which an object is large."""
     out = np.full(f.shape, f.min())
     for level in np.unique(f):
-        labels, count = ndimage.label(f >= level, structure=np.ones((3, 3)))
+        labels, count = ndimage.label(f >= level, structure=touching)
         for label in range(1, count + 1):
             inside = labels == label
             if inside.sum() >= area:
@@ -52,6 +55,21 @@ def test_attribute_difference_equals_its_threshold_decomposition(area: int) -> N
     expected = (f - opened(f, area)) + (closed - f)
     np.testing.assert_array_equal(attribute_difference(f, area, corners=True), expected)
     assert expected.max() > 0 or area == 1
+
+
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 2), (2, 40), (40, 2), (3, 9)])
+def test_narrow_maps_equal_their_threshold_decomposition(
+    shape: tuple[int, int], corners: bool
+) -> None:
+    touching = np.ones((3, 3)) if corners else None
+    for seed in range(20):
+        f = np.random.default_rng(seed).integers(0, 6, shape).astype(np.float64)
+        for area in (2, 4, 9):
+            wide = opened(f, area, touching)
+            np.testing.assert_array_equal(area_opening(f, area, corners=corners), wide)
+            expected = (f - wide) + (-opened(-f, area, touching) - f)
+            np.testing.assert_array_equal(attribute_difference(f, area, corners=corners), expected)
 
 
 def test_small_objects_of_either_sign_stay_and_large_ones_go() -> None:
