@@ -62,7 +62,7 @@ class Record:
         return versions.get("tensorflow") if isinstance(versions, Mapping) else None
 
     def area(self, name: str) -> str:
-        """One of its areas, four decimals."""
+        """One of its metrics, four decimals; a dash where the record has none by that name."""
         metrics = self.values.get("metrics")
         value = metrics.get(name) if isinstance(metrics, Mapping) else None
         return f"{value:.4f}" if isinstance(value, (int, float)) else _NONE
@@ -236,8 +236,8 @@ def _listed(noun: str, values: Iterable[Any]) -> str:
 
 
 def _run_table(records: Sequence[Record]) -> str:
-    header = ["run", "seed", "AUC(Pd,Pf)", "AUC(Pf,τ)", "seconds", "TensorFlow", "commit",
-              "time (UTC)"]
+    header = ["run", "seed", "AUC(Pd,Pf)", "AUC(Pf,τ)", "Pd at 1 %", "at 0.1 %", "seconds",
+              "TensorFlow", "commit", "time (UTC)"]
     rows = []
     for record in records:
         values = record.values
@@ -246,6 +246,8 @@ def _run_table(records: Sequence[Record]) -> str:
             values.get("seed"),
             record.area("auc_pd_pf"),
             record.area("auc_pf_tau"),
+            record.area("pd_at_1_percent"),
+            record.area("pd_at_1_permille"),
             None if record.seconds is None else f"{record.seconds:.1f}",
             record.tensorflow,
             record.commit,

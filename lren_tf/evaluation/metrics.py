@@ -14,6 +14,8 @@ background, and for a threshold tau
 
 The areas under Pd and Pf against tau need no grid of thresholds: the integral over [0, 1] of
 [s >= tau] is s itself, so AUC(Pd,tau) is the mean of s over T and AUC(Pf,tau) its mean over B.
+
+An operator asks for the share of targets found at a bearable number of false alarms: `pd_at_pf`.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ __all__ = [
     "evaluate",
     "normalise",
     "paper_grid_auc_pf_tau",
+    "pd_at_pf",
     "pearson",
     "roc_curve",
 ]
@@ -66,6 +69,9 @@ FORMULAS: dict[str, str] = {
     "jbs": "auc_pd_pf + bdp",
     "adbs": "adp + bdp",
     "oadp": "auc_pd_pf + adp + bdp",
+    # Operating points of the ROC curve; see `pd_at_pf`.
+    "pd_at_1_percent": "P(s_T > q), q the lowest s_B that at most 1 % of B exceed",
+    "pd_at_1_permille": "P(s_T > q), q the lowest s_B that at most 0.1 % of B exceed",
 }
 
 # Lower whisker, lower quartile, median, upper quartile, upper whisker.
@@ -155,6 +161,29 @@ def auc_pd_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     return float(_min_max(s)[anomaly].mean())
 
 
+def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
+    """Pd at a false-alarm rate: the highest Pd of the ROC curve at which Pf is at most `pf`.
+
+    The share of the anomalous pixels that score above the lowest background score that at most
+    ``pf * background pixels`` background pixels exceed, rounded down. Only pixels above it are
+    detections: an anomaly that ties with it is missed, and background pixels that tie with each
+    other are all detected or all not, so that the realised rate may be lower than `pf`. With
+    fewer background pixels than 1 / pf none may be detected: the cut is the highest of them.
+
+    Args:
+        pf: share of the background pixels, from 0 to 1 (excluded).
+
+    Raises:
+        InputError: `pf` is out of its range, or scores and truth cannot be judged.
+    """
+    if isinstance(pf, bool) or not isinstance(pf, (int, float, np.number)) or not 0 <= pf < 1:
+        raise InputError(
+            f"pf is {pf!r}; expected a share of the background pixels from 0 to below 1, such as "
+            "0.01."
+        )
+    return _pd_at_pf(*_judged(scores, truth), float(pf))
+
+
 def evaluate(scores: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, float | None]:
     """Every measure of `FORMULAS`, under the same names and in the same order.
 
@@ -183,6 +212,8 @@ def evaluate(scores: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, float | N
         "jbs": df + bdp,
         "adbs": adp + bdp,
         "oadp": df + adp + bdp,
+        "pd_at_1_percent": _pd_at_pf(s, anomaly, 0.01),
+        "pd_at_1_permille": _pd_at_pf(s, anomaly, 0.001),
     }
 
 
@@ -295,6 +326,14 @@ def _min_max(s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _auc_pd_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> float:
     # Ranks, because scikit-learn takes differences of scores, which can overflow.
     return float(roc_auc_score(anomaly, np.unique(s, return_inverse=True)[1]))
+
+
+def _pd_at_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_], pf: float) -> float:
+    background = s[~anomaly]
+    # Products such as 0.29 * 100 lie a rounding below the whole number that is meant.
+    allowed = min(int(pf * background.size + 1e-9), background.size - 1)
+    cut = np.partition(background, background.size - 1 - allowed)[background.size - 1 - allowed]
+    return float(np.mean(s[anomaly] > cut))
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:

@@ -24,12 +24,18 @@ from tests.fuzzing import cases
 SMALL_SCORES = np.array([[0.0, 1.0], [1.0, 3.0]])
 SMALL_TRUTH = np.array([[0, 0], [1, 1]])
 
+
+def pd_at_one_percent(scores, truth):
+    return metrics.pd_at_pf(scores, truth, 0.01)
+
+
 JUDGES = [
     metrics.auc_pd_pf,
     metrics.auc_pf_tau,
     metrics.auc_pd_tau,
     metrics.evaluate,
     metrics.paper_grid_auc_pf_tau,
+    pd_at_one_percent,
     metrics.roc_curve,
     metrics.box_whisker,
 ]
@@ -78,6 +84,8 @@ def test_hand_computed_values():
         "jbs": 0.875 + 5 / 6,
         "adbs": 1.5,
         "oadp": 2.375,
+        "pd_at_1_percent": 0.5,
+        "pd_at_1_permille": 0.5,
     }
     assert got == pytest.approx(want, abs=1e-15)
     assert list(got) == list(metrics.FORMULAS)
@@ -126,6 +134,47 @@ def test_identities_of_the_3d_family(case):
     assert got["auc_odp"] == pytest.approx(1 + got["auc_tdbs"])
     assert got["oadp"] == pytest.approx(1 + got["auc_od"])
     assert got["oadp"] == pytest.approx((got["jad"] + got["jbs"] + got["adbs"]) / 2)
+
+
+@given(judged(), st.floats(0, 0.999))
+def test_pd_at_pf_is_the_highest_pd_of_the_roc_curve_there(case, pf):
+    s, truth = case
+    curve = metrics.roc_curve(s, truth)
+    assert metrics.pd_at_pf(s, truth, pf) == curve.pd[curve.pf <= pf].max()
+
+
+@pytest.mark.parametrize(
+    ("background", "anomalies", "pf", "want"),
+    [
+        (np.arange(100), [97.5, 98.5, 99.5, 200], 0.01, 3 / 4),  # one of 100 may exceed 98
+        (np.arange(100), [97.5, 98.5, 99.5, 200], 0.001, 2 / 4),  # none may
+        (np.arange(100), [98, 99], 0.01, 1 / 2),  # an anomaly that ties with the cut is missed
+        (np.arange(100), [69.5, 70.5], 0.29, 1 / 2),  # 0.29 * 100 is below 29 in binary
+        (np.repeat([0, 5], [90, 10]), [5, 4, 6], 0.05, 1 / 3),  # ten ties of which five may
+        (np.zeros(5), [0, 0], 0.5, 0),
+        (np.arange(4), [3, 2.5, 0.5], 0.999, 1),
+    ],
+)
+def test_pd_at_pf_counts_ties_as_stated(background, anomalies, pf, want):
+    truth = np.repeat([0, 1], [len(background), len(anomalies)])
+    s = np.concatenate((background, anomalies)).astype(float)
+    assert metrics.pd_at_pf(s, truth, pf) == pytest.approx(want)
+    shuffled = np.random.default_rng(0).permutation(s.size)
+    assert metrics.pd_at_pf(s[shuffled], truth[shuffled], pf) == pytest.approx(want)
+
+
+@given(judged())
+def test_operating_points_of_evaluate_do_not_depend_on_the_scale(case):
+    s, truth = case
+    got = metrics.evaluate(s, truth)
+    assert got["pd_at_1_percent"] == metrics.pd_at_pf(1e3 * s - 7, truth, 0.01)
+    assert got["pd_at_1_permille"] == metrics.pd_at_pf(s, truth, 0.001)
+
+
+@pytest.mark.parametrize("pf", [-0.1, 1, 1.5, float("nan"), True, "0.01", None])
+def test_pd_at_pf_refuses_what_is_not_a_share(pf):
+    with pytest.raises(InputError, match=r"^pf is .*; expected a share of the background pixels"):
+        metrics.pd_at_pf(SMALL_SCORES, SMALL_TRUTH, pf)
 
 
 def test_snpr_has_no_value_without_background_score_and_stays_json():

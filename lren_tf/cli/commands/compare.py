@@ -30,7 +30,13 @@ from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
 from lren_tf.runtime.versions import loaded_versions
 
-_AREAS = {"AUC(Pd,Pf)": "auc_pd_pf", "AUC(Pf,tau)": "auc_pf_tau", "AUC(Pd,tau)": "auc_pd_tau"}
+_COLUMNS = {
+    "AUC(Pd,Pf)": "auc_pd_pf",
+    "AUC(Pf,tau)": "auc_pf_tau",
+    "AUC(Pd,tau)": "auc_pd_tau",
+    "Pd at 1 %": "pd_at_1_percent",
+    "at 0.1 %": "pd_at_1_permille",
+}
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -68,7 +74,7 @@ def compare(arguments: argparse.Namespace) -> None:
                 "at least, what each said is above."
             )
         titles = {detector.name: detector.title for detector in chosen}
-        say(_table(records, titles, with_areas=truth is not None))
+        say(_table(records, titles, with_metrics=truth is not None))
         report = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
         report |= {"seconds": seconds, "notices": notices}
         _write(scene, truth, maps, titles, targets, report)
@@ -128,16 +134,16 @@ def _run_all(
 
 
 def _table(
-    records: Mapping[str, dict[str, Any]], titles: Mapping[str, str], *, with_areas: bool
+    records: Mapping[str, dict[str, Any]], titles: Mapping[str, str], *, with_metrics: bool
 ) -> str:
     """One row for each detector; one that failed has its sentence instead of numbers."""
-    areas = _AREAS if with_areas else {}
+    columns = _COLUMNS if with_metrics else {}
     width = max(len("detector"), *(len(titles[name]) for name in records))
-    rows = ["  ".join(["detector".ljust(width), *areas, "seconds"])]
+    rows = ["  ".join(["detector".ljust(width), *columns, "seconds"])]
     for name, record in records.items():
         cells = [titles[name].ljust(width)]
         if record["failed"] is None:
-            cells += [f"{record['metrics'][key]:{len(area)}.4f}" for area, key in areas.items()]
+            cells += [f"{record['metrics'][key]:{len(title)}.4f}" for title, key in columns.items()]
             cells.append(f"{record['seconds']:{len('seconds')}.1f}")
         else:
             cells.append(f"failed: {record['failed']}")

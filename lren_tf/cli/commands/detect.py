@@ -288,15 +288,18 @@ def _finish(
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
-    panels, detected = {title: score}, None
+    masks, detected = {}, None
     if outputs.threshold is not None:
         with timed(seconds, "threshold"):
             detected = outputs.threshold.apply(
                 score, truth, georeference=scene.georeference, evidence=evidence
             )
-        panels[detected.label] = detected.panel()
+        masks[detected.label] = detected.panel()
     with timed(seconds, "draw"):
-        figure = plots.detection_panel(*pictures(scene), panels)
+        calibrated = [] if evidence is None else [title]
+        figure = plots.detection_panel(
+            *pictures(scene), {title: score}, masks=masks, calibrated=calibrated
+        )
     targets, maps = outputs.targets, outputs.maps
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
@@ -324,7 +327,8 @@ def _finish(
     if metrics is not None:
         say(
             f"AUC(Pd,Pf) {metrics['auc_pd_pf']:.4f}, AUC(Pf,tau) {metrics['auc_pf_tau']:.4f}, "
-            f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}"
+            f"AUC(Pd,tau) {metrics['auc_pd_tau']:.4f}; Pd at 1 % false alarms "
+            f"{metrics['pd_at_1_percent']:.4f}, at 0.1 % {metrics['pd_at_1_permille']:.4f}"
         )
     if detected is not None:
         say(detected.line())

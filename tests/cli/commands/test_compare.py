@@ -12,6 +12,7 @@ from lren_tf import detectors, metrics
 from lren_tf.cli import main
 from tests.cli.common import REFUSAL, SCENE, Diverging, Noise, Refusing, files, mat, report
 
+JUDGED = ("auc_pd_pf", "auc_pf_tau", "auc_pd_tau", "pd_at_1_percent", "pd_at_1_permille")
 WRITTEN = ["small_comparison.json", "small_comparison.npz", "small_comparison.png", "small_roc.png"]
 
 
@@ -66,14 +67,14 @@ class TestFiles:
         assert lines[2].endswith(REFUSAL)
         assert lines[3] == "2/2 RX: running"
         assert lines[4] == f"2/2 RX: {told['seconds']:.1f} s"
-        judged = [told["metrics"][key] for key in ("auc_pd_pf", "auc_pf_tau", "auc_pd_tau")]
-        assert lines[5:8] == [
-            "detector              AUC(Pd,Pf)  AUC(Pf,tau)  AUC(Pd,tau)  seconds",
-            f"The one that refuses  failed: {REFUSAL}",
-            "RX                        {:.4f}       {:.4f}       {:.4f}  {:7.1f}".format(
-                *judged, told["seconds"]
-            ),
-        ]
+        judged = [told["metrics"][key] for key in JUDGED]
+        titles = ["AUC(Pd,Pf)", "AUC(Pf,tau)", "AUC(Pd,tau)", "Pd at 1 %", "at 0.1 %", "seconds"]
+        assert lines[5] == "  ".join(["detector".ljust(len("The one that refuses")), *titles])
+        assert lines[6] == f"The one that refuses  failed: {REFUSAL}"
+        assert lines[7].split() == [
+            "RX", *(f"{value:.4f}" for value in judged), f"{told['seconds']:.1f}",
+        ]  # fmt: skip
+        assert len(lines[7]) == len(lines[5])
         assert lines[8:] == [
             "maps: small_comparison.npz", "picture: small_comparison.png", "roc: small_roc.png",
             "report: small_comparison.json",

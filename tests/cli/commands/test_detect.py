@@ -79,7 +79,9 @@ class TestDetect:
             f"LREN ({preset}), /CPU", f"LREN ({preset}), /CPU", "low-rank step", "score",
             f"AUC(Pd,Pf) {told['metrics']['auc_pd_pf']:.4f}, AUC(Pf,tau) "
             f"{told['metrics']['auc_pf_tau']:.4f}, AUC(Pd,tau) "
-            f"{told['metrics']['auc_pd_tau']:.4f}",
+            f"{told['metrics']['auc_pd_tau']:.4f}; Pd at 1 % false alarms "
+            f"{told['metrics']['pd_at_1_percent']:.4f}, at 0.1 % "
+            f"{told['metrics']['pd_at_1_permille']:.4f}",
             "score", "score_mat", "picture", "report",
         ]  # fmt: skip
 
