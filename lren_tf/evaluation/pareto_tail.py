@@ -45,7 +45,7 @@ _SPREAD_LIMITS = (0.05, 0.7)
 _GROUP_STARTS = (0.01, 0.03, 0.08, 0.2, 0.35)
 # What the logarithm of the likelihood must gain before anomalies are believed, and for every
 # parameter that they take.
-_GAIN, _GAIN_PER_PARAMETER = 5.0, 2.0
+GAINS = (5.0, 2.0)
 # The optimiser wants a number where the likelihood is 0.
 _IMPOSSIBLE, _LEAST_DENSITY = 1e12, 1e-250
 
@@ -113,20 +113,24 @@ class Tail:
 
 
 def fit_tail(
-    y: Vector, pixels: int, penalty: tuple[float, float] = LOGARITHMIC
+    y: Vector,
+    pixels: int,
+    penalty: tuple[float, float] = LOGARITHMIC,
+    gains: tuple[float, float] = GAINS,
 ) -> Tail | None:
     """The tail with the largest penalised likelihood, or None if the optimiser finds none.
 
     Candidates are a tail of background only; one with an anomalous part that is flat, in the
     exceedance or in its logarithm, from one of 20 places up to the largest exceedance; and
     one with one or two lognormal groups. Each is fitted by maximum likelihood with a normal
-    penalty on ξ. Anomalies have to be worth 5 of log-likelihood, and 2 more for
-    each of their parameters, and are at most 35 % of the exceedances.
+    penalty on ξ. Anomalies have to be worth `gains[0]` of log-likelihood, and `gains[1]` more
+    for each of their parameters, and are at most 35 % of the exceedances.
 
     Args:
         y: exceedances [n] above 0, rising, at least 2 different ones.
         pixels: number of scores they come from.
         penalty: centre and spread of ξ, `LOGARITHMIC` or `PLAIN` as the exceedances are.
+        gains: log-likelihood that anomalies have to be worth, and for each parameter.
     """
     per_value = max(1.0, y.size / _MOST_VALUES)
     count = int(y.size / per_value)
@@ -137,10 +141,11 @@ def fit_tail(
     if found is None:
         return None
     best, tail = found
-    best -= _GAIN
+    gain, gain_per_parameter = gains
+    best -= gain
     for parameters, candidate in _candidates(y, pixels / per_value, penalty):
-        if candidate is not None and candidate[0] + _GAIN_PER_PARAMETER * parameters < best:
-            best, tail = candidate[0] + _GAIN_PER_PARAMETER * parameters, candidate[1]
+        if candidate is not None and candidate[0] + gain_per_parameter * parameters < best:
+            best, tail = candidate[0] + gain_per_parameter * parameters, candidate[1]
     return tail.times(unit)
 
 
