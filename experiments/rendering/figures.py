@@ -59,7 +59,7 @@ def draw(space: Workspace, scenes: Sequence[str]) -> list[Path]:
         return []
     drawings: dict[str, Callable[[], Any]] = {
         "figure1_separability": lambda: plots.separability_grid(boxes),
-        "figure4_maps": lambda: plots.detection_grid(grid),
+        "figure4_maps": lambda: plots.detection_grid(grid, scale=plots.LINEAR),
         "figure5_roc": lambda: plots.roc_grid(curves),
         "figure6_pf_tau": lambda: plots.pf_tau_grid(curves),
     }

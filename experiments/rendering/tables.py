@@ -175,7 +175,7 @@ def draw_figures(runs: Sequence[LrenRun], space: Workspace, titles: dict[str, st
         return []
     return save_figures(
         {
-            "detection_maps": lambda: plots.detection_grid(grid),
+            "detection_maps": lambda: plots.detection_grid(grid, scale=plots.LINEAR),
             "roc_curves": lambda: plots.roc_grid(curves),
         },
         space,

@@ -20,10 +20,14 @@ Vector = npt.NDArray[np.float64]
 # A tail is described by this many evenly spaced order statistics at most: more of them take
 # longer and change nothing.
 _MOST_VALUES = 2000
-# Normal penalty on the shape ξ. Without one, a few hundred exceedances allow shapes that move
-# a threshold at 1e-3 by more than a factor of two in rate. It lies between the exponential tail
-# (0) and those of RX on real scenes (up to 0.4), and gives way to a thousand exceedances.
-_SHAPE_CENTRE, _SHAPE_SPREAD = 0.1, 0.1
+# Normal penalty on the shape ξ: its centre and spread. Without one, a few hundred exceedances
+# allow shapes that move a threshold at 1e-3 by more than a factor of two in rate. In logarithms
+# every power law has the shape 0 (t backgrounds with 2 degrees of freedom -0.07) and a Gaussian
+# background about -0.3, so that the penalty spans light and heavy tails alike.
+LOGARITHMIC = (-0.15, 0.06)
+# On the scores themselves it lies between the exponential tail (0) and those of RX on real
+# scenes (up to 0.4), and heavy tails beyond are taken for anomalies.
+PLAIN = (0.1, 0.1)
 _SHAPE_LIMITS = (-0.5, 1.0)
 # The unit of exceedances in a fit is the scale of an exponential tail with their median.
 _LOG_SCALE_LIMITS = (-4.0, 4.0)
@@ -41,7 +45,7 @@ _SPREAD_LIMITS = (0.05, 0.7)
 _GROUP_STARTS = (0.01, 0.03, 0.08, 0.2, 0.35)
 # What the logarithm of the likelihood must gain before anomalies are believed, and for every
 # parameter that they take.
-_GAIN, _GAIN_PER_PARAMETER = 5.0, 2.0
+GAINS = (5.0, 2.0)
 # The optimiser wants a number where the likelihood is 0.
 _IMPOSSIBLE, _LEAST_DENSITY = 1e12, 1e-250
 
@@ -92,6 +96,14 @@ class Tail:
 
         return float(genpareto.isf(share, self.shape, 0, self.scale))
 
+    def log_share_above(self, y: Vector) -> Vector:
+        """Logarithm of the share of the background's exceedances above y; −inf past its end."""
+        z = y / self.scale
+        if abs(self.shape) < 1e-9:
+            return -z
+        with np.errstate(divide="ignore"):
+            return -np.log1p(np.maximum(self.shape * z, -1.0)) / self.shape
+
     def times(self, unit: float) -> Tail:
         """The same with exceedances in another unit."""
         return replace(
@@ -100,36 +112,46 @@ class Tail:
         )  # fmt: skip
 
 
-def fit_tail(y: Vector, pixels: int) -> Tail | None:
+def fit_tail(
+    y: Vector,
+    pixels: int,
+    penalty: tuple[float, float] = LOGARITHMIC,
+    gains: tuple[float, float] = GAINS,
+) -> Tail | None:
     """The tail with the largest penalised likelihood, or None if the optimiser finds none.
 
     Candidates are a tail of background only; one with an anomalous part that is flat, in the
     exceedance or in its logarithm, from one of 20 places up to the largest exceedance; and
     one with one or two lognormal groups. Each is fitted by maximum likelihood with a normal
-    penalty on ξ (0.1 ± 0.1). Anomalies have to be worth 5 of log-likelihood, and 2 more for
-    each of their parameters, and are at most 35 % of the exceedances.
+    penalty on ξ. Anomalies have to be worth `gains[0]` of log-likelihood, and `gains[1]` more
+    for each of their parameters, and are at most 35 % of the exceedances.
 
     Args:
         y: exceedances [n] above 0, rising, at least 2 different ones.
         pixels: number of scores they come from.
+        penalty: centre and spread of ξ, `LOGARITHMIC` or `PLAIN` as the exceedances are.
+        gains: log-likelihood that anomalies have to be worth, and for each parameter.
     """
     per_value = max(1.0, y.size / _MOST_VALUES)
     count = int(y.size / per_value)
     y = y[((np.arange(count) + 0.5) * per_value).astype(np.int64)]
     unit = float(np.median(y)) / math.log(2)
     y = y / unit
-    found = _maximised(y)
+    found = _maximised(y, Tail(0, 1), penalty)
     if found is None:
         return None
     best, tail = found
-    best -= _GAIN
-    for parameters, candidate in _candidates(y, pixels / per_value):
-        if candidate is not None and candidate[0] + _GAIN_PER_PARAMETER * parameters < best:
-            best, tail = candidate[0] + _GAIN_PER_PARAMETER * parameters, candidate[1]
+    gain, gain_per_parameter = gains
+    best -= gain
+    for parameters, candidate in _candidates(y, pixels / per_value, penalty):
+        if candidate is not None and candidate[0] + gain_per_parameter * parameters < best:
+            best, tail = candidate[0] + gain_per_parameter * parameters, candidate[1]
     return tail.times(unit)
 
 
-def _candidates(y: Vector, pixels: float) -> Iterator[tuple[int, tuple[float, Tail] | None]]:
+def _candidates(
+    y: Vector, pixels: float, penalty: tuple[float, float]
+) -> Iterator[tuple[int, tuple[float, Tail] | None]]:
     """How many parameters the anomalies of a fit take, and the fit."""
     for share in _EDGES:
         above = round(share * pixels)
@@ -138,12 +160,12 @@ def _candidates(y: Vector, pixels: float) -> Iterator[tuple[int, tuple[float, Ta
         low = float(y[-above])
         part = Tail(0, 1, 0.7 * above / y.size, low, max(float(y[-1]), low * _NARROWEST))
         for logarithmic in (False, True):
-            yield 2, _maximised(y, replace(part, logarithmic=logarithmic))
+            yield 2, _maximised(y, replace(part, logarithmic=logarithmic), penalty)
     for share in _GROUP_STARTS:
-        yield 3, _maximised(y, Tail(0, 1, groups=(_group(y, 0.0, share),)))
+        yield 3, _maximised(y, Tail(0, 1, groups=(_group(y, 0.0, share),)), penalty)
         third = 0.3 * share
         groups = (_group(y, third, share), _group(y, 0.0, third))
-        yield 6, _maximised(y, Tail(0, 1, groups=groups))
+        yield 6, _maximised(y, Tail(0, 1, groups=groups), penalty)
 
 
 def _group(y: Vector, first: float, last: float) -> tuple[float, float, float]:
@@ -155,11 +177,13 @@ def _group(y: Vector, first: float, last: float) -> tuple[float, float, float]:
     return 0.8 * (last - first), median, spread
 
 
-def _maximised(y: Vector, start: Tail | None = None) -> tuple[float, Tail] | None:
+def _maximised(
+    y: Vector, start: Tail, penalty: tuple[float, float] = LOGARITHMIC
+) -> tuple[float, Tail] | None:
     """Penalised negative log-likelihood and tail, from the weights and groups of `start`."""
     from scipy.optimize import minimize
 
-    start = Tail(0, 1) if start is None else start
+    centre, spread_of_shape = penalty
     logarithm = np.log(y)
     flat = _flat_density(y, start) if start.flat > 0 else np.empty((0, y.size))
     weights = [*([start.flat] if start.flat > 0 else []), *(group[0] for group in start.groups)]
@@ -177,7 +201,7 @@ def _maximised(y: Vector, start: Tail | None = None) -> tuple[float, Tail] | Non
         density = rest * background + weight @ anomalous
         if rest <= 0 or not density.min() > _LEAST_DENSITY:
             return _IMPOSSIBLE, np.zeros_like(parameters)
-        off = (shape - _SHAPE_CENTRE) / _SHAPE_SPREAD
+        off = (shape - centre) / spread_of_shape
         shares = weight[len(flat) :, None] * groups / density
         of_groups = np.stack(((shares * z * np.exp(-log_spreads)), shares * (z**2 - 1)), axis=1)
         gradient = -np.concatenate(
@@ -187,10 +211,11 @@ def _maximised(y: Vector, start: Tail | None = None) -> tuple[float, Tail] | Non
                 of_groups.sum(axis=2).ravel(),
             )
         )
-        gradient[0] += off / _SHAPE_SPREAD
+        gradient[0] += off / spread_of_shape
         return 0.5 * off**2 - float(np.log(density).sum()), gradient
 
-    first = [_SHAPE_CENTRE, 0.0, *weights]
+    # A heavy tail: one of negative shape ends, and exceedances beyond its end are impossible.
+    first = [0.1, 0.0, *weights]
     limits = [_SHAPE_LIMITS, _LOG_SCALE_LIMITS, *[(0.0, _MOST_ANOMALOUS)] * len(weights)]
     for _, median, spread in start.groups:
         first += [math.log(median), math.log(spread)]

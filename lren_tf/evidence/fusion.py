@@ -15,9 +15,9 @@ highest first guess T(a + b), and the same share with the highest a. The sum of 
     t = Σ WEIGHTS · (a, b, c)
 
 gives T(t) = what stands out of t as a small object + KEPT · t, with the openings of the structure,
-and T(t), calibrated once more, is the score: −log₁₀ of the share of the scene's pixels that score
-higher. The calibration of the result takes the dependence of the evidence into account: whatever
-the joint distribution of a, b and c is, T(t) is compared with its own.
+and T(t), calibrated once more, is the score: −log₁₀ of the share of the scene's background that
+scores higher. The calibration of the result takes the dependence of the evidence into account:
+whatever the joint distribution of a, b and c is, T(t) is compared with its own.
 
 Where some evidence is left out, its term of t is left out; what the surroundings leave out stays
 the same. A table has no neighbours, so its score is a.
@@ -31,7 +31,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.evidence.calibration import Calibration, calibration, decades
+from lren_tf.evidence.calibration import (
+    Calibration,
+    calibration,
+    decades,
+    with_background_tail,
+)
 from lren_tf.evidence.structure import standing_out, structure
 from lren_tf.evidence.surroundings import SceneMoments, scene_moments, surroundings
 
@@ -129,7 +134,8 @@ class _Estimate:
         self.scenes: list[SceneMoments] = []
 
     def calibration(self, name: str, scores: tf.Tensor) -> Calibration:
-        self.calibrations[name] = calibration(scores)
+        of = calibration(scores)
+        self.calibrations[name] = with_background_tail(of, scores) if name == TOTAL else of
         return self.calibrations[name]
 
     def limit(self, name: str, scores: tf.Tensor) -> tf.Tensor:

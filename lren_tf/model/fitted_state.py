@@ -240,6 +240,7 @@ class EvidenceState(_State):
         self._directions = self._weight("directions", (bands, component_count(bands)))
         self._knots = self._weight("knots", (count, KNOTS + 1))
         self._scale, self._shape = self._weight("scale", (count,)), self._weight("shape", (count,))
+        self._share = self._weight("share", (count,))
         self._limits = self._weight("limits", (len(LIMITED),))
         self._mean, self._spread = self._weight("mean", (m, d)), self._weight("spread", (m, d))
         self._moments = self._weight("moments", (m, moment_count(d)))
@@ -270,9 +271,9 @@ class EvidenceState(_State):
         """
         for weight, value in zip((self._centre, self._directions), components, strict=True):
             weight.assign(value)
-        nothing = Calibration(tf.zeros([KNOTS + 1]), tf.ones([]), tf.zeros([]))
+        nothing = Calibration(tf.zeros([KNOTS + 1]), tf.ones([]), tf.zeros([]), tf.ones([]))
         all_of_them = [reference.calibrations.get(name, nothing) for name in CALIBRATED]
-        weights = (self._knots, self._scale, self._shape)
+        weights = (self._knots, self._scale, self._shape, self._share)
         for weight, values in zip(weights, zip(*all_of_them, strict=True), strict=True):
             weight.assign(tf.stack([tf.cast(value, tf.float64) for value in values]))
         self._limits.assign([reference.limits.get(name, 0.0) for name in LIMITED])
@@ -288,7 +289,7 @@ class EvidenceState(_State):
 
     def load(self) -> Reference:
         """Return the stored reference, tensors; in a graph too."""
-        parts = [tf.unstack(w) for w in (self._knots, self._scale, self._shape)]
+        parts = [tf.unstack(w) for w in (self._knots, self._scale, self._shape, self._share)]
         scenes = [tf.unstack(w) for w in (self._mean, self._spread, self._moments)]
         return Reference(
             dict(zip(CALIBRATED, map(Calibration, *parts), strict=True)),

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.errors import InputError
-from lren_tf.evidence.calibration import TAIL
 from lren_tf.evidence.fusion import TOTAL, WEIGHTS, Reference
 from lren_tf.low_rank.solve import LowRankResult
 from lren_tf.training.pixel_reader import StandardisedPixels
@@ -47,7 +46,7 @@ class EvidenceDetails(NamedTuple):
             "weights": {name: WEIGHTS[name] for name in self.evidence},
             "calibrations": {
                 name: {
-                    "tail_share": TAIL,
+                    "tail_share": float(each.share),
                     "tail_start": float(each.knots[-1]),
                     "scale": float(each.scale),
                     "shape": float(each.shape),

@@ -8,13 +8,14 @@ Agg canvas: no display is needed, nothing global is touched, and the caller deci
 from lren_tf.plots.boxes import separability, separability_grid
 from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, pf_tau_grid, roc_curves, roc_grid
 from lren_tf.plots.heatmap import sensitivity_heatmap
-from lren_tf.plots.maps import detection_grid, detection_panel, score_map
+from lren_tf.plots.maps import DECADES, LINEAR, detection_grid, detection_panel, score_map
 from lren_tf.plots.saving import save, save_pixels
 from lren_tf.plots.spread import band_grid, strip_plot
 from lren_tf.plots.style import (
     ANOMALY_COLOUR,
     BACKGROUND_COLOUR,
     COLOURS,
+    DECADES_LABEL,
     DPI,
     LINE_STYLES,
     NO_DATA_COLOUR,
@@ -26,7 +27,10 @@ __all__ = [
     "ANOMALY_COLOUR",
     "BACKGROUND_COLOUR",
     "COLOURS",
+    "DECADES",
+    "DECADES_LABEL",
     "DPI",
+    "LINEAR",
     "LINE_STYLES",
     "NO_DATA_COLOUR",
     "PF_FLOOR",

@@ -2,12 +2,17 @@
 
 In maps [H, W] a NaN means "no data here" and is drawn grey; scores are normalised over the
 remaining pixels. Infinities are refused. Maps of the same scene have the same [H, W].
+
+Maps are drawn on one of two scales. In decades of the estimated false-alarm rate (`DECADES`),
+the colour says what share of the background scores higher, one in 10, 100, 1000, whatever the
+distribution of the scores: a bright target does not turn the rest of the picture black, and maps
+of different detectors and scenes can be compared. On a `LINEAR` scale the colour is the score.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +25,10 @@ from matplotlib.ticker import MaxNLocator
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation import metrics
+from lren_tf.evaluation.decades import false_alarm_decades
 from lren_tf.evaluation.score_array import drawn_map
 from lren_tf.plots.style import (
+    DECADES_LABEL,
     LABEL,
     NO_DATA_COLOUR,
     SCORE_LABEL,
@@ -32,6 +39,13 @@ from lren_tf.plots.style import (
     new_figure,
     wrapped,
 )
+
+DECADES, LINEAR = "decades", "linear"
+"""The scales of a map."""
+
+# The decades that the colours span. What lies beyond the fourth is extrapolated in a scene of
+# usual size, and all of it is worth a look.
+_LAST_DECADE = 4
 
 # A scene longer than this many times its width is drawn with stretched pixels: at true
 # proportions a strip would be a line too thin to see.
@@ -49,14 +63,28 @@ _TRUTH = ListedColormap(["black", "white"]).with_extremes(bad=NO_DATA_COLOUR)
 _FIXED_ORDER = {"pseudo-colour": 0, "truth": 1}
 
 
-def score_map(score: npt.ArrayLike, title: str | None = None) -> Figure:
-    """One score map [H, W] with its own scale, axes in pixels and a colour bar."""
+def score_map(
+    score: npt.ArrayLike,
+    title: str | None = None,
+    *,
+    scale: str = DECADES,
+    calibrated: bool = False,
+) -> Figure:
+    """One score map [H, W], axes in pixels and a colour bar.
+
+    :param scale: `DECADES`, or `LINEAR`, from the lowest to the highest score.
+    :param calibrated: whether the scores are decades, −log10 of a false-alarm rate, already.
+    """
+    _check_scale(scale)
     values = drawn_map(score, "score")
+    if scale == DECADES and not calibrated:
+        values = false_alarm_decades(values)
     box = _box_aspect(values.shape)
     width, height = _panel_size(box, area=16.0)
     figure = new_figure(width + 1.6, height + 1.0, "compressed")
     axes = figure.add_subplot()
-    picture = _draw(axes, values, cmap=_SCORES)
+    limits = {"vmin": 0.0, "vmax": _LAST_DECADE} if scale == DECADES else {}
+    picture = _draw(axes, values, cmap=_SCORES, **limits)
     stretched = _stretched(values.shape)
     axes.set_xlabel(f"column (pixels{', not to scale' if stretched else ''})", fontsize=LABEL)
     axes.set_ylabel("row (pixels)", fontsize=LABEL)
@@ -69,20 +97,34 @@ def score_map(score: npt.ArrayLike, title: str | None = None) -> Figure:
     )
     if title is not None:
         axes.set_title(wrapped(title, width + 1.0), fontsize=TITLE)
-    _colour_bar(figure, picture, axes, SCORE_LABEL, under=box < 0.5)
+    _colour_bar(figure, picture, axes, scale, SCORE_LABEL, under=box < 0.5)
     return figure
 
 
 def detection_panel(
-    rgb: npt.ArrayLike, truth: npt.ArrayLike | None, maps: Mapping[str, npt.ArrayLike]
+    rgb: npt.ArrayLike,
+    truth: npt.ArrayLike | None,
+    maps: Mapping[str, npt.ArrayLike],
+    *,
+    masks: Mapping[str, npt.ArrayLike] | None = None,
+    scale: str = DECADES,
+    calibrated: Collection[str] = (),
 ) -> Figure:
-    """One scene: pseudo-colour, truth, then every map on one shared normalised scale.
+    """One scene: pseudo-colour, truth, every map on one shared scale, then the masks.
 
     :param rgb: [H, W, 3], unsigned 8-bit, or fractions in [0, 1].
     :param truth: [H, W], non-zero marks an anomaly; None where there is none.
     :param maps: label -> score map [H, W], in the order they are drawn.
+    :param masks: label -> map [H, W] drawn as the truth is: non-zero marks a detection.
+    :param scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
+    :param calibrated: labels of maps whose scores are decades, −log10 of a false-alarm rate,
+        already.
     """
-    panels = _panels(rgb, truth, maps, "the scene")
+    _check_scale(scale)
+    panels = _panels(rgb, truth, maps, "the scene", scale, calibrated)
+    for label, values in (masks or {}).items():
+        panels[label] = _truth(values, f"mask {label!r}")
+    _check_sizes(panels, "the scene")
     box = _box_aspect(panels["pseudo-colour"].shape[:2])
     # Long scenes lie under each other, tall ones stand side by side.
     most = int(np.clip(round(5 * box), 1, 12))
@@ -93,12 +135,13 @@ def detection_panel(
     grid = figure.subplots(rows, columns, squeeze=False)
     picture = None
     for axes, (label, values) in zip(grid.flat, panels.items(), strict=False):
-        drawn = _draw_panel(axes, label, values)
+        drawn = _draw_panel(axes, label, values, scale, mask=label not in maps)
         axes.set_title(wrapped(label, width), fontsize=LABEL)
         picture = drawn if label in maps else picture
     for axes in grid.flat[len(panels) :]:
         axes.remove()
-    _colour_bar(figure, picture, grid.ravel()[: len(panels)].tolist(), UNIT_SCORE_LABEL)
+    shown = grid.ravel()[: len(panels)].tolist()
+    _colour_bar(figure, picture, shown, scale, UNIT_SCORE_LABEL)
     if _stretched(panels["pseudo-colour"].shape):
         figure.supxlabel("pixels not to scale", fontsize=TICK)
     return figure
@@ -106,18 +149,29 @@ def detection_panel(
 
 def detection_grid(
     rows: Sequence[tuple[str, npt.ArrayLike, npt.ArrayLike | None, Mapping[str, npt.ArrayLike]]],
+    *,
+    scale: str = DECADES,
+    calibrated: Collection[str] = (),
 ) -> Figure:
-    """Several scenes, one row each, one column for each label, one shared normalised scale.
+    """Several scenes, one row each, one column for each label, one shared scale.
 
     With more than eight columns every scene takes several lines, and every panel has its title:
     on one line they would be smaller than a page can show.
 
     :param rows: (name, rgb [H, W, 3], truth [H, W] or None, label -> map [H, W]) for each
         scene; the scenes may differ in size, and a label that a scene lacks leaves a gap.
+    :param scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
+    :param calibrated: labels of maps whose scores are decades already.
     """
+    _check_scale(scale)
     if not rows:
         raise InputError("rows is empty; expected at least one scene; pass a (name, rgb, ...) row.")
-    scenes = [(name, _panels(rgb, truth, maps, name)) for name, rgb, truth, maps in rows]
+    scenes = [
+        (name, _panels(rgb, truth, maps, name, scale, calibrated))
+        for name, rgb, truth, maps in rows
+    ]
+    for name, panels in scenes:
+        _check_sizes(panels, name)
     labels = list(dict.fromkeys(label for _, panels in scenes for label in panels))
     # A scene without truth must not push the truth column behind the maps.
     labels.sort(key=lambda label: _FIXED_ORDER.get(label, len(_FIXED_ORDER)))
@@ -139,24 +193,24 @@ def detection_grid(
     picture = None
     for index, (name, panels) in enumerate(scenes):
         block = grid[index * lines : (index + 1) * lines]
-        picture = _draw_scene(block.ravel(), labels, panels) or picture
+        picture = _draw_scene(block.ravel(), labels, panels, scale) or picture
         for line in block:
             _name_row(line[0], name, heights[index * lines], panels["pseudo-colour"].shape)
     for axes, label in _titled(grid, labels, lines):
         axes.set_title(wrapped(label, width), fontsize=LABEL)
     kept = [axes for block in np.split(grid.ravel(), len(scenes)) for axes in block[: len(labels)]]
-    _colour_bar(figure, picture, kept, UNIT_SCORE_LABEL)
+    _colour_bar(figure, picture, kept, scale, UNIT_SCORE_LABEL)
     return figure
 
 
 def _draw_scene(
-    block: np.ndarray, labels: Sequence[str], panels: Mapping[str, np.ndarray]
+    block: np.ndarray, labels: Sequence[str], panels: Mapping[str, np.ndarray], scale: str
 ) -> AxesImage | None:
     """Draw the panels of one scene; returns the last map."""
     picture = None
     for axes, label in zip(block, labels, strict=False):
         if label in panels:
-            drawn = _draw_panel(axes, label, panels[label])
+            drawn = _draw_panel(axes, label, panels[label], scale, mask=label == "truth")
             picture = picture if label in _FIXED_ORDER else drawn
         else:
             axes.set_axis_off()
@@ -186,6 +240,11 @@ def _titled(grid: np.ndarray, labels: Sequence[str], lines: int) -> list[tuple[A
         return list(zip(grid[0], labels, strict=True))
     blocks = np.split(grid.ravel(), len(grid) // lines)
     return [pair for block in blocks for pair in zip(block, labels, strict=False)]
+
+
+def _check_scale(scale: str) -> None:
+    if scale not in (DECADES, LINEAR):
+        raise InputError(f"scale is {scale!r}; expected {DECADES!r} or {LINEAR!r}.")
 
 
 def _unit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -228,8 +287,10 @@ def _panels(
     truth: npt.ArrayLike | None,
     maps: Mapping[str, npt.ArrayLike],
     name: str,
+    scale: str,
+    calibrated: Collection[str],
 ) -> dict[str, np.ndarray]:
-    """The checked pictures of one scene by label: pseudo-colour, truth, normalised maps."""
+    """The checked pictures of one scene by label: pseudo-colour, truth, maps to be drawn."""
     need_some(maps, f"maps of {name}")
     taken = [label for label in maps if label in _FIXED_ORDER]
     if taken:
@@ -241,7 +302,16 @@ def _panels(
     if truth is not None:
         panels["truth"] = _truth(truth, f"truth of {name}")
     for label, values in maps.items():
-        panels[label] = _unit(drawn_map(values, f"map {label!r} of {name}"))
+        values = drawn_map(values, f"map {label!r} of {name}")
+        if scale == LINEAR:
+            values = _unit(values)
+        elif label not in calibrated:
+            values = false_alarm_decades(values)
+        panels[label] = values
+    return panels
+
+
+def _check_sizes(panels: Mapping[str, np.ndarray], name: str) -> None:
     size = panels["pseudo-colour"].shape[:2]
     for label, values in panels.items():
         if values.shape[:2] != size:
@@ -249,7 +319,6 @@ def _panels(
                 f"{label!r} of {name} has {values.shape[0]} × {values.shape[1]} pixels and its "
                 f"rgb {size[0]} × {size[1]}; expected one size for a scene; crop them alike."
             )
-    return panels
 
 
 def _box_aspect(shape: tuple[int, ...]) -> float:
@@ -280,18 +349,31 @@ def _draw(axes: Axes, values: np.ndarray, **style: object) -> AxesImage:
     )
 
 
-def _draw_panel(axes: Axes, label: str, values: np.ndarray) -> AxesImage:
+def _draw_panel(
+    axes: Axes, label: str, values: np.ndarray, scale: str, *, mask: bool
+) -> AxesImage:
     axes.set_xticks([])
     axes.set_yticks([])
     if label == "pseudo-colour":
         return _draw(axes, values)
-    return _draw(axes, values, cmap=_TRUTH if label == "truth" else _SCORES, vmin=0.0, vmax=1.0)
+    if mask:
+        return _draw(axes, values, cmap=_TRUTH, vmin=0.0, vmax=1.0)
+    highest = _LAST_DECADE if scale == DECADES else 1.0
+    return _draw(axes, values, cmap=_SCORES, vmin=0.0, vmax=highest)
 
 
 def _colour_bar(
-    figure: Figure, picture: AxesImage, axes: Axes | list[Axes], label: str, *, under: bool = False
+    figure: Figure,
+    picture: AxesImage,
+    axes: Axes | list[Axes],
+    scale: str,
+    linear_label: str,
+    *,
+    under: bool = False,
 ) -> None:
     height = figure.get_size_inches()[1]
+    decades = scale == DECADES
+    label = DECADES_LABEL if decades else linear_label
     if not under and height < 3.6:
         label = label.replace(" (", "\n(")  # on one line it would be longer than the bar
     bar = figure.colorbar(
@@ -301,7 +383,15 @@ def _colour_bar(
         fraction=0.06,
         pad=0.02,
         aspect=max(30.0, 4.5 * height),  # a tall figure does not need a broad bar
+        extend="max" if decades else "neither",
     )
+    if decades:
+        bar.set_ticks(range(_LAST_DECADE + 1), labels=_decade_labels())
     bar.set_label(label, fontsize=LABEL)
     bar.ax.tick_params(labelsize=TICK)
 
+
+def _decade_labels() -> list[str]:
+    """1 in 10, 1 in 100, … with a thin space between thousands."""
+    numbers = [f"{10**decade:,}" for decade in range(_LAST_DECADE + 1)]
+    return ["all", *(f"1 in {number.replace(',', chr(0x2009))}" for number in numbers[1:])]

@@ -14,6 +14,7 @@ DPI = 150
 
 SCORE_LABEL = "score (higher = more anomalous)"
 UNIT_SCORE_LABEL = "normalised score (higher = more anomalous)"
+DECADES_LABEL = "estimated false-alarm rate (share of background)"
 
 # Okabe and Ito's palette, told apart under every common colour vision, but for its yellow and
 # black (too faint on white; reads as an axis); a wine darker than all of them is added. Line

@@ -55,9 +55,9 @@ class TestEnvi:
         Path("a.img.hdr").unlink()
         assert "a.img has no ENVI header beside it; expected a.img.hdr or a.hdr" in refusal("a.img")
 
-    def test_wavelengths_of_another_length(self, spy, refusal):
-        write_envi(Path("a.img"), VALUES, wavelength="{450, 500}")
-        assert "'wavelength' has 2 entries for 8 bands; expected one for each" in refusal("a.img")
+    def test_bad_bands_of_another_length(self, spy, refusal):
+        write_envi(Path("a.img"), VALUES, bbl="{1, 0}")
+        assert "'bbl' has 2 entries for 8 bands; expected one for each" in refusal("a.img")
 
     def test_more_bands_than_any_disk_holds(self, spy, refusal):
         write_envi(Path("a.img"), VALUES, bands=str(2**40))
@@ -105,8 +105,10 @@ class TestArrays:
         assert "first (12, 10, 8)" in said and "second (12, 10, 8)" in said
 
     def test_wavelengths_of_another_length(self, refusal):
-        said = refusal(mat("a.mat", data=SCENE.cube, wavelengths=np.arange(1.0, 13.0)))
-        assert "'wavelengths' has shape (1, 12) and the cube (12, 10, 8); expected one wave" in said
+        listed = np.arange(1.0, 13.0)
+        said = refusal(mat("a.mat", data=SCENE.cube, map=SCENE.truth * 1, wavelengths=listed))
+        assert "which axis of 'data' (12, 10, 8) is which is not certain" in said
+        assert "such as --axes band,row,column" in said
         path = write_emit(Path("b.nc"), VALUES.astype("f4"))
         with h5py.File(path, "r+") as hdf:
             del hdf["sensor_band_parameters/wavelengths"]

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lren_tf.evidence.calibration import KNOTS, LARGEST_SHAPE, PIXELS, TAIL, calibration, decades
+from lren_tf.evidence.calibration import (
+    KNOTS,
+    LARGEST_SHAPE,
+    PIXELS,
+    TAIL,
+    calibration,
+    decades,
+    with_background_tail,
+)
 
 RNG = np.random.default_rng(5)
 
@@ -100,3 +108,43 @@ def test_the_shape_of_the_scores_is_kept():
     found = decades(scores, of)
     assert found.shape == (6, 7, 8) and found.dtype == tf.float64
     assert of.knots.shape == (KNOTS + 1,)
+
+
+class TestBackgroundTail:
+    """The tail of the sum of the evidence, with the anomalies set apart."""
+
+    RNG_SEEDS = range(6)
+
+    def scores(self, seed, anomalous=0.02):
+        rng = np.random.default_rng(seed)
+        background = rng.exponential(1 / math.log(10), 10_000)
+        anomalies = rng.uniform(3.0, 8.0, round(anomalous * background.size))
+        return background, np.concatenate([background, anomalies])
+
+    @pytest.mark.parametrize("anomalous", [0.0, 0.005, 0.02])
+    def test_rates_hold_whether_there_are_anomalies_or_not(self, anomalous):
+        ratios = {1e-2: [], 1e-3: []}
+        for seed in self.RNG_SEEDS:
+            background, scores = self.scores(seed, anomalous)
+            of = with_background_tail(calibration(scores), tf.constant(scores))
+            found = decades(background, of).numpy()
+            for rate, of_rate in ratios.items():
+                of_rate.append(np.mean(found > -math.log10(rate)) / rate)
+        assert all(0.5 <= np.median(of_rate) <= 2 for of_rate in ratios.values())
+
+    def test_moments_alone_miss_the_low_rate(self):
+        background, scores = self.scores(0)
+        found = decades(background, calibration(scores)).numpy()
+        assert np.mean(found > 3) < 0.5e-3
+
+    def test_the_order_of_the_scores_stays(self):
+        _, scores = self.scores(1)
+        of = with_background_tail(calibration(scores), tf.constant(scores))
+        found = decades(np.sort(scores), of).numpy()
+        assert np.isfinite(found).all() and (np.diff(found) > 0).all()
+        assert 0 < float(of.share) < TAIL
+
+    @pytest.mark.parametrize("scores", [np.zeros(1000), np.arange(300.0), np.ones(3)])
+    def test_few_or_equal_exceedances_keep_the_moments(self, scores):
+        of = calibration(scores)
+        assert with_background_tail(of, tf.constant(scores)) is of

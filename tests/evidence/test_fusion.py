@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf.evidence.calibration import calibration, decades
+from lren_tf.evidence.calibration import calibration, decades, with_background_tail
 from lren_tf.evidence.fusion import (
     KEPT,
     TRIMMED,
@@ -60,7 +60,9 @@ def plain(samples):
         distances.append(surroundings(image(features), tf.constant(weights), of_scene).numpy())
     c = calibrated(np.mean(distances, axis=0))
     total = sum(w * each for w, each in zip(WEIGHTS.values(), (a, b, c), strict=True))
-    return [each.numpy().ravel() for each in (calibrated(standing(total)), a, b, c)]
+    raw = tf.reshape(standing(total), [-1])
+    score = decades(raw, with_background_tail(calibration(raw), raw))
+    return [each.numpy().ravel() for each in (score, a, b, c)]
 
 
 def test_the_score_is_that_of_the_formulas():

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from lren_tf import metrics, plots
 from lren_tf.errors import InputError
+from lren_tf.evaluation.decades import false_alarm_decades
 
 RNG = np.random.default_rng(3)
 H, W = 12, 9
@@ -64,7 +65,7 @@ def lines(axes: Axes) -> dict[str, object]:
 
 
 def test_score_map_shows_the_scores_with_their_own_scale():
-    figure = plots.score_map(SCORE, "San Diego")
+    figure = plots.score_map(SCORE, "San Diego", scale=plots.LINEAR)
     axes, bar = figure.axes
     assert isinstance(figure.canvas, FigureCanvasAgg)
     assert axes.get_title() == "San Diego"
@@ -105,7 +106,7 @@ def test_any_size_of_map_gets_a_legible_picture(shape):
     assert 1 / 6.5 < box.height / box.width < 6.5
     stretched = not 1 / 6 <= shape[0] / shape[1] <= 6
     assert ("not to scale" in axes.get_xlabel()) == stretched
-    assert "higher = more anomalous" in bar.get_ylabel() + bar.get_xlabel()
+    assert "estimated false-alarm rate" in bar.get_ylabel() + bar.get_xlabel()
     for ticks in (axes.get_xticks(), axes.get_yticks()):
         np.testing.assert_array_equal(ticks, np.round(ticks))
 
@@ -120,8 +121,74 @@ def test_a_lone_anomaly_survives_being_drawn_smaller_than_the_scene():
     assert np.abs(with_it.astype(int) - without.astype(int)).max() > 20
 
 
+def test_score_map_in_decades():
+    figure = plots.score_map(SCORE)
+    axes, bar = figure.axes
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), false_alarm_decades(SCORE))
+    assert image.get_clim() == (0, 4)
+    assert bar.get_ylabel() == "estimated false-alarm rate (share of background)"
+    ticks = [label.get_text().replace("\N{THIN SPACE}", ",") for label in bar.get_yticklabels()]
+    assert ticks == ["all", "1 in 10", "1 in 100", "1 in 1,000", "1 in 10,000"]
+    assert figure.axes[1]._colorbar.extend == "max"
+    (image,) = plots.score_map(SCORE, calibrated=True).axes[0].images
+    np.testing.assert_array_equal(image.get_array(), SCORE)
+    assert image.get_clim() == (0, 4)
+
+
+def test_one_bright_pixel_does_not_turn_the_rest_black():
+    score = np.random.default_rng(0).chisquare(5, (60, 60))
+    score[30, 30] = 1e6
+    score[10:13, 10] = 40.0
+    dark = plots.score_map(score, scale=plots.LINEAR).axes[0].images[0].get_array()
+    assert dark[10, 10] / dark.max() < 1e-3
+    decades = plots.score_map(score).axes[0].images[0].get_array()
+    assert decades[10, 10] > 2.5
+    assert 0.25 < np.median(decades) < 0.35
+
+
+def test_detection_panel_in_decades_with_masks():
+    mask = np.quantile(SCORE, 0.9) < SCORE
+    figure = plots.detection_panel(
+        RGB, TRUTH, {"RX": SCORE, "ours": SCORE}, masks={"found": mask}, calibrated={"ours"}
+    )
+    shown = pictures(figure)
+    assert list(shown) == ["pseudo-colour", "truth", "RX", "ours", "found"]
+    np.testing.assert_array_equal(shown["RX"].get_array(), false_alarm_decades(SCORE))
+    np.testing.assert_array_equal(shown["ours"].get_array(), SCORE)
+    np.testing.assert_array_equal(shown["found"].get_array(), mask)
+    assert [shown[label].get_clim() for label in ("RX", "ours", "found")] == [(0, 4)] * 2 + [(0, 1)]
+    assert shown["found"].cmap.name == shown["truth"].cmap.name
+    bars = [a.get_ylabel().replace("\n", " ") for a in figure.axes if a.get_ylabel()]
+    assert bars == ["estimated false-alarm rate (share of background)"]
+    assert inside(figure)
+
+
+def test_detection_grid_in_decades():
+    rows = [("a", RGB, TRUTH, {"RX": SCORE, "ours": SCORE}), ("b", RGB, None, {"RX": SCORE})]
+    *panels, bar = plots.detection_grid(rows, calibrated=["ours"]).axes
+    shown = {a.get_title(): a.images[0] for a in panels[:4]}
+    np.testing.assert_array_equal(shown["RX"].get_array(), false_alarm_decades(SCORE))
+    np.testing.assert_array_equal(shown["ours"].get_array(), SCORE)
+    assert shown["RX"].get_clim() == (0, 4)
+    assert "false-alarm rate" in bar.get_ylabel()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.score_map(SCORE, scale="log"),
+        lambda: plots.detection_panel(RGB, TRUTH, MAPS, scale="log"),
+        lambda: plots.detection_grid([("a", RGB, TRUTH, MAPS)], scale="log"),
+    ],
+)
+def test_refused_scales(draw):
+    with pytest.raises(InputError, match="scale is 'log'; expected 'decades' or 'linear'"):
+        draw()
+
+
 def test_detection_panel_normalises_every_map_to_one_scale():
-    figure = plots.detection_panel(RGB, TRUTH, MAPS)
+    figure = plots.detection_panel(RGB, TRUTH, MAPS, scale=plots.LINEAR)
     shown = pictures(figure)
     assert list(shown) == ["pseudo-colour", "truth", "LREN", "RX", "flat"]
     np.testing.assert_allclose(shown["pseudo-colour"].get_array(), RGB)
@@ -155,7 +222,9 @@ def test_detection_panel_of_any_shape_stays_on_the_page(shape):
 def test_missing_pixels_do_not_enter_the_scale():
     score = SCORE.copy()
     score.flat[SCORE.argmax()] = np.nan
-    shown = pictures(plots.detection_panel(RGB, TRUTH, {"RX": score}))["RX"].get_array()
+    shown = pictures(plots.detection_panel(RGB, TRUTH, {"RX": score}, scale="linear"))[
+        "RX"
+    ].get_array()
     assert shown.max() == 1.0
     assert shown.mask.sum() == 1
 
@@ -178,7 +247,7 @@ def test_detection_grid_has_one_row_per_scene_and_one_scale():
         ("Hydice", RGB, TRUTH, MAPS),
         ("a strip", np.zeros((5, 60, 3)), wide > 0.5, {"LREN": wide}),
     ]
-    figure = plots.detection_grid(rows)
+    figure = plots.detection_grid(rows, scale=plots.LINEAR)
     panels = figure.axes[:-1]
     assert len(panels) == 15
     assert [a.get_title() for a in panels[:5]] == ["pseudo-colour", "truth", "RX", "LREN", "flat"]
@@ -201,7 +270,7 @@ def test_detection_grid_breaks_many_columns_into_lines_with_titles():
     maps = {f"D{i}": SCORE + i for i in range(13)}
     del maps["D12"]
     rows = [("Hydice", RGB, TRUTH, maps), ("Coast", RGB, TRUTH, {"D12": SCORE, "D3": TRUTH})]
-    figure = plots.detection_grid(rows)
+    figure = plots.detection_grid(rows, scale=plots.LINEAR)
     *panels, _ = figure.axes
     labels = ["pseudo-colour", "truth", *maps, "D12"]
     assert [a.get_title() for a in panels] == labels * 2

@@ -26,10 +26,12 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
+    note_few_pixels,
     output_path,
     pictures,
     read_scene,
     read_usable_scene,
+    refuse_to_replace_another_scene,
 )
 from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
 from lren_tf.cli.trained_model import Applied, refuse_training_options
@@ -178,6 +180,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             detector = detector_from(arguments)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
+        note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
         with timed(seconds, "score"):
@@ -259,6 +262,7 @@ class _Outputs:
             "report": output_path(arguments, "_report.json"),
         }
         refuse_to_replace(self.targets, [arguments.scene, arguments.truth, arguments.mask])
+        refuse_to_replace_another_scene(arguments, self.targets["report"])
 
 
 def _finish(
@@ -284,15 +288,18 @@ def _finish(
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
-    panels, detected = {title: score}, None
+    masks, detected = {}, None
     if outputs.threshold is not None:
         with timed(seconds, "threshold"):
             detected = outputs.threshold.apply(
                 score, truth, georeference=scene.georeference, evidence=evidence
             )
-        panels[detected.label] = detected.panel()
+        masks[detected.label] = detected.panel()
     with timed(seconds, "draw"):
-        figure = plots.detection_panel(*pictures(scene), panels)
+        calibrated = [] if evidence is None else [title]
+        figure = plots.detection_panel(
+            *pictures(scene), {title: score}, masks=masks, calibrated=calibrated
+        )
     targets, maps = outputs.targets, outputs.maps
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))

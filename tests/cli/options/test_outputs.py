@@ -382,7 +382,7 @@ class TestFailures:
 
         from lren_tf import plots
 
-        monkeypatch.setattr(plots, "detection_panel", lambda *given: Figure(figsize=(1, 1)))
+        monkeypatch.setattr(plots, "detection_panel", lambda *_, **__: Figure(figsize=(1, 1)))
 
         def run(name: str) -> int:
             return main(["detect", name, *RX, *CUT, "--out", "out"])
