@@ -61,7 +61,7 @@ class EvidenceRun(LrenRun):
         latents = latents_of(model, scene)
         _latest.clear()
         _latest[id(model)] = latents
-        old = latents.energy.mean(axis=0).astype(np.float32).reshape(scene.shape[:2])
+        old = old_score(latents)
         found: dict[str, Any] = {
             "old": {
                 **metrics.evaluate(old, scene.truth),
@@ -90,9 +90,10 @@ class EvidenceRun(LrenRun):
         )  # fmt: skip
         _, weighed = estimated(samples, tuple(WEIGHTS))
         score = weighed.score.numpy().astype(np.float32).reshape(grid)
-        scored = provenance()
         record = keep_score(self, scene, space, record, score)
-        record["scored"] = {name: scored[name] for name in ("commit", "clean", "time")}
+        record["scored"] = _when()
+        rates = realised_rates(old_score(latents), scene.truth, calibrated=False)
+        record["old"] = {**record["old"], "realised_rates": rates}
         return with_rates(self, scene, space, record, calibrated=True)
 
     def keep_model(self, model: LREN, space: Workspace) -> None:
@@ -102,6 +103,12 @@ class EvidenceRun(LrenRun):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, Path(temporary).open("wb") as stream:
             np.savez(stream, **latents._asdict())
+
+
+def _when() -> dict[str, Any]:
+    """Commit and time of this code."""
+    found = provenance()
+    return {name: found[name] for name in ("commit", "clean", "time")}
 
 
 _latest: dict[int, Latents] = {}
@@ -116,6 +123,13 @@ class ComparedRun(DetectorRun):
         """Score, and write map and JSON with the realised false-alarm rates."""
         record = super().execute(scene, space)
         return with_rates(self, scene, space, record, calibrated=False)
+
+    def judge_again(self, space: Workspace) -> dict[str, Any]:
+        """Find thresholds of the kept map with this code, and write the record."""
+        record = load_result(self, space)
+        assert record is not None
+        record["scored"] = _when()
+        return with_rates(self, self.load(), space, record, calibrated=False)
 
 
 def with_rates(
@@ -218,6 +232,11 @@ def load_latents(path: Path) -> Latents:
         return Latents(**{name: held[name] for name in Latents._fields})
 
 
+def old_score(latents: Latents) -> np.ndarray:
+    """Return the score of the spectrum alone, float32 ``[H, W]``: the mean energy."""
+    return latents.energy.mean(axis=0).astype(np.float32).reshape(tuple(latents.grid))
+
+
 class Trimming(NamedTuple):
     """What the surroundings leave out, and how much the scene counts in them."""
 
@@ -243,9 +262,7 @@ class Parts:
         self._grid = tuple(map(int, latents.grid))
         self.raw = {
             "spectrum": latents.energy.mean(axis=0).reshape(self._grid),
-            "structure": structure(
-                as_tensor(latents.components.reshape(*self._grid, -1))
-            ).numpy(),
+            "structure": structure(as_tensor(latents.components.reshape(*self._grid, -1))).numpy(),
         }
         self.calibrated = {name: in_decades(values) for name, values in self.raw.items()}
         (self.guess,) = standing([sum(self.calibrated.values())])
@@ -263,9 +280,7 @@ class Parts:
         for features in self._latents.features:
             scene = scene_moments(as_tensor(features), as_tensor(weights.ravel()))
             # The library counts the scene as SCENE_PIXELS times these moments.
-            scene = scene._replace(
-                moments=scene.moments * (trimming.scene_pixels / SCENE_PIXELS)
-            )
+            scene = scene._replace(moments=scene.moments * (trimming.scene_pixels / SCENE_PIXELS))
             image = as_tensor(features.reshape(*self._grid, -1))
             total += surroundings(image, as_tensor(weights), scene).numpy()
         return total / len(self._latents.features)
