@@ -23,9 +23,9 @@ from experiments.runs.run import Run, Workspace, load_result, load_scene
 from experiments.studies import varied_scenes
 from lren_tf import InputError, datasets
 
-SEEDS = (published.AUTHORS_SEED, 1, 2)
+SEEDS = (published.AUTHORS_SEED, 1)
 FEWEST_SEEDS = 3
-SIMULATED_SEEDS = SEEDS[:1]
+SIMULATED_SEEDS: tuple[int, ...] = ()
 SCENES = (*published.SCENES, *datasets.further_names())
 """The eleven real scenes."""
 COMPARED: Mapping[str, int | None] = {"rx": None, "lrx": None, "aed": None, "hadgan": 0}
@@ -272,7 +272,7 @@ def rates_table(space: Workspace) -> str:
     within = ["within the factor"]
     for place, column in enumerate(zip(*values, strict=True)):
         factor = FACTORS[RATES[place % len(RATES)]][0]
-        within.append(f"{_within(column, factor)} of {len(SCENES)} ({factor:g} times)")
+        within.append(f"{_within(column, factor)} of {_known(column)} ({factor:g} times)")
     return markdown_table(header, [*rows, within])
 
 
@@ -281,6 +281,10 @@ def _ratios_of_detector(detector: str, scene: str, space: Workspace) -> dict[flo
     rates = {} if record is None else record.get("realised_rates", {})
     found = {rate: rates.get(f"{rate:g}") for rate in RATES}
     return {rate: None if value is None else value / rate for rate, value in found.items()}
+
+
+def _known(ratios: Sequence[float | None]) -> int:
+    return sum(r is not None for r in ratios)
 
 
 def _within(ratios: Sequence[float | None], factor: float) -> int:
@@ -370,7 +374,7 @@ def _rate_lines(space: Workspace) -> list[Line]:
         made.append(
             Line(f"realised over asked false-alarm rate at {rate:g}",
                  f"within {factor:g} times on at least {least} of {len(SCENES)} scenes",
-                 f"{count} of {len(SCENES)}", count >= least)
+                 f"{count} of {_known(ratios)}", count >= least)
         )  # fmt: skip
     return made
 
