@@ -32,6 +32,7 @@ def model(request):
     return made
 
 
+@pytest.mark.slow
 def test_it_is_as_if_only_the_rest_were_there(model):
     alone = LREN(model.preset, **SMALL)
     alone.fit(CUBE[VALID], epochs=2, verbose=0)
@@ -101,6 +102,7 @@ def test_too_few_valid_pixels():
         LREN(**SMALL).fit(Scene(CUBE, valid=one), epochs=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_other_settings_reuse_the_network(model):
     score = model.with_settings(masked(), dictionary="kmeans").score(masked())
     np.testing.assert_array_equal(np.isnan(score), ~VALID)

@@ -51,6 +51,7 @@ class TestEndpoints:
         whole = getattr(served, name)(PIXELS)
         np.testing.assert_allclose(getattr(served, name)(PIXELS[7:8])[0], whole[7], atol=1e-5)
 
+    @pytest.mark.slow
     def test_long_batches_pass_the_network_in_parts(self, model, tmp_path, monkeypatch):
         # 132 pixels: two whole chunks and a short one.
         monkeypatch.setattr(forward_pass, "CHUNK", 50)
@@ -103,6 +104,7 @@ class TestEnergy:
         ):  # fmt: skip
             np.testing.assert_allclose(getattr(served, name)(PIXELS), network[output], atol=1e-5)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["table", "no neighbourhood"])
     def test_pixels_alone(self, kind, tmp_path):
         model, served = (
@@ -116,6 +118,7 @@ class TestEnergy:
 
 
 class TestFolder:
+    @pytest.mark.slow
     def test_a_saved_model_is_replaced(self, model, tmp_path):
         other = LREN("release", **SMALL)
         other.fit(SCENE.cube[:, :, :9], verbose=0)
