@@ -13,7 +13,7 @@ from typing import Any
 from lren_tf.errors import InputError
 
 # Of `load_scene` and `load_map`; the longer name first where one ends in another.
-_ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water"
+_ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water|axes"
 
 
 def say(line: str) -> None:

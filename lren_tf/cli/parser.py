@@ -183,14 +183,24 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
     made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
     made.add_argument(
-        "--no-data", metavar="X", help="value that marks missing data (default: the file's)"
-    )
+        "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
+        "file,0 for the file's own and 0 (default: the file's)",
+    )  # fmt: skip
     made.add_argument(
         "--bands", metavar="LIST", help="bands to use, from 0, such as 0-99,120-; others left out"
     )
     made.add_argument(
         "--drop-water-bands", action="store_true", help="leave out what water vapour absorbs"
     )
+    made.add_argument(
+        "--axes", metavar="A,B,C",
+        help="what the axes of the stored cube are, such as band,row,column (default: what the "
+        "file says of them, else row,column,band)",
+    )  # fmt: skip
+    made.add_argument(
+        "--raw", action="store_true",
+        help="leave values as they are stored, without the file's gains, offsets and scale factors",
+    )  # fmt: skip
 
 
 def _add_files(made: argparse.ArgumentParser) -> None:

@@ -26,8 +26,9 @@ class Scene:
     Attributes:
         cube: [H, W, B] real numbers, dtype as stored (integers or floats). An array in memory
             is brought to C order and native byte order, by one copy where it has another; one
-            that is mapped from a file stays there as it is. The mask of a masked array goes
-            into `valid` and `good_bands` (see `data.masked_arrays.unmask`).
+            that is mapped from a file stays there as it is. Beyond double precision it becomes
+            float64. The mask of a masked array goes into `valid` and `good_bands` (see
+            `data.masked_arrays.unmask`).
         truth: [H, W] bool, True on anomalous pixels, or None. Any real array is accepted
             and turned into bool by `!= 0`.
         name: what messages, tables and figures call the scene.
@@ -40,6 +41,7 @@ class Scene:
         wavelengths: [B] float64, the centre of each band in nanometres, or None.
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
+        reading: what was done to the stored values on the way, such as axes that were turned.
 
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
@@ -58,6 +60,7 @@ class Scene:
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
     source_format: str | None = None
+    reading: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         cube = real_array(unmask(self.cube).values, f"{self.name}: the cube")
@@ -71,6 +74,9 @@ class Scene:
                 f"{self.name}: the cube has shape {cube.shape}; expected rows × columns × bands "
                 "with every axis at least 1, reshape it first."
             )
+        if cube.dtype.kind == "f" and cube.dtype.itemsize > 8:
+            # Beyond double precision nothing computes, and such numbers have no bytes of their own.
+            cube = cube.astype(np.float64)
         masked = self.cube
         # TensorFlow refuses foreign byte order, and `pixels` is a view only in C order.
         object.__setattr__(self, "cube", cube if is_mapped(cube) else _native(cube))

@@ -10,8 +10,19 @@ import numpy as np
 from lren_tf.data.array_checks import iter_chunks
 from lren_tf.data.pixel_matrix import PixelMatrix
 
+NoData = float | np.ndarray
+"""A value that marks missing data, or [B] one for each band, NaN for none."""
+
+# Different constants among spectra, above which none of them marks anything.
+_MOST_CONSTANTS = 1000
+# Looked at for constant spectra, and copied at once.
+_MOST_ELEMENTS = 1 << 27
+_COPIED_ELEMENTS = 1 << 16
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
+
+_Range = tuple["np.ndarray | None", float, float]
+"""The bands in which a value marks missing data, None for all, and its limits."""
 
 
 class Validity(NamedTuple):
@@ -30,7 +41,7 @@ class Validity(NamedTuple):
 def find_valid(
     cube: np.ndarray,
     *,
-    no_data: Iterable[float] = (),
+    no_data: Iterable[NoData] = (),
     mask: np.ndarray | None = None,
     good_bands: np.ndarray | None = None,
 ) -> Validity:
@@ -43,7 +54,8 @@ def find_valid(
 
     Args:
         cube: [H, W, B] real numbers, looked at in chunks of bounded size.
-        no_data: values that mark missing data; those that the dtype cannot hold match nothing.
+        no_data: values that mark missing data, in all bands or one in each; those that the
+            dtype cannot hold match nothing.
         mask: [H, W] bool, False on pixels to be left out; None for none.
         good_bands: [B] bool, False on bands that do not matter; None for none.
 
@@ -116,7 +128,46 @@ def _complete(
     return _found(inside & ~some, good, partial, empty, grid)
 
 
-def holds_no_data_value(values: np.ndarray, no_data: Iterable[float]) -> np.ndarray:
+def constant_share(
+    cube: np.ndarray, valid: np.ndarray | None, good_bands: np.ndarray | None
+) -> tuple[float, float] | None:
+    """The value that most spectra hold in every band, and the share of pixels that do.
+
+    Args:
+        cube: [H, W, B] real numbers, looked at in chunks of bounded size.
+        valid: [H, W] bool, False on pixels that are not looked at; None for all.
+        good_bands: [B] bool, False on bands that are not looked at; None for all.
+
+    Returns:
+        Value and share of the valid pixels; None where no spectrum is constant, or all of them
+        are, or there is a single band.
+    """
+    step = -(-cube.size // _MOST_ELEMENTS)
+    if step > 1:  # every so many lines of a large image tell the share well enough
+        cube, valid = cube[::step], None if valid is None else valid[::step]
+    pixels = PixelMatrix(cube, valid, good_bands)
+    count, bands = pixels.shape
+    if bands < 2 or not count:
+        return None
+    counts: dict[float, int] = {}
+    for _, chunk in iter_chunks(pixels):
+        # Two bands first: most spectra differ there already.
+        same = np.flatnonzero(chunk[:, 0] == chunk[:, -1])
+        at_once = max(1, _COPIED_ELEMENTS // bands)
+        for start in range(0, len(same), at_once):
+            spectra = chunk[same[start : start + at_once]]
+            constant = spectra[(spectra == spectra[:, :1]).all(axis=1), 0]
+            for value, times in zip(*np.unique(constant, return_counts=True), strict=True):
+                counts[float(value)] = counts.get(float(value), 0) + int(times)
+            if len(counts) > _MOST_CONSTANTS:
+                return None  # a picture in grey, not a value that marks anything
+    if not counts or sum(counts.values()) == count:
+        return None
+    value = max(counts, key=lambda one: counts[one])
+    return value, counts[value] / count
+
+
+def holds_no_data_value(values: np.ndarray, no_data: Iterable[NoData]) -> np.ndarray:
     """Where an array of integers or floats holds one of the values that mark missing data.
 
     Floats match within the digits that headers print; NaN and infinity are not looked for.
@@ -132,20 +183,33 @@ def _found(
     )
 
 
-def _missing(chunk: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+def _missing(chunk: np.ndarray, ranges: list[_Range]) -> np.ndarray:
     marked = _in_ranges(chunk, ranges)
     return marked | ~np.isfinite(chunk) if chunk.dtype.kind == "f" else marked
 
 
-def _in_ranges(values: np.ndarray, ranges: list[tuple[float, float]]) -> np.ndarray:
+def _in_ranges(values: np.ndarray, ranges: list[_Range]) -> np.ndarray:
     found = np.zeros(values.shape, bool)
-    for low, high in ranges:
-        found |= (values >= low) & (values <= high)
+    for bands, low, high in ranges:
+        within = (values >= low) & (values <= high)
+        found |= within if bands is None else within & bands
     return found
 
 
-def _ranges(no_data: Iterable[float], dtype: np.dtype) -> list[tuple[float, float]]:
-    return [limits for value in no_data if (limits := _limits(value, dtype)) is not None]
+def _ranges(no_data: Iterable[NoData], dtype: np.dtype) -> list[_Range]:
+    ranges: list[_Range] = []
+    for given in no_data:
+        if np.ndim(given) == 0:
+            limits = _limits(float(given), dtype)
+            if limits is not None:
+                ranges.append((None, *limits))
+            continue
+        # One range for each value, with the bands in which it stands.
+        for value in np.unique(given):
+            limits = _limits(float(value), dtype)
+            if limits is not None:
+                ranges.append((np.equal(given, value), *limits))
+    return ranges
 
 
 def _limits(value: float, dtype: np.dtype) -> tuple[float, float] | None:

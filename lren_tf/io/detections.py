@@ -10,7 +10,6 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any
 
 from lren_tf.evaluation.detections import Detection
 from lren_tf.runtime.files import atomic_path
@@ -42,10 +41,11 @@ def write_geojson(
 ) -> None:
     """Write detections as GeoJSON points at their centroids (RFC 7946).
 
-    With a coordinate reference system the points are longitude and latitude on WGS 84, if
-    rasterio is installed or the system is that one. Else they stay in the scene's system, which
-    a ``crs`` member names as GeoJSON of 2008 did, and a `UserWarning` says so. Without x and y
-    they are column and row. The property ``coordinates`` of every point says which it is.
+    Points are longitude and latitude on WGS 84, longitudes from -180 to 180. A detection of which
+    they are not known has no geometry, as RFC 7946 says of features without a location, and a
+    `UserWarning` tells why: without a coordinate reference system, or where it cannot be
+    transformed, say because rasterio is not installed. The property ``coordinates`` says what the
+    properties of every point locate it by.
 
     Args:
         path: the file.
@@ -55,26 +55,18 @@ def write_geojson(
     Raises:
         InputError: the file cannot be written.
     """
-    points, kind = [(detection.column, detection.row) for detection in listed], _PIXELS
-    member: dict[str, Any] = {}
-    if all(detection.x is not None for detection in listed):
-        coordinates = [
-            (float(detection.x), float(detection.y))  # type: ignore[arg-type]
-            for detection in listed
-        ]
-        if crs is not None:
-            points, kind, member = _on_the_globe(coordinates, crs)
-        elif listed:
-            points, kind = coordinates, _UNKNOWN_CRS
+    points, kind = _points(listed, crs)
     text = json.dumps(
         {
             "type": "FeatureCollection",
-            **member,
             "features": [
                 {
                     "type": "Feature",
-                    "geometry": {"type": "Point", "coordinates": point},
-                    "properties": {**asdict(detection), "coordinates": kind},
+                    "geometry": None if point is None else {"type": "Point", "coordinates": point},
+                    "properties": {
+                        **asdict(detection),
+                        "coordinates": kind if point is not None or kind != _LONGITUDE else _PIXELS,
+                    },
                 }
                 for detection, point in zip(listed, points, strict=True)
             ],
@@ -86,25 +78,46 @@ def write_geojson(
         temporary.write_text(text + "\n", encoding="ascii")
 
 
-def _on_the_globe(
-    coordinates: list[tuple[float, float]], crs: str
-) -> tuple[list[tuple[float, float]], str, dict[str, Any]]:
-    """Points, a description of their coordinates, and further members of the collection."""
-    code = _epsg(crs)
-    if code == "4326":
-        return coordinates, _LONGITUDE, {}
+def _points(
+    listed: Sequence[Detection], crs: str | None
+) -> tuple[list[tuple[float, float] | None], str]:
+    """Longitude and latitude of each detection, None where not known, and what locates them."""
+    nowhere: list[tuple[float, float] | None] = [None] * len(listed)
+    known = [index for index, detection in enumerate(listed) if detection.x is not None]
+    if not known:
+        return nowhere, _PIXELS
+    if crs is None:
+        _note("the system of their x and y is not known")
+        return nowhere, _UNKNOWN_CRS
+    coordinates = [(float(listed[i].x), float(listed[i].y)) for i in known]  # type: ignore[arg-type]
     try:
-        return _longitudes(coordinates, crs), _LONGITUDE, {}
+        if _epsg(crs) != "4326":
+            coordinates = _longitudes(coordinates, crs)
+        if any(abs(latitude) > 90 for _, latitude in coordinates):
+            raise ValueError("some have latitudes beyond the poles")
     except ImportError:
-        problem = "rasterio is not installed (pip install 'lren-tf[geo]')"
+        _note("rasterio, which finds longitude and latitude, is not installed (pip install "
+              "'lren-tf[geo]')")  # fmt: skip
+        return nowhere, _SCENE_CRS
     except ValueError as error:
-        problem = str(error)
+        _note(str(error))
+        return nowhere, _SCENE_CRS
+    for index, (longitude, latitude) in zip(known, coordinates, strict=True):
+        nowhere[index] = _wrapped(longitude), latitude
+    return nowhere, _LONGITUDE
+
+
+def _wrapped(longitude: float) -> float:
+    """A longitude from -180 to 180; what lies there is left bit by bit."""
+    return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
+
+
+def _note(problem: str) -> None:
     warnings.warn(
-        f"the detections in GeoJSON are in the scene's coordinate reference system: {problem}.",
-        stacklevel=4,
+        "the detections in GeoJSON have no points, only x and y among their properties: "
+        f"{problem}.",
+        stacklevel=5,
     )
-    name = crs if code is None else f"urn:ogc:def:crs:EPSG::{code}"
-    return coordinates, _SCENE_CRS, {"crs": {"type": "name", "properties": {"name": name}}}
 
 
 def _longitudes(coordinates: list[tuple[float, float]], crs: str) -> list[tuple[float, float]]:

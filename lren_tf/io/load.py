@@ -16,14 +16,30 @@ from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
+from lren_tf.data.valid_pixels import (
+    constant_share,
+    find_valid,
+    holds_no_data_value,
+)
 from lren_tf.errors import InputError
+from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.registry import Format, opened
-from lren_tf.io.select_variables import chosen_cube, chosen_map, chosen_truth, chosen_wavelengths
+from lren_tf.io.registry import FORMATS, Format, opened
+from lren_tf.io.select_variables import (
+    band_tables,
+    chosen_cube,
+    chosen_map,
+    chosen_truth,
+    chosen_wavelengths,
+)
 
 _Path = str | os.PathLike[str]
+_OWN = "file"
+"""Stands for the file's own no-data value."""
+# Of the valid pixels: as many spectra of one and the same constant are no accident.
+_CONSTANT_SHARE = 0.005
 
 
 def load_scene(
@@ -33,9 +49,11 @@ def load_scene(
     *,
     truth: _Path | npt.ArrayLike | None = None,
     mask: _Path | npt.ArrayLike | None = None,
-    no_data: float | None = None,
+    no_data: float | str | Iterable[float | str] | None = None,
     bands: str | Iterable[int] | None = None,
     drop_water: bool = False,
+    axes: str | Iterable[str] | None = None,
+    raw: bool = False,
 ) -> Scene:
     """Read a scene from a MATLAB, NumPy, ENVI, GeoTIFF, netCDF-4 or HDF5 file.
 
@@ -56,10 +74,12 @@ def load_scene(
             `truth_key` then names the variable.
         mask: [H, W], non-zero = valid, or the path of a file with such a map.
         no_data: value that marks missing data, instead of the file's own, in units of the cube
-            as it is read; NaN for none.
+            as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
         drop_water: whether to leave out the bands that water vapour absorbs
             (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
+        axes: what the axes of the stored cube are, such as `"band,row,column"`. Without it, what
+            the file says of them (`lren_tf.io.axes`), else rows × columns × bands.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,
@@ -67,34 +87,55 @@ def load_scene(
 
     Raises:
         InputError: the file is missing, damaged or of another format; the cube or the truth
-            is missing, ambiguous, not real numbers, or of the wrong shape; no pixel holds
-            data; an argument cannot be used.
+            is missing, ambiguous, not real numbers, or of the wrong shape; which axis is which
+            is not certain; no pixel holds data; an argument cannot be used.
     """
+    given, own = _no_data_values(no_data)
+    how = Reading(bool(raw), fill=own)
     file, form, variables = opened(path)
-    cube = chosen_cube(file, form, variables, key)
-    others = [variable for variable in variables if variable is not cube]
+    stored = chosen_cube(file, form, variables, key)
+    others = [variable for variable in variables if variable is not stored]
+    tables = band_tables(file, form, others, stored)
+    order = found_axes(file, stored, others, tables, axes)
+    cube = replace(stored, shape=order.shape(stored.shape))
     if truth is None:
-        found = chosen_truth(file, form, others, cube, truth_key)
+        layers = [v if upright(v) else replace(v, shape=v.shape[::-1]) for v in others]
+        found = chosen_truth(file, form, layers, cube, truth_key)
         marked = None if found is None else form.read(file, found.name)
+        marked = marked if found is None or upright(found) else marked.T
     else:
         marked = _layer(truth, "truth", key=truth_key)
-    details = form.details(file, cube.name)
+    details = _fitting(form.details(file, stored.name, how), cube, order, file)
     if details.wavelengths is None:
-        listed = chosen_wavelengths(file, form, others, cube)
-        details = replace(details, wavelengths=listed)
+        details = replace(details, wavelengths=chosen_wavelengths(file, tables, others, cube))
+    reading = list(details.reading)
+    if order.reason:
+        reading.insert(0, f"axes {order.text} as stored: {order.reason}")
     scene = Scene(
-        form.read(file, cube.name),
+        order.turned(form.values(file, stored.name, how)),
         marked,
-        name=file.stem,
+        name=scene_stem(file),
         source=str(file),
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
         georeference=details.georeference,
         source_format=form.title,
+        reading=tuple(reading),
     )
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
-    return _with_valid(scene, details, mask, no_data)
+    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
+
+
+def scene_stem(file: Path) -> str:
+    """The name of a scene in a file: without the suffix of a format, for ENVI also `.hdr`.
+
+    A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
+    two scenes, and keep their names whole.
+    """
+    stem = file.stem if file.suffix.lower() in FORMATS else file.name
+    inner = Path(stem)
+    return inner.stem if file.suffix.lower() == ".hdr" and inner.suffix.lower() in FORMATS else stem
 
 
 def load_map(path: _Path, key: str | None = None) -> np.ndarray:
@@ -113,7 +154,7 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
             ambiguous, empty, not real numbers, or not 2-D.
     """
     file, form, variables = opened(path)
-    return _map_of(file, form, chosen_map(file, variables, key))
+    return _map_of(file, form, chosen_map(file, variables, key), Reading(fill=False))
 
 
 class PlacedMap(NamedTuple):
@@ -137,8 +178,8 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     """
     file, form, variables = opened(path)
     variable = chosen_map(file, variables, key)
-    details = form.details(file, variable.name)
-    values = _map_of(file, form, variable)
+    details = form.details(file, variable.name, AS_MEANT)
+    values = _map_of(file, form, variable, AS_MEANT)
     missing = np.zeros(values.shape, bool)
     if values.dtype.kind != "b":
         missing |= holds_no_data_value(values, details.no_data)
@@ -150,8 +191,32 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     return PlacedMap(values, details.georeference, form.title)
 
 
-def _map_of(file: Path, form: Format, variable: Variable) -> np.ndarray:
-    values = form.read(file, variable.name)
+def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
+    """What a file says of a cube, without what does not fit the cube that was turned."""
+    if order.order == AS_STORED:
+        return details
+    grid, bands = cube.shape[:2], cube.shape[2:]
+    positions = None if details.georeference is None else details.georeference.positions
+    lost = {
+        "valid": details.valid is not None and details.valid.shape != grid,
+        "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
+        "wavelengths": details.wavelengths is not None and details.wavelengths.shape != bands,
+        # Said of the axes as they are stored.
+        "georeference": details.georeference is not None
+        and (positions is None or positions.shape[:2] != grid),
+    }
+    names = [name.replace("_", " ") for name, is_lost in lost.items() if is_lost]
+    if names:
+        warnings.warn(
+            f"{file.name}: what it says of {', '.join(names)} belongs to other axes and is not "
+            "used.",
+            stacklevel=3,
+        )
+    return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
+
+
+def _map_of(file: Path, form: Format, variable: Variable, how: Reading) -> np.ndarray:
+    values = form.values(file, variable.name, how)
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
@@ -199,7 +264,7 @@ def _with_valid(
     scene: Scene,
     details: Details,
     mask: _Path | npt.ArrayLike | None,
-    no_data: float | None,
+    no_data: tuple[float, ...],
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
@@ -207,7 +272,7 @@ def _with_valid(
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid
-    values = details.no_data if no_data is None else (_number(no_data),)
+    values = (*details.no_data, *no_data)
     found = find_valid(scene.cube, no_data=values, mask=inside, good_bands=scene.good_bands)
     if found.empty_bands.any():
         warnings.warn(
@@ -222,15 +287,42 @@ def _with_valid(
             "(NaN, infinity or the no-data value).",
             stacklevel=3,
         )
-    if found.valid is None and found.good_bands is None and scene.valid is None:
-        return scene
-    return replace(scene, valid=found.valid, good_bands=found.good_bands)
+    if not (found.valid is None and found.good_bands is None and scene.valid is None):
+        scene = replace(scene, valid=found.valid, good_bands=found.good_bands)
+    if not no_data:
+        _note_constant(scene, bool(details.no_data) or details.filled)
+    return scene
 
 
-def _number(no_data: float) -> float:
+def _note_constant(scene: Scene, with_own: bool) -> None:
+    """Tell of a share of the pixels that hold one value in every band: no data, most often."""
+    found = constant_share(scene.cube, scene.valid, scene.good_bands)
+    if found is None or found[1] < _CONSTANT_SHARE:
+        return
+    # What the file says itself would be lost by naming another alone.
+    text = f"{'file,' if with_own else ''}{found[0]:.9g}"
+    warnings.warn(
+        f"{scene.name}: {found[1]:.1%} of the pixels are {found[0]:.9g} in every band; if that is "
+        f"no data, pass --no-data {text}.",
+        stacklevel=4,
+    )
+
+
+def _no_data_values(
+    no_data: float | str | Iterable[float | str] | None,
+) -> tuple[tuple[float, ...], bool]:
+    """The values that mark missing data, as they were passed, and whether the file's own do too."""
+    if no_data is None:
+        return (), True
     try:
-        return float(no_data)
+        if isinstance(no_data, str):
+            given: list[object] = list(no_data.split(","))
+        else:
+            given = [no_data] if np.ndim(no_data) == 0 else list(no_data)  # type: ignore[arg-type]
+        words = [isinstance(one, str) and one.strip() == _OWN for one in given]
+        values = [float(one) for one, own in zip(given, words, strict=True) if not own]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"no_data is {no_data!r}; expected a number, or NaN for no such value."
         ) from None
+    return tuple(values), any(words)

@@ -12,8 +12,9 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, no_details
+from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable, existing_file
-from lren_tf.io.formats import envi, geotiff, hdf5
+from lren_tf.io.formats import envi, envi_bands, envi_pair, geotiff, hdf5, tiff_pages
 from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
 from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
 
@@ -24,23 +25,31 @@ class Format:
 
     title: str
     variables: Callable[[Path], list[Variable]]
-    read: Callable[[Path, str], np.ndarray]
-    details: Callable[[Path, str], Details] = no_details
+    read: Callable[..., np.ndarray]
+    details: Callable[[Path, str, Reading], Details] = no_details
     product: bool = False
     """Whether the layers beside a cube are those of a product, not what its owner put there."""
+    scales: bool = False
+    """Whether values can be scaled: `read` then takes a `Reading` too."""
+
+    def values(self, file: Path, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+        """The values of one array."""
+        return self.read(file, name, how) if self.scales else self.read(file, name)
 
 
-_ENVI = Format("ENVI", envi.envi_variables, envi.read_envi, envi.envi_details)
+_ENVI = Format("ENVI", envi.envi_variables, envi.read_envi, envi.envi_details, scales=True)
 _GEOTIFF = Format(
-    "GeoTIFF", geotiff.geotiff_variables, geotiff.read_geotiff, geotiff.geotiff_details
+    "GeoTIFF", tiff_pages.tiff_variables, envi_bands.read_tiff, envi_bands.tiff_details, scales=True
 )
-_HDF = Format("HDF5", hdf5.hdf_variables, hdf5.read_hdf, hdf5.hdf_details, product=True)
+_HDF = Format(
+    "HDF5", hdf5.hdf_variables, hdf5.read_hdf, hdf5.hdf_details, product=True, scales=True
+)
 
 FORMATS = {
     ".mat": Format("MATLAB", mat_variables, read_mat),
     ".npy": Format("NumPy", npy_variables, read_npy),
     ".npz": Format("NumPy", npz_variables, read_npz),
-    **dict.fromkeys(envi.SUFFIXES, _ENVI),
+    **dict.fromkeys(envi_pair.SUFFIXES, _ENVI),
     **dict.fromkeys(geotiff.SUFFIXES, _GEOTIFF),
     **dict.fromkeys(hdf5.SUFFIXES, _HDF),
 }
@@ -106,7 +115,7 @@ def opened(path: object) -> tuple[Path, Format, list[Variable]]:
     """
     file = existing_file(path)  # type: ignore[arg-type]
     form = FORMATS.get(file.suffix.lower())
-    if form is None and envi.header_of(file) is not None:
+    if form is None and envi_pair.header_of(file) is not None:
         form = _ENVI  # whose files of values are called anything, often without a suffix
     if form is None:
         raise InputError(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.io.base.metadata import in_nanometres
+from lren_tf.io.base.band_tables import BandTable, is_table_of_bands
+from lren_tf.io.base.metadata import in_nanometres, is_length
 from lren_tf.io.base.variable import Variable, listed
 from lren_tf.io.registry import Format
 
@@ -15,7 +18,9 @@ from lren_tf.io.registry import Format
 _TRUTH_NAMES = frozenset(
     {"map", "mask", "gt", "groundtruth", "truth", "gtmap", "mapgt", "label", "labels"}
 )
-_WAVELENGTH_NAMES = frozenset({"wavelength", "wavelengths"})
+# What wavelengths are at least and at most in nanometres, where only their name says that they
+# are some.
+_PLAUSIBLE = 100.0, 100_000.0
 
 
 def chosen_cube(file: Path, form: Format, variables: list[Variable], key: str | None) -> Variable:
@@ -116,33 +121,96 @@ def chosen_truth(
     return None
 
 
-def chosen_wavelengths(
+def band_tables(
     file: Path, form: Format, variables: list[Variable], cube: Variable
-) -> np.ndarray | None:
-    """Wavelengths [B] in nanometres from the only variable with that name, or None.
+) -> list[BandTable]:
+    """The tables of wavelengths and widths in a file: attributes, then arrays.
 
     Args:
         variables: those beside the cube.
-
-    Raises:
-        InputError: they fit no cube of the file. A cube of which the axes are not in the order
-            rows × columns × bands is found out by this.
+        cube: as it is stored.
     """
-    named = [v for v in variables if v.numeric and _last_name(v) in _WAVELENGTH_NAMES]
-    if len(named) != 1:
-        return None
-    long = [length for length in named[0].shape if length != 1]
-    if long != [cube.shape[2]]:
-        if any(long == [v.shape[2]] for v in variables if v.numeric and len(v.shape) == 3):
-            return None  # another cube's
-        raise InputError(
-            f"{file.name}: '{named[0].name}' has shape {named[0].shape} and the cube "
-            f"{cube.shape}; expected one wavelength for each of the {cube.shape[2]} bands, save "
-            "both so that they agree, or the cube alone."
+    tables = list(cube.tables)
+    for variable in variables:
+        if not variable.numeric or len([n for n in variable.shape if n != 1]) != 1:
+            continue
+        # A coordinate of an axis lists lengths if its unit is one, whatever it is called.
+        coordinate = _last_name(variable) in map(str.lower, cube.dimensions)
+        if is_table_of_bands(variable.name) or (coordinate and is_length(variable.unit)):
+            read = partial(form.read, file, variable.name)
+            tables.append(BandTable(variable.name, variable.shape, read, variable.unit))
+    return tables
+
+
+def chosen_wavelengths(
+    file: Path, tables: list[BandTable], variables: list[Variable], cube: Variable
+) -> np.ndarray | None:
+    """Wavelengths [B] in nanometres from the table that fits the bands, or None.
+
+    Of several that fit, one called `wavelength` or `wavelengths` comes first, then an attribute
+    of the cube, then the array nearest to the cube; of those that stand there alike and differ
+    none is taken. None is taken either where none fits. A `UserWarning` says so.
+
+    Args:
+        tables: from `band_tables`.
+        variables: those beside the cube.
+        cube: as rows × columns × bands.
+    """
+    bands = cube.shape[2]
+    named = [table for table in tables if table.of_wavelengths or not is_table_of_bands(table.name)]
+    fitting = sorted(
+        (table for table in named if table.length == bands),
+        key=lambda table: _rank(table, cube),
+    )
+    found: list[tuple[BandTable, np.ndarray]] = []
+    for table in fitting:
+        if found and _rank(table, cube) != _rank(found[0][0], cube):
+            break
+        values = _usable(table)
+        if values is not None:
+            found.append((table, values))
+    if found:
+        values = found[0][1]
+        if all(np.allclose(values, other, rtol=1e-6) for _, other in found[1:]):
+            return values
+        listed = ", ".join(f"'{table.name}'" for table, _ in found)
+        warnings.warn(
+            f"{file.name}: {listed} list different wavelengths of the {bands} bands: none of them "
+            "is taken.",
+            stacklevel=3,
         )
-    values = in_nanometres(form.read(file, named[0].name).ravel(), None)
-    usable = values is not None and (np.isfinite(values) & (values > 0)).all()
-    return values if usable else None
+        return None
+    cubes = [v.shape for v in variables if v.numeric and len(v.shape) == 3]
+    others = {shape[axis] for shape in cubes for axis in (0, 2)}
+    strange = [t for t in named if t.exact and t.length != bands and t.length not in others]
+    if strange and not fitting:
+        listed = ", ".join(map(str, strange))
+        warnings.warn(
+            f"{file.name}: {listed} {'fits' if len(strange) == 1 else 'fit'} no axis of the cube "
+            f"{cube.shape} that could be its {bands} bands: the scene has no wavelengths.",
+            stacklevel=3,
+        )
+    return None
+
+
+def _rank(table: BandTable, cube: Variable) -> tuple[bool, bool, int]:
+    """The place of a table among those that fit; the smallest comes first."""
+    here, there = (name.split("/")[:-1] for name in (table.name, cube.name))
+    shared = next((n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
+    distance = 0 if table.attribute else len(here) + len(there) - 2 * (
+        min(len(here), len(there)) if shared is None else shared
+    )
+    return not table.exact, not table.attribute, distance
+
+
+def _usable(table: BandTable) -> np.ndarray | None:
+    """The wavelengths of a table in nanometres; None for what can be none."""
+    values = in_nanometres(table.read(), table.said_unit)
+    if values is None or not (np.isfinite(values) & (values > 0)).all():
+        return None
+    low, high = _PLAUSIBLE
+    plausible = table.exact or ((low <= values) & (values <= high)).all()
+    return values if plausible else None
 
 
 def _has_truth_name(variable: Variable) -> bool:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ from tests.evaluation.test_detections import SCORE, UTM
 def utm_wkt(code: int = 32633) -> str:
     rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
     return rasterio.crs.CRS.from_epsg(code).to_wkt()
+
+
+WGS84 = (
+    'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
+    'AUTHORITY["EPSG","4326"]]'
+)
+WGS84_2 = 'GEOGCRS["WGS 84",DATUM["World Geodetic System 1984"],ID["EPSG",4326]]\n'
 
 
 class TestTable:
@@ -45,29 +53,37 @@ class TestTable:
 
 
 class TestGeoJson:
+    """RFC 7946: points in longitude and latitude on WGS 84, or no geometry."""
+
     def written(self, tmp_path: Path, listed: list[Detection], crs: str | None = None) -> dict:
         write_geojson(tmp_path / "a.geojson", listed, crs)
         collection = json.loads((tmp_path / "a.geojson").read_text("ascii"))
+        assert set(collection) == {"type", "features"}
         assert collection["type"] == "FeatureCollection"
-        assert {feature["type"] for feature in collection["features"]} <= {"Feature"}
-        assert {feature["geometry"]["type"] for feature in collection["features"]} <= {"Point"}
+        for feature, one in zip(collection["features"], listed, strict=True):
+            assert feature["type"] == "Feature"
+            properties = feature["properties"]
+            assert {k: v for k, v in properties.items() if k != "coordinates"} == one.__dict__
+            if feature["geometry"] is not None:
+                assert feature["geometry"]["type"] == "Point"
+                longitude, latitude = feature["geometry"]["coordinates"]
+                assert -180 <= longitude <= 180 and -90 <= latitude <= 90
         return collection
 
-    def points(self, collection: dict) -> list[list[float]]:
-        return [feature["geometry"]["coordinates"] for feature in collection["features"]]
+    def points(self, collection: dict) -> list[list[float] | None]:
+        places = [feature["geometry"] for feature in collection["features"]]
+        return [None if place is None else place["coordinates"] for place in places]
 
     def kind(self, collection: dict) -> str:
         (kind,) = {feature["properties"]["coordinates"] for feature in collection["features"]}
         return kind
 
-    def test_without_a_place_they_are_pixels(self, tmp_path):
+    def test_without_a_place_there_are_no_points(self, tmp_path):
         listed = find_detections(SCORE, 1.0).listed
-        collection = self.written(tmp_path, listed)
-        assert self.points(collection) == [[one.column, one.row] for one in listed]
-        assert self.kind(collection).startswith("column, row (pixels")
-        assert "crs" not in collection
-        properties = collection["features"][1]["properties"]
-        assert {k: v for k, v in properties.items() if k != "coordinates"} == listed[1].__dict__
+        for crs in (None, utm_wkt()):
+            collection = self.written(tmp_path, listed, crs)
+            assert self.points(collection) == [None] * len(listed)
+            assert self.kind(collection).startswith("column, row (pixels")
 
     def test_no_detection_is_an_empty_collection(self, tmp_path):
         assert self.written(tmp_path, [])["features"] == []
@@ -84,18 +100,10 @@ class TestGeoJson:
         )
         assert latitude == pytest.approx(45.153, abs=0.01)
         assert self.kind(collection) == "longitude, latitude (WGS 84)"
-        assert "crs" not in collection
         properties = collection["features"][0]["properties"]
         assert (properties["x"], properties["y"]) == (500_165.0, 4_999_985.0)
 
-    @pytest.mark.parametrize(
-        "crs",
-        [
-            'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
-            'AUTHORITY["EPSG","4326"]]',
-            'GEOGCRS["WGS 84",DATUM["World Geodetic System 1984"],ID["EPSG",4326]]\n',
-        ],
-    )
+    @pytest.mark.parametrize("crs", [WGS84, WGS84_2])
     def test_wgs84_is_left_as_it_is(self, crs, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "rasterio", None)  # it is not needed
         listed = find_detections(SCORE, 1.0, transform=(0.1, 0, 10, 0, -0.1, 50)).listed
@@ -103,16 +111,43 @@ class TestGeoJson:
         assert self.points(collection) == [[one.x, one.y] for one in listed]
         assert self.kind(collection) == "longitude, latitude (WGS 84)"
 
-    def test_without_rasterio_they_stay_in_the_scenes_system(self, tmp_path, monkeypatch):
+    @pytest.mark.parametrize(
+        ("start", "expected"),
+        [(203.5, -156.5), (-190.0, 170.0), (359.0, -1.0), (-179.0, -179.0), (539.0, 179.0)],
+    )
+    @pytest.mark.parametrize("code", [4326, 4269, 4979])
+    def test_longitudes_are_wrapped(self, tmp_path, start, expected, code):
+        listed = find_detections(SCORE, 1.0, transform=(1e-4, 0, start, 0, -1e-4, 20)).listed
+        points = self.points(self.written(tmp_path, listed, utm_wkt(code)))
+        for (longitude, latitude), one in zip(points, listed, strict=True):
+            assert longitude == pytest.approx(expected + one.x - start, abs=1e-5)
+            assert latitude == pytest.approx(one.y, abs=1e-5)
+
+    def test_a_scene_across_the_antimeridian(self, tmp_path):
+        listed = find_detections(SCORE, 1.0, transform=(0.1, 0, 179.75, 0, -0.1, 20)).listed
+        points = self.points(self.written(tmp_path, listed, WGS84))
+        assert any(point[0] < 0 for point in points) or any(one.x > 180 for one in listed) is False
+        for (longitude, _), one in zip(points, listed, strict=True):
+            assert longitude == pytest.approx(one.x if one.x <= 180 else one.x - 360)
+
+    def test_a_utm_zone_across_it(self, tmp_path):
+        listed = find_detections(SCORE, 1.0, transform=(3e4, 0, 7.2e5, 0, -3e4, 2e6)).listed
+        points = self.points(self.written(tmp_path, listed, utm_wkt(32660)))
+        assert min(abs(longitude) for longitude, _ in points) > 170
+
+    def test_latitudes_beyond_the_poles(self, tmp_path):
+        listed = find_detections(SCORE, 1.0, transform=(10, 0, 500000, 0, -10, 4000000)).listed
+        with pytest.warns(UserWarning, match="latitudes beyond the poles"):
+            assert set(self.points(self.written(tmp_path, listed, WGS84))) == {None}
+
+    def test_without_rasterio_there_are_no_points(self, tmp_path, monkeypatch):
         crs = 'PROJCS["x",GEOGCS["y",AUTHORITY["EPSG","4326"]],AUTHORITY["EPSG","32633"]]'
         monkeypatch.setitem(sys.modules, "rasterio", None)
         listed = find_detections(SCORE, 1.0, transform=UTM).listed
-        with pytest.warns(UserWarning, match=r"rasterio is not installed \(pip install"):
+        with pytest.warns(UserWarning, match=r"rasterio.* is not installed \(pip install"):
             collection = self.written(tmp_path, listed, crs)
-        assert self.points(collection) == [[one.x, one.y] for one in listed]
+        assert set(self.points(collection)) == {None}
         assert self.kind(collection) == "x, y in the scene's coordinate reference system"
-        name = collection["crs"]["properties"]["name"]
-        assert (collection["crs"]["type"], name) == ("name", "urn:ogc:def:crs:EPSG::32633")
 
     @pytest.mark.parametrize("crs", ["nonsense", ""])
     def test_a_system_that_nobody_knows(self, crs, tmp_path):
@@ -121,25 +156,25 @@ class TestGeoJson:
         with pytest.warns(UserWarning, match="it cannot be transformed") as noted:
             collection = self.written(tmp_path, listed, crs)
         assert len(noted) == 1
-        assert self.points(collection) == [[one.x, one.y] for one in listed]
-        assert collection["crs"]["properties"]["name"] == crs
+        assert set(self.points(collection)) == {None}
 
     def test_where_the_system_does_not_reach(self, tmp_path):
         listed = find_detections(SCORE, 1.0, transform=(1e9, 0, 1e12, 0, 1e9, 1e12)).listed
-        with pytest.warns(UserWarning, match="coordinate reference system"):
-            collection = self.written(tmp_path, listed, utm_wkt())
-        assert self.points(collection) == [[one.x, one.y] for one in listed]
+        with pytest.warns(UserWarning, match="have no points"):
+            assert set(self.points(self.written(tmp_path, listed, utm_wkt()))) == {None}
 
     def test_a_place_without_a_system(self, tmp_path):
         listed = find_detections(SCORE, 1.0, transform=UTM).listed
-        collection = self.written(tmp_path, listed)
-        assert self.points(collection) == [[one.x, one.y] for one in listed]
+        with pytest.warns(UserWarning, match="the system of their x and y is not known"):
+            collection = self.written(tmp_path, listed)
+        assert set(self.points(collection)) == {None}
         assert "unknown" in self.kind(collection)
 
-    def test_a_system_without_a_place_is_of_no_use(self, tmp_path):
-        listed = find_detections(SCORE, 1.0).listed
-        collection = self.written(tmp_path, listed, utm_wkt())
-        assert self.points(collection) == [[one.column, one.row] for one in listed]
+    def test_detections_of_which_some_have_a_position(self, tmp_path):
+        listed = find_detections(SCORE, 1.0, transform=(0.1, 0, 10, 0, -0.1, 50)).listed
+        listed[0] = replace(listed[0], x=None, y=None)
+        points = self.points(self.written(tmp_path, listed, WGS84))
+        assert points[0] is None and None not in points[1:]
 
 
 def test_an_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):

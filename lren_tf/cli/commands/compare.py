@@ -17,9 +17,11 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
+    note_few_pixels,
     output_path,
     pictures,
     read_usable_scene,
+    refuse_to_replace_another_scene,
 )
 from lren_tf.data.scene import Scene
 from lren_tf.detectors import Detector
@@ -45,6 +47,7 @@ def compare(arguments: argparse.Namespace) -> None:
         }.items()
     }
     check_scene(arguments)
+    refuse_to_replace_another_scene(arguments, targets["report"])
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
         # All before the scene: reading one can take a download, and a seed that is refused
@@ -53,6 +56,7 @@ def compare(arguments: argparse.Namespace) -> None:
             chosen = detectors_from(names, arguments.seed)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
+        note_few_pixels(scene, names)
         truth = judging_truth(scene)
         if truth is None:
             del targets["roc"]

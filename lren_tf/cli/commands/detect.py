@@ -26,10 +26,12 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
+    note_few_pixels,
     output_path,
     pictures,
     read_scene,
     read_usable_scene,
+    refuse_to_replace_another_scene,
 )
 from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
 from lren_tf.cli.trained_model import Applied, refuse_training_options
@@ -156,6 +158,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             detector = detector_from(arguments)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
+        note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
         with timed(seconds, "score"):
@@ -214,6 +217,7 @@ class _Outputs:
             "report": output_path(arguments, "_report.json"),
         }
         refuse_to_replace(self.targets, [arguments.scene, arguments.truth, arguments.mask])
+        refuse_to_replace_another_scene(arguments, self.targets["report"])
 
 
 def _finish(

@@ -52,6 +52,8 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
     yield "scene", scene.name
     yield "format", scene.source_format or ("simulated" if scene.simulated else "unknown")
     yield "size", f"{scene.height} rows × {scene.width} columns × {scene.bands} bands"
+    for text in scene.reading:
+        yield "read as", text
     yield "values", f"{scene.rows.dtype}, {_range_text(scene)}"
     count = scene.height * scene.width
     yield "valid pixels", f"{scene.valid_count} of {count} ({scene.valid_count / count:.1%})"

@@ -9,6 +9,7 @@ from lren_tf.cli.console import collected_notices, say, worded
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.threshold import threshold_endings, threshold_request
 from lren_tf.io import load_placed_map
+from lren_tf.io.load import scene_stem
 from lren_tf.records import json_text
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
 from lren_tf.version import __version__
@@ -48,7 +49,7 @@ def threshold(arguments: argparse.Namespace) -> None:
 
 def _targets(arguments: argparse.Namespace, maps: MapOutput) -> dict[str, Path]:
     """The files that `threshold` writes, in the order of writing, each proved to be writable."""
-    stem = Path(arguments.score).stem.removesuffix(_SCORE_ENDING)
+    stem = scene_stem(Path(arguments.score)).removesuffix(_SCORE_ENDING)
     targets = {
         what: ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
         for what, ending in {**threshold_endings(maps), "report": "_threshold.json"}.items()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,58 @@ from lren_tf.data.pseudo_colour import pseudo_colour
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
+from lren_tf.io.formats.envi_pair import header_of
+from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_target
 
 SIMULATED = "simulated"
 
-_OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands")
+_WITH_A_COVARIANCE = frozenset({"rx"})
+"""Detectors that invert the covariance of all pixels."""
+_OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
+             "axes", "raw")  # fmt: skip
 """Options that say how a file is read."""
 
 
 def output_path(arguments: argparse.Namespace, ending: str) -> Path:
     """File to write for a scene, proved to be writable; its name is the scene's + `ending`."""
     name = arguments.scene
-    stem = name if _is_name(name) else Path(name).stem
+    stem = name if _is_name(name) else scene_stem(Path(name))
     return ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
+
+
+def refuse_to_replace_another_scene(arguments: argparse.Namespace, report: Path) -> None:
+    """Refuse to write over the results of a scene of the same name and another file.
+
+    Args:
+        report: the file that tells which scene the results in a folder are of.
+
+    Raises:
+        InputError: it is that of another file, which is still there.
+    """
+    try:
+        source = json.loads(report.read_text("ascii"))["scene"]["source"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # nothing is there, or no report of a scene
+    name = arguments.scene
+    if _is_name(name) or not isinstance(source, str) or not os.path.exists(source):
+        return
+    if os.path.samefile(source, name) or _of_one_pair(Path(source), Path(name)):
+        return
+    raise InputError(
+        f"{report} and the files beside it are results of {source}, which those of {name} would "
+        "replace; expected results of one scene, choose another folder with --out."
+    )
+
+
+def _of_one_pair(first: Path, second: Path) -> bool:
+    """Whether two files are the header and the values of one ENVI image."""
+    headers = {first.suffix.lower(), second.suffix.lower()}
+    if ".hdr" not in headers or len(headers) == 1:
+        return False
+    header, values = (first, second) if first.suffix.lower() == ".hdr" else (second, first)
+    found = header_of(values)
+    return found is not None and os.path.samefile(found, header)
 
 
 def check_scene(arguments: argparse.Namespace) -> None:
@@ -47,7 +88,7 @@ def check_scene(arguments: argparse.Namespace) -> None:
                     f"--{option.replace('_', '-')} was given with {name!r}; expected a file with "
                     "it, leave it out."
                 )
-    _no_data(arguments)
+    _check_no_data(arguments)
 
 
 def read_scene(arguments: argparse.Namespace) -> Scene:
@@ -64,9 +105,11 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 truth_key=arguments.truth_key,
                 truth=arguments.truth,
                 mask=arguments.mask,
-                no_data=_no_data(arguments),
+                no_data=arguments.no_data,
                 bands=arguments.bands,
                 drop_water=arguments.drop_water_bands,
+                axes=arguments.axes,
+                raw=arguments.raw,
             )
     return datasets.simulate() if name == SIMULATED else datasets.load(name)
 
@@ -76,6 +119,21 @@ def read_usable_scene(arguments: argparse.Namespace) -> Scene:
     scene = read_scene(arguments)
     scene.check_usable()
     return scene
+
+
+def note_few_pixels(scene: Scene, names: Iterable[str]) -> None:
+    """Tell of a scene with too few pixels for a covariance of its bands, if a detector has one.
+
+    Args:
+        names: of the detectors.
+    """
+    bands = scene.bands if scene.good_bands is None else int(np.count_nonzero(scene.good_bands))
+    if not _WITH_A_COVARIANCE.isdisjoint(names) and scene.valid_count <= bands + 1:
+        warnings.warn(
+            f"{scene.name} has {scene.valid_count} pixels and {bands} bands: their covariance is "
+            "singular, and with RX every pixel scores the same; take fewer bands with --bands.",
+            stacklevel=2,
+        )
 
 
 def described(scene: Scene, seconds: float) -> str:
@@ -116,15 +174,14 @@ def judged(score: np.ndarray, truth: np.ndarray | None) -> dict[str, Any] | None
     return metrics.evaluate(score, truth)
 
 
-def _no_data(arguments: argparse.Namespace) -> float | None:
-    if arguments.no_data is None:
-        return None
-    try:
-        return float(arguments.no_data)
-    except ValueError:
-        raise InputError(
-            f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."
-        ) from None
+def _check_no_data(arguments: argparse.Namespace) -> None:
+    for part in () if arguments.no_data is None else arguments.no_data.split(","):
+        try:
+            float(0 if part.strip() == "file" else part)
+        except ValueError:
+            raise InputError(
+                f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."
+            ) from None
 
 
 def _is_name(scene: str) -> bool:

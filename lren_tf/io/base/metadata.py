@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.valid_pixels import NoData
+from lren_tf.io.base.scaling import AS_MEANT, Reading
 
 # Units of length as headers spell them, in lower case -> nanometres.
 _NANOMETRES = {
@@ -31,23 +33,33 @@ class Details:
     """What a file says about a cube; None or empty where it says nothing.
 
     Attributes:
-        no_data: values that mark missing data, in units of the cube as it is read.
+        no_data: values that mark missing data, of the cube as it is read, in all bands or one
+            in each. None of a cube that was scaled: its reader has put NaN there.
         valid: [H, W] bool, False on pixels that the file itself masks.
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
+        reading: what was done to the stored values, in sentences for `lren-tf info`.
+        filled: whether the reader has put NaN where the file says no data.
     """
 
-    no_data: tuple[float, ...] = ()
+    no_data: tuple[NoData, ...] = ()
     valid: np.ndarray | None = None
     good_bands: np.ndarray | None = None
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
+    reading: tuple[str, ...] = ()
+    filled: bool = False
 
 
-def no_details(file: Path, name: str) -> Details:
+def no_details(file: Path, name: str, how: Reading = AS_MEANT) -> Details:
     """Those of a format that has none."""
     return Details()
+
+
+def is_length(unit: str | None) -> bool:
+    """Whether a unit is one of length that wavelengths come in."""
+    return (unit or "").strip().lower() in _NANOMETRES
 
 
 def in_nanometres(values: Iterable[float], unit: str | None) -> np.ndarray | None:

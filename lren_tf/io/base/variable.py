@@ -8,10 +8,11 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.band_tables import BandTable
 from lren_tf.runtime.files import as_path
 
 # A damaged or hostile header can declare any size. Deflate gains at most a factor 1032, and
@@ -31,12 +32,21 @@ class Variable:
         shape: its axes in the order in which reading returns them.
         kind: the file's word for its type, such as `double`, `uint16`, `cell`.
         readable: whether it can be read as a dense real or bool array.
+        dimensions: the names of its axes, empty where the file says none; () where it says no
+            name at all.
+        unit: what the file says of the unit of its values, or None.
+        tables: tables of bands that the file attaches to it.
+        doubt: why its axes have to be asked for, as a sentence; empty where they need not be.
     """
 
     name: str
     shape: tuple[int, ...]
     kind: str
     readable: bool
+    dimensions: tuple[str, ...] = ()
+    unit: str | None = None
+    tables: tuple[BandTable, ...] = field(default=(), compare=False, repr=False)
+    doubt: str = ""
 
     @property
     def numeric(self) -> bool:

@@ -22,9 +22,19 @@ _FILL = -9999.0
 _BANDS = "sensor_band_parameters"
 
 
-def is_emit(hdf: h5py.File) -> bool:
-    """Whether the file has EMIT's table of bands."""
-    return array_at(hdf, f"{_BANDS}/wavelengths") is not None
+def is_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape is a cube of EMIT's, by its table of bands.
+
+    Other products keep a table of that name for bands on another axis, or for another array.
+    """
+    listed = array_at(hdf, f"{_BANDS}/wavelengths")
+    if listed is None or len(shape) != 3:
+        return False
+    more = (f"{_BANDS}/good_wavelengths", "location/glt_x")
+    fits_none = not set(listed.shape) & set(shape)
+    return listed.shape == shape[2:] or (
+        fits_none and any(array_at(hdf, name) is not None for name in more)
+    )
 
 
 def details(hdf: h5py.File, name: str) -> Details:

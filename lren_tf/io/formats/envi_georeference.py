@@ -7,6 +7,7 @@ makes them: it knows the names that ENVI has for projections and datums.
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 import warnings
 from dataclasses import replace
@@ -17,9 +18,11 @@ import numpy as np
 from lren_tf.data.georeference import Georeference, Transform
 from lren_tf.io.base.crs import understood_crs, wkt_of_epsg
 from lren_tf.io.base.optional import needs
+from lren_tf.io.base.variable import reading
+from lren_tf.io.formats.envi_header import as_number
 
 Header = dict[str, "str | list[str]"]
-"""Entries of a header as SPy reads them: names in lower case, lists for what braces enclose."""
+"""Entries of a header: names in lower case, lists for what braces enclose."""
 
 _ENTRIES = (
     "map info", "coordinate system string", "projection info", "pixel size", "geo points",
@@ -30,9 +33,15 @@ _TOLERANCE = 1e-6
 
 
 def georeference_of(file: Path, header: Header) -> Georeference | None:
-    """Georeference of a header, with the entries that describe it as they were read."""
+    """Georeference of a header, with the entries that describe it as they were read.
+
+    GDAL reads them, if rasterio is installed; where the reading of this module differs, neither
+    is claimed. A `UserWarning` says what is not.
+    """
     entries = {entry: header[entry] for entry in _ENTRIES if entry in header}
     if not entries.keys() - {"x start", "y start"}:  # which only say what was cut out of what
+        if "rpc info" in header:
+            _not_claimed(file, "it has rational polynomials (rpc info) and no 'map info'")
         return None
     system = entries.get("coordinate system string")
     # A list, because braces enclose it and commas part it.
@@ -40,14 +49,44 @@ def georeference_of(file: Path, header: Header) -> Georeference | None:
     info = entries.get("map info")
     transform = None
     if isinstance(info, list):
-        transform = _transform(info)
-        if transform is None:
+        own = _transform(info)
+        by_gdal, crs_of_gdal = _of_gdal(entries)
+        half_turn = own is not None and _turned(info) in (180.0, -180.0)
+        if own is None:
+            _not_claimed(file, "'map info' is not understood")
+        elif by_gdal is None:
+            transform = None if half_turn else own
+        elif _same(own, by_gdal):
+            transform = by_gdal
+        elif half_turn:
+            transform = by_gdal
             warnings.warn(
-                f"{file.name}: 'map info' is not understood; the scene has no coordinates.",
-                stacklevel=2,
+                f"{file.name}: 'rotation={_turned(info):g}' in 'map info' is read as GDAL writes "
+                "it, an image whose first row is the southernmost; ENVI would turn the image.",
+                stacklevel=3,
             )
-        crs = crs or _crs_of(info)
+        else:
+            _not_claimed(file, "GDAL and this reader understand 'map info' differently")
+        if not crs and crs_of_gdal and transform is not None and not _has_datum(info):
+            datum = re.search(r'DATUM\["([^"]+)"', crs_of_gdal)
+            name = "its own" if datum is None else datum[1].replace("_", " ")
+            warnings.warn(
+                f"{file.name}: 'map info' names no datum; GDAL's choice, {name}, is taken.",
+                stacklevel=3,
+            )
+        # Of a text in ENVI's dialect GDAL's has the codes that others know it by, if there are.
+        if not crs or _with_code(crs_of_gdal):
+            crs = crs_of_gdal or crs or _crs_of(info)
+        if transform is not None and _in_feet(info) and not _has_feet(crs):
+            _not_claimed(file, "'map info' is in feet, and its coordinate reference system is not")
+            transform = None
+    elif "geo points" in entries:
+        _not_claimed(file, "it has corners (geo points) and no 'map info'")
     return Georeference(crs or None, transform, entries)
+
+
+def _not_claimed(file: Path, why: str) -> None:
+    warnings.warn(f"{file.name}: {why}; the scene has no coordinates.", stacklevel=4)
 
 
 def with_entries(georeference: Georeference) -> Georeference | None:
@@ -80,12 +119,7 @@ def entries_of(georeference: Georeference | None) -> dict[str, str]:
     """The entries of a georeference as they stand in a header; empty where it has none."""
     if georeference is None or georeference.envi is None:
         return {}
-    # WKT is one text, which SPy parts at its commas.
-    commas = {"coordinate system string": ","}
-    return {
-        name: value if isinstance(value, str) else "{" + commas.get(name, ", ").join(value) + "}"
-        for name, value in georeference.envi.items()
-    }
+    return _texts(dict(georeference.envi))
 
 
 def _by_gdal(crs: str | None, transform: Transform) -> tuple[Header, Transform]:
@@ -112,6 +146,75 @@ def _by_gdal(crs: str | None, transform: Transform) -> tuple[Header, Transform]:
         with rasterio.open(file, driver="ENVI") as image:
             understood = tuple(image.transform)[:6]
     return {name: header[name] for name in _ENTRIES if name in header}, understood
+
+
+def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:
+    """Transform and WKT that GDAL reads from entries; None without rasterio, or for none."""
+    try:
+        import rasterio
+    except ImportError:
+        return None, None
+    image = {"samples": "4", "lines": "4", "bands": "1", "data type": "1", "interleave": "bsq",
+             "byte order": "0"}  # fmt: skip
+    lines = [f"{name} = {value}" for name, value in image.items()]
+    lines += [f"{name} = {value}" for name, value in _texts(entries).items()]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        rasterio.Env(GDAL_PAM_ENABLED="NO"),
+        reading(Path("map info"), "place"),
+    ):
+        file = Path(folder, "place.img")
+        file.write_bytes(bytes(16))  # GDAL opens no file of a single byte
+        file.with_suffix(".hdr").write_text("\n".join(["ENVI", *lines, ""]), encoding="utf-8")
+        try:
+            with rasterio.open(file, driver="ENVI") as opened:
+                crs = None if opened.crs is None else opened.crs
+                local = crs is None or not (crs.is_projected or crs.is_geographic)
+                return tuple(opened.transform)[:6], None if local else crs.to_wkt()
+        except Exception:  # GDAL's own errors, which have no class in common
+            return None, None
+
+
+def _with_code(crs: str | None) -> bool:
+    """Whether a WKT as a whole has the code of an authority."""
+    return crs is not None and bool(re.search(r'AUTHORITY\["\w+",\s*"?\d+"?\]\s*\]\s*$', crs))
+
+
+def _texts(entries: Header) -> dict[str, str]:
+    """Entries as they stand in a header."""
+    # WKT is one text, which the reader of headers parts at its commas.
+    commas = {"coordinate system string": ","}
+    return {
+        name: value if isinstance(value, str) else "{" + commas.get(name, ", ").join(value) + "}"
+        for name, value in entries.items()
+    }
+
+
+def _turned(info: list[str]) -> float:
+    """The rotation of `map info` in degrees."""
+    found = [part.split("=")[1] for part in info if part.lower().startswith("rotation")]
+    try:
+        return float(found[0]) if found else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _has_datum(info: list[str]) -> bool:
+    """Whether anything but numbers, hemisphere, units and rotation follows the size of a pixel."""
+    words = [word.strip().lower() for word in info[7:]]
+    return any(
+        word and "=" not in word and word not in ("north", "south") and as_number(word) is None
+        for word in words
+    )
+
+
+def _in_feet(info: list[str]) -> bool:
+    units = [part.split("=")[-1].strip().lower() for part in info if "units" in part.lower()]
+    return any("feet" in unit or "foot" in unit for unit in units)
+
+
+def _has_feet(crs: str | None) -> bool:
+    return crs is None or bool(re.search(r"feet|foot|ftus|us survey", crs, re.IGNORECASE))
 
 
 def _same(found: Transform | None, expected: Transform) -> bool:

@@ -2,7 +2,8 @@
 
 Read block by block, so that beside the cube itself there is never more than one row of the
 file's blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
-(float64 for doubles). Maps are written with one band, compressed without loss.
+(float64 for doubles) with NaN where the stored value is the no-data value of its band. Maps are
+written with one band, compressed without loss.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.valid_pixels import NoData
 from lren_tf.io.base.crs import understood_crs
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.optional import needs
+from lren_tf.io.base.place_checks import checked_place
+from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.variable import (
     Variable,
     check_block_size,
@@ -40,8 +44,29 @@ _WHAT = "GeoTIFF"
 _BLOCK_ELEMENTS = 1 << 22
 
 
-def geotiff_variables(path: Path) -> list[Variable]:
-    """The one image of a file.
+def count_pages(path: Path) -> int:
+    """How many images a file holds, without overviews and masks."""
+    with _opened(path) as image:
+        return max(1, len(image.subdatasets))
+
+
+def description(path: Path) -> str:
+    """The text that the file's program has left in it."""
+    with _opened(path) as image:
+        return str(image.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
+
+
+def itemsize(path: Path) -> int:
+    """Bytes of one value of the first image."""
+    with _opened(path) as image:
+        return _dtype(image).itemsize
+
+
+def geotiff_variables(path: Path, page: int | None = None) -> list[Variable]:
+    """One image of a file.
+
+    Args:
+        page: of several images, counted from 1; None for the first.
 
     Returns:
         A list of one `Variable` with an empty name and the shape (rows, columns, bands), or
@@ -51,67 +76,128 @@ def geotiff_variables(path: Path) -> list[Variable]:
         InputError: no such file, no GeoTIFF, a damaged one, one whose declared size cannot be
             right, or rasterio is not installed.
     """
-    with _opened(path) as image:
+    with _opened(path, page) as image:
         shape = (image.height, image.width, image.count)
         dtype = _dtype(image)
     kind = dtype.name if dtype.kind != "c" else f"complex {dtype.name}"
     return [Variable("", shape[:2] if shape[2] == 1 else shape, kind, dtype.kind != "c")]
 
 
-def read_geotiff(path: Path, name: str = "") -> np.ndarray:
+def read_geotiff(
+    path: Path,
+    name: str = "",
+    how: Reading = AS_MEANT,
+    no_data: tuple[NoData, ...] = (),
+    page: int | None = None,
+) -> np.ndarray:
     """The values of an image, (rows, columns, bands), or (rows, columns) of one band.
+
+    Args:
+        no_data: stored values that mark missing data, where the file itself says none.
+        page: as `geotiff_variables`.
 
     Raises:
         InputError: as `geotiff_variables`.
     """
     file = existing_file(path)
-    with _opened(file) as image:
+    with _opened(file, page) as image:
         from rasterio.windows import Window
 
         shape = (image.height, image.width, image.count)
         dtype = _dtype(image)
-        scaled = _scaled(image)
-        out = np.empty(shape, np.result_type(dtype, np.float32) if scaled else dtype)
+        scaling = Scaling() if how.raw else _scaling(image)
+        no_data = (_no_data(image) or no_data) if how.fill else ()
+        out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
         block = image.block_shapes[0][0]
         rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
         for start in range(0, shape[0], rows):
             window = Window(0, start, shape[1], min(rows, shape[0] - start))
             values = np.moveaxis(image.read(window=window), 0, -1)
-            if scaled:
-                values = values * np.array(image.scales) + np.array(image.offsets)
+            if scaling:
+                values = scaling.applied(values, no_data)
             out[start : start + rows] = values
     return out[:, :, 0] if shape[2] == 1 else out
 
 
-def geotiff_details(path: Path, name: str = "") -> Details:
+def geotiff_details(
+    path: Path, name: str = "", how: Reading = AS_MEANT, page: int | None = None
+) -> Details:
     """No-data values, the file's own mask, wavelengths and georeference.
 
     Raises:
         InputError: as `geotiff_variables`.
     """
-    with _opened(path) as image:
-        from rasterio.enums import MaskFlags
-
-        no_data = {float(value) for value in image.nodatavals if value is not None}
-        if _scaled(image):
-            no_data = {
-                value * scale + offset
-                for value in no_data
-                for scale, offset in zip(image.scales, image.offsets, strict=True)
-            }
-        flags = image.mask_flag_enums[0]
-        masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-        valid = image.dataset_mask() != 0 if masked else None
-        crs = image.crs.to_wkt() if image.crs is not None else None
-        affine = tuple(image.transform)[:6]
-        # rasterio's word for a file that says nothing.
-        plain = crs is None and affine == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-        return Details(
-            no_data=tuple(sorted(no_data)),
+    with _opened(path, page) as image:
+        scaling = _scaling(image)
+        text = scaling.text(how.raw)
+        valid, alpha = _masks(image)
+        place, problem = _georeference(image)
+        shape = image.height, image.width
+        found = Details(
+            no_data=() if scaling and not how.raw else _no_data(image),
+            filled=bool(scaling and not how.raw and _no_data(image)),
             valid=valid,
-            wavelengths=_wavelengths(image),
-            georeference=None if plain else Georeference(crs, affine),
+            good_bands=None if not alpha.any() else ~alpha,
+            wavelengths=_wavelengths(image, alpha),
+            reading=(text,) if text else (),
         )
+    # Outside of what keeps the warnings of libraries quiet.
+    name = Path(path).name
+    if problem:
+        warnings.warn(f"{name} has {problem}: the scene has no coordinates.", stacklevel=2)
+    return replace(found, georeference=checked_place(name, place, *shape))
+
+
+def _masks(image: DatasetReader) -> tuple[np.ndarray | None, np.ndarray]:
+    """Valid pixels [H, W] by the masks of the file, None without one, and its alpha bands [B]."""
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    alpha = np.array([kind == ColorInterp.alpha for kind in image.colorinterp])
+    if alpha.all():
+        alpha[:] = False  # whatever it is called, it is all there is
+    valid = None
+    for band, flags in zip(image.indexes, image.mask_flag_enums, strict=True):
+        # Not what is made of a no-data value, which is compared value by value.
+        if alpha[band - 1] or MaskFlags.nodata in flags or MaskFlags.all_valid in flags:
+            continue
+        if MaskFlags.alpha in flags and not alpha.any():
+            continue
+        found = image.read_masks(band) != 0
+        valid = found if valid is None else valid & found
+        if MaskFlags.per_dataset in flags:
+            break
+    return valid, alpha
+
+
+def _georeference(image: DatasetReader) -> tuple[Georeference | None, str]:
+    """The grid of an image, and what it has instead of one."""
+    from rasterio.transform import from_gcps
+
+    crs = image.crs.to_wkt() if image.crs is not None else None
+    affine = tuple(image.transform)[:6]
+    if affine != (1.0, 0.0, 0.0, 0.0, 1.0, 0.0):
+        return Georeference(crs, affine), ""
+    # rasterio's word for a file that says nothing.
+    points, system = image.gcps
+    if len(points) >= 3:
+        affine = tuple(from_gcps(points))[:6]
+        if _exact(affine, points):
+            return Georeference(system.to_wkt() if system is not None else crs, affine), ""
+    if points:
+        return None, f"{len(points)} ground control points that lie on no grid"
+    if image.rpcs is not None:
+        return None, "rational polynomials (RPC) and no grid"
+    return None, "" if crs is None else "a coordinate reference system and no grid"
+
+
+def _exact(affine: tuple[float, ...], points: list) -> bool:
+    """Whether control points lie on the grid of a transform, to a hundredth of a pixel."""
+    a, b, c, d, e, f = affine
+    step = max(math.hypot(a, d), math.hypot(b, e))
+    return step > 0 and all(
+        math.hypot(a * p.col + b * p.row + c - p.x, d * p.col + e * p.row + f - p.y) < 0.01 * step
+        for p in points
+    )
 
 
 def georeference_for_geotiff(georeference: Georeference | None) -> Georeference | None:
@@ -172,12 +258,13 @@ def write_geotiff(file: Path, layer: Layer) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[DatasetReader]:
+def _opened(path: Path, page: int | None = None) -> Iterator[DatasetReader]:
     file = existing_file(path)
+    name = str(file) if page is None else f"GTIFF_DIR:{page}:{file}"
     with needs("rasterio", "reading a GeoTIFF"):
         import rasterio
     # One driver: the others of GDAL would follow a path or an address inside the file.
-    with reading(file, _WHAT), rasterio.Env(), rasterio.open(file, driver="GTiff") as image:
+    with reading(file, _WHAT), rasterio.Env(), rasterio.open(name, driver="GTiff") as image:
         _check_sizes(file, image)
         yield image
 
@@ -199,13 +286,23 @@ def _dtype(image: DatasetReader) -> np.dtype:
     return np.result_type(*kinds)
 
 
-def _scaled(image: DatasetReader) -> bool:
-    return any(scale != 1 for scale in image.scales) or any(image.offsets)
+def _scaling(image: DatasetReader) -> Scaling:
+    return Scaling(np.array(image.scales), np.array(image.offsets))
 
 
-def _wavelengths(image: DatasetReader) -> np.ndarray | None:
+def _no_data(image: DatasetReader) -> tuple[NoData, ...]:
+    """What marks missing data among the stored values, band by band."""
+    said = np.array([np.nan if v is None else float(v) for v in image.nodatavals], np.float64)
+    if np.isnan(said).all():
+        return ()
+    return (float(said[0]),) if (said == said[0]).all() else (said,)
+
+
+def _wavelengths(image: DatasetReader, alpha: np.ndarray) -> np.ndarray | None:
     """From the bands' tags or else their descriptions, if every band says one."""
     found: list[tuple[float, str]] = []
+    if alpha.any():
+        return None  # which has none
     for band in image.indexes:
         centre = image.tags(band, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM")
         tags = {name.lower(): value for name, value in image.tags(band).items()}

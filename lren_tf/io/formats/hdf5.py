@@ -1,13 +1,14 @@
 """HDF5 and netCDF-4 files: EMIT, PRISMA, and any other that holds one cube.
 
-Arrays are named by their path in the file, without the first slash. In a known product
-(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its georeference
-are known too; in any other file the only 3-D numeric array is the cube, rows × columns × bands as
-it is stored.
+Arrays are named by their path in the file, without the first slash. Of a product that is known
+(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are
+known too; of any other file the only 3-D numeric array is the cube, and `lren_tf.io.axes` tells
+the order of its axes.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,23 @@ import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.hdf5_evidence import (
+    attribute_tables,
+    attributes,
+    dimension_names,
+    fill_values,
+    scaling_of,
+    unit_of,
+)
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
 from lren_tf.io.formats import emit, prisma
 
 SUFFIXES = (".nc", ".nc4", ".he5", ".h5", ".hdf5", ".hdf")
 
 _WHAT = "HDF5 file"
-_NO_DATA_ATTRIBUTES = ("_FillValue", "missing_value", "Data_Ignore_Value")
 
 
 def hdf_variables(path: Path) -> list[Variable]:
@@ -49,8 +58,8 @@ def hdf_variables(path: Path) -> list[Variable]:
     return found
 
 
-def read_hdf(path: Path, name: str) -> np.ndarray:
-    """One array of a file as it is stored, or the joint cube of a PRISMA product.
+def read_hdf(path: Path, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+    """One array of a file, scaled as its attributes say, or the joint cube of a PRISMA product.
 
     Raises:
         InputError: as `hdf_variables`; also when there is no such array, it holds no real
@@ -72,10 +81,14 @@ def read_hdf(path: Path, name: str) -> np.ndarray:
         array = values(node)
         if array.shape != variable.shape:
             raise damaged(file, _WHAT, f"'{name}' is {array.shape}, declared {variable.shape}")
-        return array
+        array = array.view(_unsigned(node))
+        scaling = Scaling() if how.raw else scaling_of(node)
+        if not scaling:
+            return array
+        return scaling.applied(array, fill_values(node) if how.fill else ())
 
 
-def hdf_details(path: Path, name: str) -> Details:
+def hdf_details(path: Path, name: str, how: Reading = AS_MEANT) -> Details:
     """What the file says about one of its arrays.
 
     Raises:
@@ -88,25 +101,39 @@ def hdf_details(path: Path, name: str) -> Details:
         node = array_at(hdf, name)
         if node is None:
             raise ValueError(f"'{name}' is not there")
-        of_emit = emit.is_emit(hdf) and node.ndim == 3  # a layer has no bands
+        of_emit = emit.is_emit(hdf, node.shape)
         found = emit.details(hdf, name) if of_emit else Details()
-        return _with_fill_values(node, found)
+        scaling = scaling_of(node)
+        if scaling and not how.raw:
+            found = replace(found, no_data=(), filled=bool(fill_values(node)))
+        else:
+            said = {float(value) for value in (*found.no_data, *fill_values(node))}
+            found = replace(found, no_data=tuple(sorted(said)))
+        text = scaling.text(how.raw)
+    if scaling.problem:
+        warnings.warn(f"{file.name}: {scaling.problem}", stacklevel=3)
+    return replace(found, reading=(*found.reading, text) if text else found.reading)
 
 
-def _with_fill_values(node: h5py.Dataset, found: Details) -> Details:
-    said = [
-        float(np.asarray(node.attrs[key]).flat[0])
-        for key in _NO_DATA_ATTRIBUTES
-        if key in node.attrs and np.asarray(node.attrs[key]).dtype.kind in "iuf"
-    ]
-    return replace(found, no_data=tuple(sorted({*found.no_data, *said})))
+def _unsigned(node: h5py.Dataset) -> np.dtype:
+    """The type of the values: netCDF marks unsigned integers that are stored as signed ones."""
+    said = str(dict(attributes(node)).get("_Unsigned", "")).lower()
+    if "true" not in said or node.dtype.kind != "i":
+        return node.dtype
+    return np.dtype(node.dtype.str.replace("i", "u"))
 
 
 def _variable(name: str, node: h5py.Dataset) -> Variable:
     kind = node.dtype.name if node.dtype.kind in "biuf" else str(node.dtype)[:40]
     # Values in another file are not those of this one.
     elsewhere = node.is_virtual or bool(node.external)
-    return Variable(name, node.shape, kind, node.dtype.kind in "biuf" and not elsewhere)
+    readable = node.dtype.kind in "biuf" and not elsewhere
+    return Variable(
+        name, node.shape, kind, readable,
+        dimension_names(node) if readable and node.ndim in (2, 3) else (),
+        unit_of(node) if readable and node.ndim == 1 else None,
+        attribute_tables(node) if readable and node.ndim == 3 else (),
+    )  # fmt: skip
 
 
 def _check_signature(file: Path) -> None:

@@ -1,7 +1,9 @@
 """MATLAB files: versions 5 to 7 through SciPy, version 7.3 (HDF5 inside) through h5py.
 
-Which of the two a file is, is read from its content. HDF5 stores MATLAB's axes reversed;
-they are turned back, so a cube is rows × columns × bands whichever version it was saved in.
+Which of the two a file is, is read from its content. MATLAB stores its axes reversed in HDF5;
+they are turned back, so an array has MATLAB's axes whichever version it was saved in. An HDF5
+file with neither MATLAB's header of 512 bytes nor its `MATLAB_class` on any array was written by
+something else, and its arrays are as they are stored.
 Only dense real arrays are read: cells, structs, text, complex and sparse arrays are listed
 and refused.
 """
@@ -19,6 +21,7 @@ import numpy as np
 import scipy.io
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at, node_at, values
 from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
 from lren_tf.io.formats.matlab5_headers import FILE_HEADER_BYTES, mat5_variables
@@ -31,6 +34,7 @@ _ITEM_BYTES = {
     **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 _WHAT = "MATLAB file"
+_USER_BLOCK_BYTES = 512
 
 
 def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
@@ -48,7 +52,12 @@ def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
             return mat5_variables(file, order)
         with h5py.File(file, "r") as hdf:
             nodes = {name: node_at(hdf, name) for name in hdf if not name.startswith("#")}
-            return [_variable_73(name, node) for name, node in nodes.items() if node is not None]
+            reversed_axes = _by_matlab(hdf)
+            return [
+                _variable_73(name, node, reversed_axes)
+                for name, node in nodes.items()
+                if node is not None
+            ]
 
 
 def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
@@ -80,7 +89,8 @@ def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
     with reading(file, _WHAT):
         if _byte_order(file) is None:
             with h5py.File(file, "r") as hdf:
-                array = values(array_at(hdf, name)).T
+                array = values(array_at(hdf, name))
+                array = array.T if _by_matlab(hdf) else array
         else:
             with file.open("rb") as stream:
                 array = scipy.io.loadmat(stream, variable_names=[name])[name]
@@ -159,7 +169,15 @@ def _byte_order(file: Path) -> str | None:
     raise damaged(file, _WHAT, "its first bytes are not those of version 5, 7 or 7.3")
 
 
-def _variable_73(name: str, node: h5py.Group | h5py.Dataset) -> Variable:
+def _by_matlab(hdf: h5py.File) -> bool:
+    """Whether MATLAB, or something that writes as it does, has written an HDF5 file."""
+    if hdf.userblock_size >= _USER_BLOCK_BYTES:
+        return True
+    nodes = [node_at(hdf, name) for name in hdf]
+    return any(node is not None and "MATLAB_class" in node.attrs for node in nodes)
+
+
+def _variable_73(name: str, node: h5py.Group | h5py.Dataset, reversed_axes: bool) -> Variable:
     kind = node.attrs.get("MATLAB_class", b"")
     kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
     if isinstance(node, h5py.Group):
@@ -171,11 +189,18 @@ def _variable_73(name: str, node: h5py.Group | h5py.Dataset) -> Variable:
         # An empty array's dataset holds its shape instead of its values: 32 axes at most.
         lengths = tuple(int(n) for n in node[:32])
         return Variable(name, lengths, f"empty {kind}", readable=False)
-    shape = node.shape[::-1]
+    step = -1 if reversed_axes else 1
+    shape = node.shape[::step]
     if not kind:  # written by something other than MATLAB
         kind = {"float32": "single", "float64": "double", "bool": "logical"}.get(
             node.dtype.name, node.dtype.name
         )
     if node.dtype.fields and set(node.dtype.fields) == {"real", "imag"}:
         return Variable(name, shape, f"complex {kind}", readable=False)
-    return Variable(name, shape, kind, kind in _ITEM_BYTES and node.dtype.kind in "biuf")
+    readable = kind in _ITEM_BYTES and node.dtype.kind in "biuf"
+    return Variable(
+        name, shape, kind, readable,
+        dimension_names(node)[::step] if readable and node.ndim in (2, 3) else (),
+        unit_of(node) if readable else None,
+        attribute_tables(node) if readable and node.ndim == 3 else (),
+    )  # fmt: skip

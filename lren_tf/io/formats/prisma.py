@@ -42,7 +42,8 @@ def variable(hdf: h5py.File) -> Variable:
         ValueError, KeyError: the two cubes, or their wavelengths, do not fit each other.
     """
     rows, _, columns = _cube(hdf, "Vnir").shape
-    return Variable(NAME, (rows, columns, len(_bands(hdf))), "float32", readable=True)
+    shape = (rows, columns, len(_bands(hdf)))
+    return Variable(NAME, shape, "float32", True, dimensions=("row", "column", "band"))
 
 
 def read(hdf: h5py.File) -> np.ndarray:

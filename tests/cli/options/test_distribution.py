@@ -31,10 +31,10 @@ def test_mirrored_and_a_limit_of_memory(scene_file):
 
 @pytest.mark.slow
 def test_the_limit_reaches_the_training(scene_file, monkeypatch):
-    from lren_tf.model import lren
+    from lren_tf.training import feed
 
     asked = []
-    monkeypatch.setattr(lren, "fits", lambda needed, limit: asked.append(limit) or False)
+    monkeypatch.setattr(feed, "fits", lambda needed, limit: asked.append(limit) or False)
     assert main(["detect", scene_file, *SMALL, "--memory-limit", "2 MiB"]) == 0
     assert asked == [2 * 2**20]
 

@@ -47,7 +47,8 @@ class TestValues:
             image.offsets = [0.5] * 7
         scene = load_scene(path)
         assert scene.cube.dtype == np.float32
-        np.testing.assert_allclose(scene.cube, values * 1e-4 + 0.5, rtol=1e-6)
+        expected = np.where(values == 0, np.nan, values * 1e-4 + 0.5)
+        np.testing.assert_allclose(scene.cube, expected, rtol=1e-6)
         assert np.argwhere(~scene.valid).tolist() == [[1, 1]]
 
     def test_a_single_band_is_a_map(self, tmp_path):

@@ -64,8 +64,9 @@ def test_fill_values(save, attribute):
 def test_wavelengths_beside_the_cube(save):
     path = save(data=CUBE, meta__Wavelengths=np.linspace(0.4, 1.0, 7))
     np.testing.assert_allclose(load_scene(path).wavelengths, np.linspace(400, 1000, 7))
-    with pytest.raises(InputError, match=r"'meta/Wavelengths' has shape \(8,\) and the cube"):
-        load_scene(save(data=CUBE, meta__Wavelengths=np.linspace(400, 1000, 8)))
+    with pytest.warns(UserWarning, match=r"'meta/Wavelengths' \(8,\) fits no axis of the cube"):
+        scene = load_scene(save(data=CUBE, meta__Wavelengths=np.linspace(400, 1000, 8)))
+    assert scene.wavelengths is None
 
 
 @pytest.mark.parametrize("content", [b"x", b"CDF\x01" + bytes(9), b"\x89HDF\r\n\x1a\n" + bytes(99)])

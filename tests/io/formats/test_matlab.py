@@ -48,10 +48,10 @@ def test_axes_values_and_dtype(tmp_path, version, dtype):
 
 
 def test_version_is_read_from_the_content(tmp_path):
-    # HDF5 without MATLAB's 512 bytes, and with them but without its signature.
+    # HDF5 that MATLAB did not write, and with its 512 bytes but without its signature.
     with h5py.File(tmp_path / "plain.mat", "w") as hdf:
-        hdf["data"] = CUBE.T
-        hdf["map"] = TRUTH.T
+        hdf["data"] = CUBE
+        hdf["map"] = TRUTH
     write_mat73(tmp_path / "mute.mat", {"data": CUBE}, matlab_class=False, signature=False)
     write(tmp_path / "a.h5", "7", {"data": CUBE})
     for name in ("plain.mat", "mute.mat", "a.h5"):
