@@ -127,6 +127,7 @@ class TestFolder:
         assert tf.saved_model.load(tmp_path / "model").score(PIXELS).shape == (132,)
         assert os.listdir(tmp_path) == ["model"]
 
+    @pytest.mark.slow
     def test_a_failure_leaves_the_earlier_one(self, model, tmp_path, monkeypatch):
         model.export(tmp_path / "model")
         before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
@@ -140,6 +141,7 @@ class TestFolder:
         assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
         assert os.listdir(tmp_path) == ["model"]
 
+    @pytest.mark.slow
     def test_an_empty_folder_is_taken(self, model, tmp_path):
         (tmp_path / "empty").mkdir()
         model.export(tmp_path / "empty")
