@@ -1,16 +1,21 @@
-"""The four scenes of the paper (found, verified, downloaded) and a simulated one."""
+"""The four scenes of the paper (found, verified, downloaded), a simulated one, and implants."""
 
 from lren_tf.datasets.benchmarks import BENCHMARKS, Benchmark, names
 from lren_tf.datasets.catalogue import find, load, published_map
 from lren_tf.datasets.download import DATA_VARIABLE, DatasetUnavailable
+from lren_tf.datasets.implants import SIZES as IMPLANT_SIZES
+from lren_tf.datasets.implants import Implants, implant
 from lren_tf.datasets.simulation import simulate
 
 __all__ = [
     "BENCHMARKS",
     "DATA_VARIABLE",
+    "IMPLANT_SIZES",
     "Benchmark",
     "DatasetUnavailable",
+    "Implants",
     "find",
+    "implant",
     "load",
     "names",
     "published_map",
