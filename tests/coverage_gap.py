@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from coverage import CoverageData
+from coverage import Coverage
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".coverage_gap"
@@ -27,7 +27,7 @@ FAST = [
 ]  # fmt: skip
 
 Lines = dict[str, set[int]]
-"""The lines of every file, by its path below the package."""
+"""Numbers of lines, by the path of their file below the root."""
 
 
 def measure(name: str, arguments: list[str], **environment: str) -> None:
@@ -46,13 +46,14 @@ def measure(name: str, arguments: list[str], **environment: str) -> None:
 
 
 def reached(name: str) -> Lines:
-    """Lines that the set of that name reached, as measured last."""
-    data = CoverageData(str(FOLDER / name))
-    data.read()
-    return {
-        str(Path(file).relative_to(ROOT)): set(data.lines(file) or ())
-        for file in data.measured_files()
-    }
+    """First lines of the statements that the set of that name reached, as measured last."""
+    found = Coverage(data_file=str(FOLDER / name), config_file=str(ROOT / "setup.cfg"))
+    found.load()
+    lines = {}
+    for file in found.get_data().measured_files():
+        _, statements, _, missing, _ = found.analysis2(file)
+        lines[str(Path(file).relative_to(ROOT))] = {*statements} - {*missing}
+    return lines
 
 
 def missed(full: Lines, fast: Lines) -> Lines:

@@ -199,6 +199,8 @@ def test_settings_cannot_be_changed_in_place():
 
 
 def other_value(name):
+    if name in SEVERAL:
+        return tuple(SEVERAL[name][1:])
     if name in CHOICES:
         return {v for v in CHOICES[name] if v != getattr(PAPER, name)}.pop()
     odd = {"batch_size": 17, "solver_rho": 1.5, "members": 1}

@@ -155,9 +155,10 @@ def largest_around(maps: tf.Tensor, size: int) -> tf.Tensor:
 def reconstruction(marker: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Return the reconstruction by dilation with a 3 × 3 square, until nothing changes.
 
-    A round sweeps along columns and rows, forwards and backwards, and then dilates once, which
-    takes care of the diagonals. Rounds are therefore as many as a path has turns, instead of as
-    many as it has pixels.
+    A round sweeps down, up, to the right and to the left, a line of the image at a time, as
+    Vincent's (1993) raster scans do: each line takes what the three neighbours in the line before
+    carry on. So the number of rounds is that of the turns of the longest path instead of that of
+    its pixels. Minima and maxima do not round: the result is that of repeated dilation to the bit.
 
     Args:
         marker: float64 ``[H, W, C]``, nowhere above the mask.
@@ -168,12 +169,14 @@ def reconstruction(marker: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 @tf.function(input_signature=[_ANY_MAPS, _ANY_MAPS])
 def _grown(marker: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    masks = (mask, _turned(mask))
+
     def a_round(grown: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         new = grown
-        for axis in (0, 1):
+        for within in masks:
             for backwards in (False, True):
-                new = _swept(new, mask, axis, backwards)
-        new = tf.minimum(largest_around(new, 3), mask)
+                new = _swept(new, within, backwards)
+            new = _turned(new)
         return new, tf.reduce_any(new > grown)
 
     return tf.while_loop(
@@ -184,36 +187,32 @@ def _grown(marker: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     )[0]
 
 
-def _swept(values: tf.Tensor, mask: tf.Tensor, axis: int, backwards: bool) -> tf.Tensor:
-    """Carry every value on along an axis: r[i] = min(mask[i], max(values[i], r[i − 1])).
+def _turned(maps: tf.Tensor) -> tf.Tensor:
+    return tf.transpose(maps, [1, 0, 2])
 
-    The step from r[i − 1] to r[i] is a clamp, and clamps one after the other are a clamp. So
-    the sweep is a scan, made by doubling: after k rounds every pixel has the clamp of 2^k steps.
-    """
-    low, high = values, mask
-    if backwards:
-        low, high = tf.reverse(low, [axis]), tf.reverse(high, [axis])
-    length = tf.shape(low)[axis]
 
-    def moved(x: tf.Tensor, by: tf.Tensor, fill: float) -> tf.Tensor:
-        kept = x[:-by] if axis == 0 else x[:, :-by]
-        margins = [[by, 0] if a == axis else [0, 0] for a in range(3)]
-        return tf.pad(kept, margins, constant_values=tf.constant(fill, x.dtype))
+def _swept(values: tf.Tensor, mask: tf.Tensor, backwards: bool) -> tf.Tensor:
+    """Carry values from row to row, within the mask, to the next pixel and its two neighbours."""
+    height = tf.shape(values)[0]
+    line_of = {"size": height, "element_shape": [None, None]}
+    held = tf.TensorArray(values.dtype, **line_of).unstack(values)
+    within = tf.TensorArray(values.dtype, **line_of).unstack(mask)
 
-    def double(
-        by: tf.Tensor, low: tf.Tensor, high: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        before_low, before_high = moved(low, by, -np.inf), moved(high, by, np.inf)
-        return (
-            2 * by,
-            tf.minimum(high, tf.maximum(low, before_low)),
-            tf.minimum(high, tf.maximum(low, before_high)),
-        )
+    def carry(
+        number: tf.Tensor, line: tf.Tensor, out: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        row = height - 1 - number if backwards else number
+        margins = tf.pad(line, [[1, 1], [0, 0]], constant_values=-_INFINITY)
+        carried = tf.maximum(tf.maximum(margins[:-2], line), margins[2:])
+        line = tf.minimum(within.read(row), tf.maximum(held.read(row), carried))
+        return number + 1, line, out.write(row, line)
 
-    _, low, _ = tf.while_loop(
-        lambda by, *_: by < length,
-        double,
-        (tf.constant(1), low, high),
-        shape_invariants=(tf.TensorShape([]), low.shape, high.shape),
+    nothing = tf.fill(tf.shape(values)[1:], -_INFINITY)
+    _, _, out = tf.while_loop(
+        lambda number, *_: number < height,
+        carry,
+        (0, nothing, tf.TensorArray(values.dtype, **line_of)),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape(None)),
+        parallel_iterations=1,
     )
-    return tf.reverse(low, [axis]) if backwards else low
+    return out.stack()

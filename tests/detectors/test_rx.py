@@ -110,3 +110,36 @@ def test_repeated_and_constant_bands_change_nothing() -> None:
     constant = np.full((30, 30, 1), 3.0)
     wider = np.concatenate([cube, cube[:, :, 4:5], constant], axis=2)
     np.testing.assert_allclose(RX().score(wider), RX().score(cube), rtol=1e-5)
+
+
+@pytest.mark.parametrize("ridge", [1e-6, 1e-2, 3.0])
+def test_a_ridge_is_added_to_the_correlations(ridge: float) -> None:
+    pixels = anomaly_in_one_band()
+    z = (pixels - pixels.mean(axis=0)) / pixels.std(axis=0)
+    R = z.T @ z / (len(z) - 1) + ridge * np.eye(20)
+    want = np.einsum("ij,ij->i", z, np.linalg.solve(R, z.T).T)
+    np.testing.assert_allclose(global_rx(pixels, ridge), want, rtol=1e-7)
+    changed = pixels * 10.0 ** np.linspace(-9, 9, 20) + 5
+    np.testing.assert_allclose(global_rx(changed, ridge), want, rtol=1e-5)
+    map_of = RX(ridge=ridge).score(pixels.reshape(40, 25, 20))
+    np.testing.assert_allclose(map_of.ravel(), want, rtol=1e-5)
+
+
+def test_a_small_ridge_approaches_the_textbook() -> None:
+    pixels = anomaly_in_one_band()
+    np.testing.assert_allclose(global_rx(pixels, 1e-12), textbook(pixels), rtol=1e-6)
+    assert RX().ridge == 0
+
+
+def test_a_ridge_takes_constant_and_repeated_bands() -> None:
+    cube = simulate(30, 30, 12, seed=2).cube.astype(np.float64)
+    constant = np.concatenate([cube, np.full((30, 30, 1), 3.0)], axis=2)
+    np.testing.assert_allclose(RX(ridge=0.01).score(constant), RX(ridge=0.01).score(cube))
+    repeated = np.concatenate([cube, cube], axis=2)
+    assert np.isfinite(RX(ridge=1e-6).score(repeated)).all()
+
+
+@pytest.mark.parametrize("ridge", [-1e-3, float("nan"), "0.1", True])
+def test_refused_ridges(ridge) -> None:
+    with pytest.raises(InputError, match="setting 'ridge' is"):
+        RX(ridge=ridge)

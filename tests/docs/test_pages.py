@@ -226,6 +226,7 @@ def write_files() -> None:
     scipy.io.savemat(
         "turned.mat", {"data": cube.transpose(2, 0, 1), "wavelengths": np.arange(420.0, 1380, 40)}
     )
+    scipy.io.savemat("short.mat", {"data": cube, "wavelengths": np.arange(420.0, 1220, 40)})
     np.save("truth.npy", truth)
     mask = np.ones((48, 40), np.uint8)
     mask[:, :2] = 0

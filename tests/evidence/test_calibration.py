@@ -71,7 +71,8 @@ def test_decades_are_finite_and_never_fall(scores, other):
     of = calibration(tf.constant(scores, tf.float64))
     found = decades(tf.constant(sorted(other), tf.float64), of).numpy()
     assert np.isfinite(found).all()
-    assert (np.diff(found) >= 0).all()
+    # Of equal scores the last ones of an array may have another last bit: vector instructions.
+    assert (np.diff(found) >= -1e-12 * np.abs(found).max()).all()
 
 
 def test_decades_rise_strictly_in_and_beyond_the_scene():

@@ -67,7 +67,9 @@ class TestBlocks:
         # 80 pixels in groups of three blocks of five: five groups of blocks of six.
         assert (int(count), state.gains.c.shape) == (15, (5, 6))
 
-    @pytest.mark.parametrize("n", [1, 2, 3, 14, 16, 47])
+    @pytest.mark.parametrize(
+        "n", [1, 47, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3, 14, 16))]
+    )
     def test_numbers_of_pixels_that_do_not_divide(self, small_blocks, n):
         X, D = problem(n=n)
         A, W, _, iterations, *_ = recursion(X.T, D.T, 0.05, "l21", "JAW", tolerance=1e-6)
@@ -77,7 +79,7 @@ class TestBlocks:
         np.testing.assert_allclose(result.A, A, atol=1e-7)
         np.testing.assert_allclose(result.W, W, atol=1e-7)
 
-    @pytest.mark.parametrize("n", [1, 3, 80])
+    @pytest.mark.parametrize("n", [1, pytest.param(3, marks=pytest.mark.slow), 80])
     def test_in_a_graph(self, small_blocks, n):
         X, D = problem()
 

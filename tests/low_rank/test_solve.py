@@ -150,8 +150,7 @@ class TestAgainstTheRecursion:
         np.testing.assert_allclose(result.W, W, atol=1e-7)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("shape", [(5, 7), (5, 3)], ids=["m>l", "m<l"])
+@pytest.mark.parametrize(("shape", "order"), cover([(5, 7), (5, 3)], ORDERS, strength=1))
 class TestOptimum:
     """KKT conditions of (1), which no recursion enters: 0 ∈ ∂‖W‖_* − Y Dᵀ, Y ∈ λ ∂loss(A).
 

@@ -47,7 +47,7 @@ def zscore():
 
 
 class TestSeparateTraining:
-    @pytest.mark.parametrize("preset", ["paper", "release"])
+    @pytest.mark.parametrize("preset", ["paper", pytest.param("release", marks=pytest.mark.slow)])
     def test_first_the_autoencoder_alone_then_the_estimator_alone(self, preset):
         seen = {}
 
@@ -68,6 +68,7 @@ class TestSeparateTraining:
             assert same(seen[epoch][0], seen[2][0])
         assert not same(seen[3][1], seen[2][1]) and not same(seen[5][1], seen[4][1])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("preset", ["paper", "release"])
     def test_the_first_part_is_the_joint_training_without_the_density(self, preset):
         # A weight of zero leaves of the joint loss what eq. (5) is.
@@ -91,6 +92,7 @@ class TestSeparateTraining:
         total = np.add(history["reconstruction"], history["energy"])
         np.testing.assert_allclose(history["loss"], total, rtol=1e-6)
 
+    @pytest.mark.slow
     def test_the_energy_of_the_second_part_is_that_of_the_frozen_samples(self):
         # The step moves the estimator as the gradient of the density alone: a second part
         # whose rate is nothing has one energy, that of the joint loss at the same weights.
@@ -100,11 +102,13 @@ class TestSeparateTraining:
             model.history_of_fit["energy"][3:], joint.history_of_fit["energy"], rtol=1e-5
         )
 
+    @pytest.mark.slow
     def test_the_second_part_lowers_its_loss(self):
         energy = fitted("release", training="separate", learning_rate=1e-2, epochs=20)
         energy = energy.history_of_fit["energy"][20:]
         assert energy[-1] < energy[0]
 
+    @pytest.mark.slow
     def test_the_second_part_starts_with_a_new_optimiser(self):
         steps = []
         spy = keras.callbacks.LambdaCallback(
@@ -116,6 +120,7 @@ class TestSeparateTraining:
         slots = [v.numpy() for v in model.optimizer.variables if "encoder" in v.path]
         assert slots and not any(slot.any() for slot in slots)
 
+    @pytest.mark.slow
     def test_training_goes_on_after_loading_in_either_part(self, tmp_path):
         checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "{epoch}.keras"))
         whole = fitted("release", training="separate", callbacks=[checkpoint])
@@ -128,6 +133,7 @@ class TestSeparateTraining:
         with pytest.raises(InputError, match="initial_epoch is 6 of 6 epochs"):
             LREN(training="separate", **SMALL).fit(SCENE, epochs=3, initial_epoch=6, verbose=0)
 
+    @pytest.mark.slow
     def test_divergence_in_the_first_part_blames_no_component(self):
         model = LREN(training="separate", learning_rate=1e6, **SMALL)
         with pytest.raises(TrainingDiverged, match="no single mixture component to blame"):
@@ -154,6 +160,7 @@ class TestKmeans:
     def test_the_training_is_that_of_the_preset(self):
         assert same(weights(kept(dictionary="kmeans")), weights(kept()))
 
+    @pytest.mark.slow
     def test_components_that_are_empty_in_the_mixture_take_no_cluster_away(self):
         model = fitted(dictionary="kmeans", empty_mass=132 / 7)
         assert not model.mixture.alive.all()
@@ -161,7 +168,7 @@ class TestKmeans:
 
 
 class TestOriginalSpace:
-    @pytest.mark.parametrize("preset", ["paper", "release"])
+    @pytest.mark.parametrize("preset", ["paper", pytest.param("release", marks=pytest.mark.slow)])
     def test_atoms_are_spectra_of_the_same_pixels(self, preset):
         latent, original = kept(preset), kept(preset, low_rank_space="original")
         assert original.dictionary.pixels.tolist() == latent.dictionary.pixels.tolist()
@@ -187,6 +194,7 @@ class TestOriginalSpace:
     def test_the_training_is_that_of_the_preset(self):
         assert same(weights(kept(low_rank_space="original")), weights(kept()))
 
+    @pytest.mark.slow
     def test_constant_bands_are_no_part_of_the_atoms(self):
         pixels = np.insert(SCENE.pixels, [0, 7], [5.0, -2.0], axis=1)
         with pytest.warns(UserWarning, match="2 constant bands"):
@@ -196,6 +204,7 @@ class TestOriginalSpace:
             model.score(pixels), kept(low_rank_space="original").score(SCENE).ravel()
         )
 
+    @pytest.mark.slow
     def test_with_kmeans_a_centre_is_the_mean_spectrum_of_its_cluster(self):
         model = kept(low_rank_space="original", dictionary="kmeans")
         z = model(SCENE.pixels)["latent"].numpy()
@@ -208,6 +217,7 @@ class TestOriginalSpace:
 EVERY = {"training": "separate", "dictionary": "kmeans", "low_rank_space": "original"}
 
 
+@pytest.mark.slow
 class TestFiles:
     @pytest.mark.parametrize(
         "settings",
@@ -243,10 +253,17 @@ class TestWithSettings:
     @pytest.mark.parametrize(
         "settings",
         [
-            {"dictionary": "kmeans"}, {"low_rank_space": "original"}, {"dictionary":
-            "centroid_farthest"}, {"solver_loss": "frobenius", "lam": 0.5, "score_norm": "l1"},
+            {"dictionary": "kmeans"},
+            *(
+                pytest.param(chosen, marks=pytest.mark.slow)
+                for chosen in (
+                    {"low_rank_space": "original"},
+                    {"dictionary": "centroid_farthest"},
+                    {"solver_loss": "frobenius", "lam": 0.5, "score_norm": "l1"},
+                )
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_it_is_the_model_that_a_training_with_these_settings_gives(self, settings):
         before = kept("release").score(SCENE)
         variant = kept("release").with_settings(SCENE, **settings)
@@ -257,6 +274,7 @@ class TestWithSettings:
         np.testing.assert_array_equal(variant.mixture.Gamma, expected.mixture.Gamma)
         np.testing.assert_array_equal(kept("release").score(SCENE), before)
 
+    @pytest.mark.slow
     def test_kmeans_on_a_training_in_parts(self):
         variant = kept(training="separate").with_settings(SCENE, dictionary="kmeans")
         np.testing.assert_array_equal(
@@ -264,6 +282,7 @@ class TestWithSettings:
             kept(training="separate", dictionary="kmeans").score(SCENE),
         )
 
+    @pytest.mark.slow
     def test_constant_bands(self):
         pixels = np.insert(SCENE.pixels, [0, 7], [5.0, -2.0], axis=1)
         with pytest.warns(UserWarning, match="2 constant bands"):

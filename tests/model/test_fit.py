@@ -66,6 +66,7 @@ class TestTrainingStep:
                 (old - new) / 1e-2, gradient, rtol=1e-3, atol=1e-4 * largest(gradients)
             )
 
+    @pytest.mark.slow
     def test_the_releases_steps_with_adam_as_tensorflow_1_places_it(self):
         rate, steps = 1e-3, 3
         model, weights = self.started("release", learning_rate=rate)
@@ -95,6 +96,7 @@ class TestTrainingStep:
                 (new - old)[mask], (expected - old)[mask], rtol=1e-2, atol=1e-2 * rate
             )
 
+    @pytest.mark.slow
     def test_float32_mixture_statistics_stay_near_float64(self):
         losses = [
             LREN("paper", **SMALL, **self.SIZES, mixture_dtype=dtype)
@@ -105,6 +107,7 @@ class TestTrainingStep:
         assert losses[0] == pytest.approx(losses[1], rel=1e-3)
         assert losses[0] != losses[1]
 
+    @pytest.mark.slow
     def test_training_lowers_the_loss(self):
         history = fitted("release", learning_rate=1e-2, epochs=30).history.history
         assert history["loss"][-1] < 0.5 * history["loss"][0]
@@ -126,6 +129,7 @@ def recorded_batches(epochs, **settings):
     return model.seen
 
 
+@pytest.mark.slow
 class TestBatches:
     def test_the_releases_permutation_cut_in_order_the_same_every_epoch(self):
         seen = recorded_batches(2, batch_size=50)
@@ -191,6 +195,7 @@ class TestInitialWeights:
         for one, other in itertools.combinations(kernels, 2):
             assert not np.array_equal(one, other)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("preset", PRESETS)
     def test_the_same_seed_gives_the_same_bits_after_training(self, preset):
         again, other = (fitted(preset, seed=seed).score(SCENE) for seed in (123, 6))
@@ -211,6 +216,7 @@ class TestKerasHabits:
         total = np.add(history["reconstruction"], history["energy"])
         np.testing.assert_allclose(history["loss"], total, rtol=1e-6)
 
+    @pytest.mark.slow
     def test_trackers_start_anew_every_epoch(self):
         # With a rate too small to move a float32 weight every epoch has the same loss, and
         # a running mean from one fit into the next would show.
@@ -221,12 +227,14 @@ class TestKerasHabits:
         shorter = self.fit(learning_rate=1e-2, epochs=3)[1]
         assert shorter.history["loss"] == history.history["loss"][:3]
 
+    @pytest.mark.slow
     def test_early_stopping_on_the_loss(self):
         stop = keras.callbacks.EarlyStopping("loss", patience=1, min_delta=1e9)
         model, history = self.fit(stop, epochs=50)
         assert len(history.epoch) == 2
         assert model.score(SCENE).shape == (12, 11)
 
+    @pytest.mark.slow
     def test_early_stopping_restores_the_best_weights_before_the_dictionary_is_made(self):
         stop = keras.callbacks.EarlyStopping(
             "loss", patience=1, min_delta=1e9, restore_best_weights=True
@@ -236,6 +244,7 @@ class TestKerasHabits:
             model.score(SCENE), self.fit(epochs=1, learning_rate=1e-2)[0].score(SCENE)
         )
 
+    @pytest.mark.slow
     def test_csv_logger(self, tmp_path):
         _, history = self.fit(keras.callbacks.CSVLogger(tmp_path / "log.csv"))
         with open(tmp_path / "log.csv", newline="") as file:
@@ -245,6 +254,7 @@ class TestKerasHabits:
             [float(row["loss"]) for row in rows], history.history["loss"], rtol=1e-6
         )
 
+    @pytest.mark.slow
     def test_checkpoints_hold_the_weights_and_training_goes_on_from_them(self, tmp_path):
         path = str(tmp_path / "{epoch}.keras")
         model, _ = self.fit(keras.callbacks.ModelCheckpoint(path), epochs=3)
@@ -254,6 +264,7 @@ class TestKerasHabits:
         loaded.fit(SCENE, epochs=3, initial_epoch=2, verbose=0)
         np.testing.assert_array_equal(loaded.score(SCENE), model.score(SCENE))
 
+    @pytest.mark.slow
     def test_lambda_callback_and_terminate_on_nan(self):
         seen = []
         self.fit(
@@ -265,6 +276,7 @@ class TestKerasHabits:
         names = ["covariance_penalty", "energy", "loss", "reconstruction"]
         assert seen == [(0, names), (1, names), (2, names)]
 
+    @pytest.mark.slow
     def test_a_compiled_optimizer_is_kept(self):
         model = LREN("paper", **SMALL)
         optimizer = keras.optimizers.SGD(1e-2, momentum=0.9)
@@ -280,11 +292,13 @@ class TestKerasHabits:
         expected = {"paper": keras.optimizers.SGD, "release": keras.optimizers.Adam}
         assert type(model.optimizer) is expected[model.preset]
 
+    @pytest.mark.slow
     def test_a_second_fit_goes_on(self):
         model = fitted("release", epochs=2)
         model.fit(SCENE, epochs=2, verbose=0)
         np.testing.assert_array_equal(model.score(SCENE), baseline("release", 4))
 
+    @pytest.mark.slow
     def test_initial_epoch_counts_towards_epochs(self):
         model = LREN(**SMALL)
         assert model.fit(SCENE, epochs=5, initial_epoch=3, verbose=0).epoch == [3, 4]
@@ -295,6 +309,7 @@ class TestKerasHabits:
         assert first == "LREN (release), 132 pixels × 20 bands, /CPU:0: 2 epochs"
         assert second.startswith("LREN (release), 132 pixels × 20 bands, /CPU:0: trained in ")
 
+    @pytest.mark.slow
     def test_verbose_0_prints_nothing(self, capsys):
         fitted()
         assert capsys.readouterr().out == ""
@@ -321,6 +336,7 @@ class TestDivergence:
         for last, now in zip(kept[steps], trained_weights(model), strict=True):
             np.testing.assert_array_equal(now, last)
 
+    @pytest.mark.slow
     def test_the_component_named_is_the_one_that_broke(self):
         # Components 0 to 2 are empty, hence sound; the others share a covariance of rank one
         # so large that the floor is lost in its rounding, and its factor is NaN.
@@ -332,6 +348,7 @@ class TestDivergence:
         with pytest.raises(TrainingDiverged, match=r"in epoch 1 \(mixture component 3 to blame"):
             model.fit(SCENE, epochs=2, verbose=0)
 
+    @pytest.mark.slow
     def test_the_optimizers_state_is_kept_too(self):
         model = LREN("release", **SMALL)
         model.fit(SCENE, epochs=2, verbose=0)
@@ -343,6 +360,7 @@ class TestDivergence:
         for old, variable in zip(before, model.optimizer.variables, strict=True):
             np.testing.assert_array_equal(variable, old)
 
+    @pytest.mark.slow
     def test_a_diverged_model_is_not_fitted_even_if_it_was_before(self):
         # Else score would answer with a dictionary of other weights and another scaler.
         model = fitted()
@@ -353,6 +371,7 @@ class TestDivergence:
         with pytest.raises(InputError, match="has not been fitted"):
             model.score(OTHER)
 
+    @pytest.mark.slow
     def test_training_can_be_tried_again(self):
         model = LREN("paper", learning_rate=1e6, **SMALL)
         with pytest.raises(TrainingDiverged):

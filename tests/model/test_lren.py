@@ -9,6 +9,7 @@ from tests.model.small_models import SCENE, SMALL, fitted, forward, trained_weig
 
 
 class TestCall:
+    @pytest.mark.slow
     def test_the_reconstruction_is_in_the_sensors_units(self):
         # A network wide enough for the bands, trained a little, is near the pixels.
         cube = SCENE.cube.astype(np.float64) * 1000 + 5000
@@ -29,6 +30,7 @@ class TestCall:
         expected = x_hat * SCENE.pixels.std(axis=0) + SCENE.pixels.mean(axis=0)
         np.testing.assert_allclose(model(SCENE.pixels)["reconstruction"], expected, atol=1e-4)
 
+    @pytest.mark.slow
     def test_float64_pixels_far_from_zero_keep_their_spread(self):
         # Keras casts arguments to float32 unless told not to: 1e6 + 0.3 would be 1e6 + 0.3125.
         pixels = SCENE.pixels.astype(np.float64)

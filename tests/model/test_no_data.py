@@ -25,13 +25,16 @@ def masked(fill=np.nan):
     return Scene(cube, valid=VALID, good_bands=GOOD)
 
 
-@pytest.fixture(scope="module", params=["paper", "release"])
+@pytest.fixture(
+    scope="module", params=["paper", pytest.param("release", marks=pytest.mark.slow)]
+)
 def model(request):
     made = LREN(request.param, **SMALL)
     made.fit(masked(), epochs=2, verbose=0)
     return made
 
 
+@pytest.mark.slow
 def test_it_is_as_if_only_the_rest_were_there(model):
     alone = LREN(model.preset, **SMALL)
     alone.fit(CUBE[VALID], epochs=2, verbose=0)
@@ -85,6 +88,7 @@ def test_reconstruction_is_zero_where_a_band_was_no_use(model):
     assert np.isfinite(values).all()
 
 
+@pytest.mark.slow
 def test_no_notice_of_bands_that_were_left_out_on_purpose(recwarn):
     LREN(**SMALL).fit(masked(), epochs=1, verbose=0)
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
@@ -101,6 +105,7 @@ def test_too_few_valid_pixels():
         LREN(**SMALL).fit(Scene(CUBE, valid=one), epochs=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_other_settings_reuse_the_network(model):
     score = model.with_settings(masked(), dictionary="kmeans").score(masked())
     np.testing.assert_array_equal(np.isnan(score), ~VALID)
@@ -138,6 +143,7 @@ class TestMaskedArrays:
         with pytest.raises(InputError, match=r"mask|data"):
             LREN("release", **SMALL).fit(np.ma.masked_all(shape), epochs=1, verbose=0)
 
+    @pytest.mark.slow
     def test_an_array_with_nothing_masked_is_the_plain_one(self, model):
         plain = np.ma.array(CUBE)
         pair = [LREN(model.preset, **SMALL) for _ in range(2)]

@@ -44,6 +44,7 @@ def test_members_have_seeds_of_their_own_that_follow_from_the_first():
     assert seeds[1:] != [seed_of_member(124, number) for number in range(1, 4)]
 
 
+@pytest.mark.slow
 def test_a_member_is_what_a_training_by_itself_gives():
     together = fitted()
     for number, member in enumerate([together, *together.companions]):
@@ -55,6 +56,7 @@ def test_a_member_is_what_a_training_by_itself_gives():
                 np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_score_is_the_mean_of_the_members():
     scores = [alone(number).score(SCENE) for number in range(3)]
     np.testing.assert_allclose(fitted().score(SCENE), np.mean(scores, axis=0), rtol=1e-3, atol=1e-3)
@@ -72,7 +74,9 @@ def test_members_can_be_looked_at_one_by_one():
         residual.member_scores(SCENE)
 
 
-@pytest.mark.parametrize("neighbourhood", [0.0, 0.7])
+@pytest.mark.parametrize(
+    "neighbourhood", [pytest.param(0.0, marks=pytest.mark.slow), 0.7]
+)
 def test_the_score_is_the_energy_of_the_background(neighbourhood):
     model = fitted(members=1, neighbourhood=neighbourhood)
     scaler = fit_scaler(SCENE.pixels, "zscore")
@@ -90,6 +94,7 @@ def test_the_score_is_the_energy_of_the_background(neighbourhood):
     assert model.backgrounds[0].mu.shape == (7, 18 if neighbourhood else 9)
 
 
+@pytest.mark.slow
 def test_losses_are_means_over_members():
     history = LREN("robust", device="/CPU:0", **SMALL).fit(SCENE, verbose=0).history
     alones = [
@@ -103,6 +108,7 @@ def test_losses_are_means_over_members():
         np.testing.assert_allclose(history[name], expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_it_finds_what_is_simulated():
     scene = datasets.simulate(40, 40, 30, seed=3)
     model = LREN(
@@ -112,12 +118,14 @@ def test_it_finds_what_is_simulated():
     assert metrics.auc_pd_pf(model.score(scene), scene.truth) > 0.95
 
 
+@pytest.mark.slow
 def test_again_gives_the_same_bits():
     model = LREN("robust", device="/CPU:0", **SMALL)
     model.fit(SCENE, verbose=0)
     np.testing.assert_array_equal(model.score(SCENE), fitted().score(SCENE))
 
 
+@pytest.mark.slow
 def test_a_saved_model_scores_to_the_bit(tmp_path):
     fitted().save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
@@ -159,6 +167,7 @@ def test_what_it_has_not_is_refused():
         _ = residual.backgrounds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_a_trained_network_can_be_scored_either_way(preset):
     model = LREN(preset, device="/CPU:0", hidden_units=16, epochs=2, lam=0.003)
@@ -171,6 +180,7 @@ def test_a_trained_network_can_be_scored_either_way(preset):
     np.testing.assert_array_equal(energy.score(SCENE), direct.score(SCENE))
 
 
+@pytest.mark.slow
 def test_other_settings_of_the_score_keep_all_members():
     found = fitted().with_settings(SCENE, neighbourhood=0.0)
     direct = fitted(neighbourhood=0.0)
@@ -187,6 +197,7 @@ def test_the_network_of_all_members_is_called_at_once():
     np.testing.assert_allclose(out["reconstruction"], mean, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_fault_of_one_member_stops_all_and_is_named():
     model = LREN("robust", device="/CPU:0", **SMALL | {"hidden_units": 1, "batch_size": None})
     model.fit(SCENE, verbose=0)
@@ -202,6 +213,7 @@ def test_a_fault_of_one_member_stops_all_and_is_named():
         np.testing.assert_array_equal(here, there)
 
 
+@pytest.mark.slow
 def test_as_a_detector_it_is_the_default():
     detector = detectors.create("lren")
     assert detector.preset == "robust"
@@ -209,6 +221,7 @@ def test_as_a_detector_it_is_the_default():
     np.testing.assert_array_equal(small.score(SCENE), fitted().score(SCENE))
 
 
+@pytest.mark.slow
 def test_pixels_without_data_change_nothing_and_come_out_as_nan():
     valid = np.ones((14, 13), bool)
     valid[:3, :4] = False

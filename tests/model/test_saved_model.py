@@ -51,6 +51,7 @@ class TestEndpoints:
         whole = getattr(served, name)(PIXELS)
         np.testing.assert_allclose(getattr(served, name)(PIXELS[7:8])[0], whole[7], atol=1e-5)
 
+    @pytest.mark.slow
     def test_long_batches_pass_the_network_in_parts(self, model, tmp_path, monkeypatch):
         # 132 pixels: two whole chunks and a short one.
         monkeypatch.setattr(forward_pass, "CHUNK", 50)
@@ -104,6 +105,7 @@ class TestEnergy:
         ):  # fmt: skip
             np.testing.assert_allclose(getattr(served, name)(PIXELS), network[output], atol=1e-5)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["table", "no neighbourhood"])
     def test_pixels_alone(self, kind, tmp_path):
         model, served = (
@@ -117,6 +119,7 @@ class TestEnergy:
 
 
 class TestFolder:
+    @pytest.mark.slow
     def test_a_saved_model_is_replaced(self, model, tmp_path):
         other = LREN("release", **SMALL)
         other.fit(SCENE.cube[:, :, :9], verbose=0)
@@ -125,6 +128,7 @@ class TestFolder:
         assert tf.saved_model.load(tmp_path / "model").score(PIXELS).shape == (132,)
         assert os.listdir(tmp_path) == ["model"]
 
+    @pytest.mark.slow
     def test_a_failure_leaves_the_earlier_one(self, model, tmp_path, monkeypatch):
         model.export(tmp_path / "model")
         before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
@@ -138,6 +142,7 @@ class TestFolder:
         assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
         assert os.listdir(tmp_path) == ["model"]
 
+    @pytest.mark.slow
     def test_an_empty_folder_is_taken(self, model, tmp_path):
         (tmp_path / "empty").mkdir()
         model.export(tmp_path / "empty")

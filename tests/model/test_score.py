@@ -30,19 +30,23 @@ class TestInputs:
         assert np.isfinite(expected).all()
         assert expected.std() > 0
 
+    @pytest.mark.slow
     def test_a_cube(self, expected):
         np.testing.assert_array_equal(fitted(data=SCENE.cube).score(SCENE.cube), expected)
 
+    @pytest.mark.slow
     def test_a_table_gives_one_score_per_sample(self, expected):
         scores = fitted(data=SCENE.pixels).score(SCENE.pixels)
         assert scores.shape == (132,)
         np.testing.assert_array_equal(scores.reshape(12, 11), expected)
 
+    @pytest.mark.slow
     def test_the_path_of_a_matlab_file(self, tmp_path, expected):
         path = tmp_path / "scene.mat"
         scipy.io.savemat(path, {"data": SCENE.cube, "map": SCENE.truth.astype(np.uint8)})
         np.testing.assert_array_equal(fitted(data=str(path)).score(path), expected)
 
+    @pytest.mark.slow
     def test_key_chooses_the_variable(self, tmp_path, expected):
         path = tmp_path / "scene.mat"
         scipy.io.savemat(path, {"one": OTHER.cube, "two": SCENE.cube})
@@ -51,6 +55,7 @@ class TestInputs:
         np.testing.assert_array_equal(model.score(path, key="two"), expected)
         assert model.decompose(path, key="two").A.shape == (132, 9)
 
+    @pytest.mark.slow
     def test_integers_are_numbers(self):
         cube = np.round(SCENE.cube * 1000).astype(np.uint16)
         np.testing.assert_array_equal(
@@ -61,6 +66,7 @@ class TestInputs:
         part = model.score(SCENE.cube[:5])
         assert part.shape == (5, 11)
 
+    @pytest.mark.slow
     def test_the_input_is_left_alone(self):
         cube = SCENE.cube.copy()
         fitted(data=cube).score(cube)
@@ -129,11 +135,13 @@ class TestResults:
         with pytest.raises(InputError, match="lam is 0"):
             model.score(SCENE, lam=0)
 
+    @pytest.mark.slow
     def test_settings_of_the_solver_reach_it(self):
         for name, value in {"solver_iterations": 3, "solver_dtype": "float32"}.items():
             result = fitted(**{name: value}).decompose(SCENE)
             assert (result.iterations if name == "solver_iterations" else result.A.dtype) == value
 
+    @pytest.mark.slow
     def test_higher_scores_on_anomalies(self):
         # Not a benchmark: a gross outlier has to stand out for the direction to be right.
         cube = SCENE.cube.copy()
@@ -141,6 +149,7 @@ class TestResults:
         scores = fitted("release", data=cube, epochs=20).score(cube)
         assert np.mean(scores < scores[4, 5]) > 0.9
 
+    @pytest.mark.slow
     def test_components_below_the_empty_mass_give_no_atoms(self):
         # Setting empty_mass near the mean soft count empties about half of them.
         model = fitted(empty_mass=132 / 7)

@@ -12,6 +12,7 @@ class TestConstantBands:
     PIXELS = np.insert(SCENE.pixels, [0, 7], [5.0, -2.0], axis=1)  # at 0 and 8
     WARNING = "2 constant bands are dropped: 0, 8"
 
+    @pytest.mark.slow
     def test_they_are_dropped_with_a_warning_and_change_nothing(self):
         with pytest.warns(UserWarning, match=self.WARNING):
             model = fitted(data=self.PIXELS)
@@ -20,6 +21,7 @@ class TestConstantBands:
             model.score(self.PIXELS), baseline().ravel()
         )
 
+    @pytest.mark.slow
     def test_their_reconstruction_is_their_constant(self):
         with pytest.warns(UserWarning, match=self.WARNING):
             model = fitted("release", data=self.PIXELS)
@@ -27,6 +29,7 @@ class TestConstantBands:
         assert reconstruction.shape == (132, 22)
         np.testing.assert_allclose(reconstruction[:, [0, 8]], [[5.0, -2.0]] * 132, rtol=1e-5)
 
+    @pytest.mark.slow
     def test_a_saved_model_keeps_them_apart(self, tmp_path):
         with pytest.warns(UserWarning, match=self.WARNING):
             model = fitted(data=self.PIXELS)
@@ -40,11 +43,13 @@ class TestConstantBands:
         with pytest.raises(InputError, match="made for 22 bands of which 20 vary, the data has "):
             model.fit(np.insert(SCENE.pixels, [1, 2], 1.0, axis=1), epochs=1, verbose=0)
 
+    @pytest.mark.slow
     def test_a_long_list_is_cut(self):
         pixels = np.concatenate([SCENE.pixels, np.zeros((132, 15))], axis=1)
         with pytest.warns(UserWarning, match=r"15 constant bands are dropped: 20, .*29 …\."):
             fitted(data=pixels)
 
+    @pytest.mark.slow
     def test_a_varying_scene_gives_no_warning(self, recwarn):
         fitted()
         assert not [w for w in recwarn if "constant" in str(w.message)]
@@ -61,6 +66,7 @@ class TestFiles:
         np.testing.assert_array_equal(loaded.mixture.Gamma, model.mixture.Gamma)
         assert loaded.dictionary.pixels.tolist() == model.dictionary.pixels.tolist()
 
+    @pytest.mark.slow
     def test_weights_travel_alone(self, model, tmp_path):
         model.save_weights(tmp_path / "model.weights.h5")
         other = LREN(model.preset, seed=77, **SMALL)
@@ -68,6 +74,7 @@ class TestFiles:
         other.load_weights(tmp_path / "model.weights.h5")
         np.testing.assert_array_equal(other.score(SCENE), model.score(SCENE))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("preset", PRESETS)
     def test_training_goes_on_after_loading_as_if_it_had_not_stopped(self, preset, tmp_path):
         stopped = fitted(preset, epochs=2)

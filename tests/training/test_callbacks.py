@@ -100,6 +100,7 @@ class TestEpochLog:
         for name in ("loss", "energy", "reconstruction"):
             assert [float(row[name]) for row in rows] == history[name]
 
+    @pytest.mark.slow
     def test_a_finished_training_leaves_it_alone(self, tmp_path):
         path = tmp_path / "log.csv"
         self.fit(tmp_path / "run", path)
@@ -107,7 +108,14 @@ class TestEpochLog:
         self.fit(tmp_path / "run", path)
         assert path.read_bytes() == before
 
-    @pytest.mark.parametrize("content", [None, "", "an older log\r\n0\r\n"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param(None, marks=pytest.mark.slow),
+            pytest.param("", marks=pytest.mark.slow),
+            "an older log\r\n0\r\n",
+        ],
+    )
     def test_a_new_training_begins_a_new_file(self, content, tmp_path):
         path = tmp_path / "log.csv"
         if content is not None:
@@ -115,6 +123,7 @@ class TestEpochLog:
         self.fit(tmp_path / "run", path)
         assert [row["epoch"] for row in self.rows(path)] == list("012345")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("content", [None, ""])
     def test_one_that_is_gone_begins_where_the_training_goes_on(self, content, tmp_path):
         path = tmp_path / "log.csv"

@@ -37,6 +37,7 @@ class TestWriting:
         assert (tmp_path / "checkpoint.npz").read_bytes() == before
         assert sorted(os.listdir(tmp_path)) == ["checkpoint.npz", "lock"]
 
+    @pytest.mark.slow
     def test_an_interruption_while_writing(self, tmp_path, monkeypatch):
         savez, calls = np.savez, []
 
@@ -53,7 +54,14 @@ class TestWriting:
         assert sorted(os.listdir(tmp_path)) == ["checkpoint.npz", "lock"]
         np.testing.assert_array_equal(finish(tmp_path)[0].score(SCENE), uninterrupted()[0])
 
-    @pytest.mark.parametrize(("every", "written"), [(2, [2, 4, 6, 6]), (4, [4, 6]), (50, [6])])
+    @pytest.mark.parametrize(
+        ("every", "written"),
+        [
+            (2, [2, 4, 6, 6]),
+            pytest.param(4, [4, 6], marks=pytest.mark.slow),
+            pytest.param(50, [6], marks=pytest.mark.slow),
+        ],
+    )
     def test_every_so_many_epochs_and_at_the_end(self, every, written, tmp_path, monkeypatch):
         savez, epochs = np.savez, []
 

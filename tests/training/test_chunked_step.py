@@ -13,10 +13,12 @@ from lren_tf.training.backprop import Affine, align
 from lren_tf.training.batches import batch_rows
 from lren_tf.training.chunked_step import ChunkedStep
 from lren_tf.training.losses import Network, density_losses, joint_losses, mapping_losses
+from tests.covering import cover
 
 SCENE = simulate(12, 11, 20, seed=1)
 SMALL = {"hidden_units": 16, "estimator_units": 8}
 PIXELS, BANDS = 61, 20
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 CHUNKS = (7, 20, 61)  # the first two leave a ragged last one
 KINDS = {"joint": joint_losses, "mapping": mapping_losses, "density": density_losses}
 # The weights are powers of two, which float32 holds: the rest is compared to 1e-10.
@@ -65,10 +67,11 @@ def chunked(networks, rows, kind, chunk):
 
 
 class TestGradients:
-    @pytest.mark.parametrize("chunk", CHUNKS)
-    @pytest.mark.parametrize("kind", KINDS)
-    @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
-    def test_those_of_the_step_at_once(self, dtype, tolerance, kind, chunk):
+    @pytest.mark.parametrize(
+        ("dtype", "kind", "chunk"), cover(TOLERANCE, KINDS, CHUNKS, strength=1)
+    )
+    def test_those_of_the_step_at_once(self, dtype, kind, chunk):
+        tolerance = TOLERANCE[dtype]
         rows, net = Rows(dtype), network(dtype)
         terms, (gradients,), _ = chunked([net], rows, kind, chunk)
         expected = KINDS[kind](net, tf.constant(rows.all))
@@ -119,6 +122,7 @@ def trained(preset, data=SCENE, epochs=50, chunk=None, monkeypatch=None, **optio
 
 
 class TestTraining:
+    @pytest.mark.slow
     @pytest.mark.parametrize("chunk", [40, 50, 132])
     def test_50_steps_end_in_the_same_weights(self, chunk, monkeypatch):
         # At the paper's rate weights hardly move in 50 steps of 132 pixels.
@@ -143,8 +147,10 @@ class TestTraining:
     @pytest.mark.parametrize(
         ("preset", "settings"),
         [
-            ("release", {"batch_size": 50}),  # batches longer than a chunk
-            ("robust", {"members": 2, "batch_size": 30}),  # batches that fit
+            # Batches longer than a chunk.
+            pytest.param("release", {"batch_size": 50}, marks=pytest.mark.slow),
+            # Batches that fit.
+            pytest.param("robust", {"members": 2, "batch_size": 30}, marks=pytest.mark.slow),
             ("robust", {"members": 2, "batch_size": 100}),
             ("paper", {"training": "separate"}),
         ],
@@ -157,6 +163,7 @@ class TestTraining:
         for name in expected:
             np.testing.assert_allclose(history[name], expected[name], rtol=1e-3, atol=1e-4)
 
+    @pytest.mark.slow
     def test_a_scene_in_a_file_with_holes_and_bad_bands(self, tmp_path, monkeypatch):
         values = np.round(SCENE.cube * 1e4).astype(">i2").transpose(0, 2, 1)
         values.tofile(tmp_path / "bil")
@@ -177,6 +184,7 @@ class TestTraining:
         )
         assert np.isnan(whole.score(held)).sum() == np.isnan(model.score(held)).sum() > 0
 
+    @pytest.mark.slow
     def test_callbacks_and_resuming(self, tmp_path, monkeypatch):
         uninterrupted, _ = trained("paper", epochs=6, chunk=40, monkeypatch=monkeypatch)
 
@@ -200,6 +208,7 @@ class TestTraining:
                 "paper", chunk=40, monkeypatch=monkeypatch, learning_rate=1e30, optimizer="sgd"
             )
 
+    @pytest.mark.slow
     def test_a_second_fit_can_hold_everything(self, monkeypatch):
         model, _ = trained("paper", epochs=2, chunk=40, monkeypatch=monkeypatch)
         model.memory_limit = None

@@ -20,7 +20,9 @@ from tests.training.interrupted import (
 )
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize(
+    "run", ["paper", *(pytest.param(run, marks=pytest.mark.slow) for run in RUNS if run != "paper")]
+)
 def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path):
     score, history = uninterrupted(run)
     for at in RUNS[run][2]:
@@ -35,6 +37,7 @@ def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["checkpoint.npz", "lock"]
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_the_last_state_written(tmp_path):
     # As a kill does: what is in memory is lost, what lies in the folder stays.
     class Killed(Exception):
@@ -53,6 +56,7 @@ def test_a_killed_process_leaves_the_last_state_written(tmp_path):
     assert history.history == uninterrupted()[1].history
 
 
+@pytest.mark.slow
 def test_without_an_interruption_nothing_changes(tmp_path):
     model, history = finish(tmp_path / "new" / "folder")
     np.testing.assert_array_equal(model.score(SCENE), uninterrupted()[0])
@@ -75,6 +79,7 @@ class TestFinished:
         assert history.history == uninterrupted()[1].history
         assert (tmp_path / "checkpoint.npz").stat().st_mtime_ns == before
 
+    @pytest.mark.slow
     def test_what_comes_after_the_training_can_change(self, tmp_path):
         finish(tmp_path)
         chosen = {"lam": 0.5, "score_norm": "l2", "dictionary": "extreme_assignment"}
@@ -83,6 +88,7 @@ class TestFinished:
         np.testing.assert_array_equal(finish(tmp_path, **chosen)[0].score(SCENE),
                                       model.score(SCENE))  # fmt: skip
 
+    @pytest.mark.slow
     def test_an_early_end_is_an_end(self, tmp_path):
         def stopped():
             return keras.callbacks.EarlyStopping(
@@ -114,6 +120,7 @@ class TestRefusals:
         self.refused(tmp_path, "another setting 'seed'", model=new(seed=5))
         self.refused(tmp_path, r"'batch_size' \(None; here it is 50\)", model=new(batch_size=50))
 
+    @pytest.mark.slow
     def test_another_number_of_parts(self, tmp_path):
         # dictionary plays no part in a training, except where it leaves out the second one.
         interrupt(tmp_path, "separate")
@@ -177,6 +184,7 @@ class TestRefusals:
     def test_initial_epoch_beside_it(self, tmp_path):
         self.refused(tmp_path, "initial_epoch is 2 beside resume", initial_epoch=2)
 
+    @pytest.mark.slow
     def test_the_model_stays_as_it_was(self, tmp_path):
         interrupt(tmp_path)
         model = new(epochs=3)

@@ -74,9 +74,12 @@ def georeference_of(file: Path, header: Header) -> Georeference | None:
                 f"{file.name}: 'map info' names no datum; GDAL's choice, {name}, is taken.",
                 stacklevel=3,
             )
-        # Of a text in ENVI's dialect GDAL's has the codes that others know it by, if there are.
-        if not crs or _with_code(crs_of_gdal):
-            crs = crs_of_gdal or crs or _crs_of(info)
+        # A text with a code of EPSG is what others know a system by; GDAL's has none for what
+        # 'map info' alone describes.
+        if _with_code(crs_of_gdal):
+            crs = crs_of_gdal
+        elif not crs:
+            crs = (None if _in_feet(info) else _crs_of(info)) or crs_of_gdal
         if transform is not None and _in_feet(info) and not _has_feet(crs):
             _not_claimed(file, "'map info' is in feet, and its coordinate reference system is not")
             transform = None
