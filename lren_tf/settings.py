@@ -261,8 +261,8 @@ class Settings:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """All settings by name, ready for JSON."""
-        return dataclasses.asdict(self)
+        """All settings by name, ready for JSON: what is several names is a list."""
+        return {**dataclasses.asdict(self), "evidence": list(self.evidence)}
 
 
 def _evidence(given: Any) -> tuple[str, ...]:

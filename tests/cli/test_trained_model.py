@@ -144,6 +144,7 @@ class TestApply:
             "such pixels out.\n"
         )
         assert main([*arguments, "robust.keras"]) == 0
+        capsys.readouterr()
         message = refused("detect", "other.npz", "--apply", "images", "--recalibrate")
         assert "whose calibration is fixed" in message
         assert main(["detect", "other.npz", "--apply", "images", "--evidence"]) == 0
