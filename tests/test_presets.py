@@ -55,7 +55,7 @@ PAPER_VALUES = {
     "trimmed_share": 0.02,
     "ridge": 0.02,
     "neighbourhood": 0.7,
-    "evidence": ("spectrum",),
+    "evidence": ["spectrum"],
 }
 RELEASE_VALUES = PAPER_VALUES | {
     "scaling": "minmax_zscore",
@@ -78,7 +78,7 @@ ROBUST_VALUES = PAPER_VALUES | {
     "energy_weight": 0.1,
     "covariance_penalty": 1e-4,
     "scoring": "energy",
-    "evidence": ("spectrum", "structure", "surroundings"),
+    "evidence": ["spectrum", "structure", "surroundings"],
 }
 CHOICES = {
     "scaling": ["zscore", "minmax_zscore"],
@@ -200,7 +200,7 @@ def test_settings_cannot_be_changed_in_place():
 
 def other_value(name):
     if name in SEVERAL:
-        return tuple(SEVERAL[name][1:])
+        return SEVERAL[name][1:]
     if name in CHOICES:
         return {v for v in CHOICES[name] if v != getattr(PAPER, name)}.pop()
     odd = {"batch_size": 17, "solver_rho": 1.5, "members": 1}
