@@ -61,7 +61,8 @@ def test_a_run_keeps_settings_map_and_judgement(scene, space):
     record = RX_RUN.execute(scene, space)
     kept = json.loads(RX_RUN.result_path(space).read_text())
     assert kept == json.loads(json.dumps(record))
-    assert kept["settings"] == {} and kept["seed"] is None and kept["status"] == "finished"
+    assert kept["settings"] == {"ridge": 0.0} and kept["seed"] is None
+    assert kept["status"] == "finished"
     score = load_map(RX_RUN, space)
     assert kept["metrics"] == metrics.evaluate(score, scene.truth)
     assert is_finished(RX_RUN, space)

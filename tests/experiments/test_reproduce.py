@@ -79,7 +79,10 @@ def test_rx_is_first_then_the_release_on_hydice_then_the_quick_and_the_long_meth
     methods = list(dict.fromkeys(reproduce._method(group[0]) for group in groups[2:]))
     quick = ["aed", "lrx", "adlr", "lsdm_mog", "crd", "pab_dc"]
     assert set(methods[:6]) == set(quick)
-    assert methods[6:] == ["release", "paper", "aae_rx", "hadgan", "robust"]
+    # Methods of several minutes each: which of the last three comes first is a matter of the
+    # committed times.
+    assert methods[6:8] == ["release", "paper"]
+    assert sorted(methods[8:]) == ["aae_rx", "hadgan", "robust"]
 
 
 def test_aae_and_aae_rx_follow_each_other_in_one_process():
