@@ -16,7 +16,7 @@ endif
 
 .PHONY: help reproduce reproduce-all figures accept robust robust-study sensitivity ablation \
   lambda seeds failures odds report test test-fast test-slow coverage-fast guard lint \
-  bench bench-all clean
+  bench bench-all dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -104,5 +104,9 @@ bench-all: bench ## also growth, memory, workers and what was tried; an hour of 
 	$(RUN) -m benchmarks.distribution
 	$(RUN) -m benchmarks.precision
 
+dist: $(STAMP) ## build wheel and sdist into dist/
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+
 clean: ## remove .venv and caches, keep results
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
