@@ -15,8 +15,8 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice robust-study \
-  sensitivity ablation lambda seeds failures odds report test test-fast test-slow coverage-fast guard lint \
-  bench bench-all clean
+  sensitivity ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
+  guard lint bench bench-all dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -110,5 +110,9 @@ bench-all: bench ## also growth, memory, workers and what was tried; an hour of 
 	$(RUN) -m benchmarks.distribution
 	$(RUN) -m benchmarks.precision
 
+dist: $(STAMP) ## build wheel and sdist into dist/
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+
 clean: ## remove .venv and caches, keep results
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -66,19 +66,44 @@ class CRD(Detector):
       distances from the border (2 and 3 pixels for windows 7 and 15), be represented by
       itself and score about 0; such places of a ring are left empty.
     - A ridge of 1e-9 keeps the system regular where spectra repeat.
-    - One pair of windows for all scenes. The paper sets them per scene.
+    - One pair of windows and one λ for all scenes. The paper sets the windows per scene.
+
+    Windows and λ were chosen on eleven real scenes (the four of the paper, airport-1, airport-3,
+    beach-2, urban-3, urban-4, muufl, sandiego-58) by the mean of AUC(Pd,Pf) over the scenes, on
+    700 background and up to 120 anomalous pixels of each. 91 pairs of 18 windows (from 3 and 7
+    to 21 and 25) with λ from 1e-6 to 1 were tried:
+
+    ===============  ======  ======  ======  ======  ======  ======
+    windows, λ         1e-6    1e-4    1e-3    1e-2     0.1       1
+    ===============  ======  ======  ======  ======  ======  ======
+    3, 7              .880    .907            .937    .928    .922
+    5, 11             .895    .943            .957    .945    .935
+    7, 15             .883    .952            .964    .957    .944
+    9, 13             .924    .953            .965    .956    .943
+    11, 15            .936    .959    .966    .968    .963    .952
+    13, 15                            .969    .971
+    15, 19                            .966    .969
+    17, 21                            .972    .974
+    19, 21                            .974    .975
+    21, 23                            .969    .971
+    ===============  ======  ======  ======  ======  ======  ======
+
+    Leave-one-scene-out (each scene with the pair that is best on the other ten) reaches .975,
+    choosing 19, 21 and 1e-2 on ten of eleven scenes; windows 7 and 15 with λ = 1e-6, the
+    paper's for HYDICE and the setting until then, had .883. In fifty random splits into six
+    scenes and five, the five gain .079 on average and at least .019.
     """
 
     name: ClassVar[str] = "crd"
     title: ClassVar[str] = "CRD"
 
-    inner: int = 7
-    """Width of the inner window in pixels, odd; the paper's for its HYDICE urban scene, the
-    one of its scenes that is among LREN's."""
-    outer: int = 15
-    """Width of the outer window in pixels, odd; source as for `inner`."""
-    lam: float = 1e-6
-    """λ, in the cube scaled to [0, 1]; the paper's, who find the result insensitive to it."""
+    inner: int = 19
+    """Width of the inner window in pixels, odd; chosen as above."""
+    outer: int = 21
+    """Width of the outer window in pixels, odd; chosen as above."""
+    lam: float = 1e-2
+    """λ, in the cube scaled to [0, 1]; chosen as above. The paper has 1e-6 and finds the result
+    insensitive to it, which it is not with a ring of about as many pixels as bands."""
 
     def __post_init__(self) -> None:
         inner, outer = dual_window.checked_windows(self.inner, self.outer)

@@ -45,7 +45,7 @@ def test_crd_equals_least_squares_pixel_by_pixel(cube, inner, outer, lam) -> Non
 def test_no_pixel_is_represented_by_its_own_mirror_image() -> None:
     cube = simulate(20, 20, 30, seed=3, anomalies=0).cube.astype(np.float64)
     cube[2, 10] = cube[2, 10, ::-1]  # windows 7 and 15 mirror row 2 into its own ring
-    score = CRD().score(cube)
+    score = CRD(7, 15, 1e-6).score(cube)
     assert score.argmax() == 2 * 20 + 10
     assert score[2:4].min() > 0.1 * np.median(score)
 
@@ -59,7 +59,7 @@ def test_the_size_of_the_blocks_changes_nothing(cube, monkeypatch) -> None:
 def test_a_combination_of_neighbours_leaves_little_and_a_new_spectrum_much() -> None:
     cube = simulate(24, 24, 40, seed=2, anomalies=0, noise_snr_db=np.inf).cube.astype(np.float64)
     cube[12, 12] = cube[12, 12, ::-1]
-    score = CRD(3, 9).score(cube)
+    score = CRD(3, 9, 1e-6).score(cube)
     assert score.argmax() == 12 * 24 + 12
     others = np.delete(score.ravel(), score.argmax())
     assert np.median(others) < 1e-3 * score.max()
@@ -70,7 +70,7 @@ def test_settings_are_checked() -> None:
         CRD(outer=14)
     with pytest.raises(InputError, match=r"'lam' is 0\.0; expected a number above 0"):
         CRD(lam=0)
-    with pytest.raises(InputError, match="'outer' is 15, larger than the image of 40 × 13"):
+    with pytest.raises(InputError, match="'outer' is 21, larger than the image of 40 × 13"):
         CRD().score(simulate(40, 13, 6, seed=0))
 
 
@@ -85,5 +85,5 @@ def test_crd_on_the_real_scenes(name, inner, outer, pd_pf, pf_tau) -> None:
         scene = datasets.load(name, download=False)
     except InputError as error:
         pytest.skip(str(error))
-    found = metrics.evaluate(CRD(inner, outer).score(scene), scene.truth)
+    found = metrics.evaluate(CRD(inner, outer, 1e-6).score(scene), scene.truth)
     assert (round(found["auc_pd_pf"], 4), round(found["auc_pf_tau"], 4)) == (pd_pf, pf_tau)

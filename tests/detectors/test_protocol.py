@@ -111,6 +111,7 @@ def test_unknown_settings_are_refused() -> None:
         detectors.create("lrx", windows=3)
 
 
+@pytest.mark.slow
 def test_the_mask_of_an_array_says_where_there_is_no_data(name: str, scene: Scene) -> None:
     detector = detectors.create(name, **QUICK.get(name, {}))
     hidden = np.zeros(scene.shape, bool)
