@@ -36,10 +36,10 @@ SETTINGS: dict[str, dict[str, object]] = {
     "aae_rx": {"steps": 3, "hidden_units": 4, "latent_units": 2},
     "aae": {"steps": 3, "hidden_units": 4, "latent_units": 2, "area": 3},
     "hadgan": {"steps": 3, "hidden_units": 4, "area": 3},
-    "lren": {"settings": {"epochs": 2, "hidden_units": 4}},
+    "lren": {"settings": {"epochs": 2, "hidden_units": 4, "members": 1}},
 }  # fmt: skip
 CHEAP = ("rx", "lrx", "crd", "aed", "adlr", "lsdm_mog")
-SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in SETTINGS if n not in CHEAP]
+SLOW = [pytest.param(n, marks=pytest.mark.long) for n in SETTINGS if n not in CHEAP]
 ALL = [*CHEAP, *SLOW]
 LOCAL = ("lrx", "crd")
 SMALL_SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (1, 9), (9, 1), (2, 20), (20, 2), (3, 3), (3, 40)]
@@ -112,7 +112,7 @@ def test_a_unit_that_rounds_does_not_matter(name: str, factor: float, seed: int)
     assert_near(score(name, cube * factor), score(name, cube), ROUNDING.get(name, 1e-4))
 
 
-@pytest.mark.parametrize("name", ["rx", "lsdm_mog", pytest.param("lren", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["rx", "lsdm_mog", pytest.param("lren", marks=pytest.mark.long)])
 def test_the_units_of_single_bands_do_not_matter(name: str) -> None:
     for seed in range(2):
         cube = cube_of(seed)
@@ -191,7 +191,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("bands", [1, 2, 6])
 @pytest.mark.parametrize("shape", SMALL_SHAPES)
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "adlr" else n for n in CHEAP]
+    "name", [pytest.param(n, marks=pytest.mark.long) if n == "adlr" else n for n in CHEAP]
 )
 def test_small_images_have_a_score_or_a_reason(
     name: str, shape: tuple[int, int], bands: int
@@ -200,7 +200,7 @@ def test_small_images_have_a_score_or_a_reason(
         _scored_or_refused(name, chosen, shape, bands)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("shape", "bands"), [((1, 1), 6), ((1, 2), 1), ((20, 2), 6), ((3, 40), 6)])
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name not in CHEAP])
 def test_small_images_are_refused_before_a_training(

@@ -18,7 +18,7 @@ from lren_tf.errors import InputError
 
 QUICK: dict[str, dict[str, object]] = {
     "lsdm_mog": {"rank": 8},
-    "lren": {"settings": {"epochs": 3, "hidden_units": 8}},
+    "lren": {"settings": {"epochs": 3, "hidden_units": 8, "members": 1}},
     "pab_dc": {"clusters": 3, "sparsity": 4, "anomaly_atoms": 30},
     "aae_rx": {"steps": 20, "hidden_units": 16, "batch_size": 64},
     "aae": {"steps": 20, "hidden_units": 16, "batch_size": 64},
