@@ -1,6 +1,6 @@
 """Number of cases for tests that draw their own.
 
-``LREN_TF_FUZZ`` multiplies it: a tenth in ``make test-fast``, tenfold in ``make test-slow``.
+``LREN_TF_FUZZ`` multiplies it: a tenth in ``make test-fast``, 0.3 in ``make test``, tenfold in ``make test-slow``.
 """
 
 import os

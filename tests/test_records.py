@@ -61,5 +61,5 @@ def test_scene_record_of_what_a_file_said():
 
 def test_detector_record():
     assert detector_record(detectors.create("rx")) == {
-        "detector": "rx", "settings": {}, "seed": None,
+        "detector": "rx", "settings": {"ridge": 0.0}, "seed": None,
     }  # fmt: skip

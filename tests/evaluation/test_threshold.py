@@ -92,7 +92,7 @@ def held(rates: list[float], stated: float) -> int:
     return sum(stated / 2 <= rate <= 2 * stated for rate in rates)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestRealisedRate:
     """Within a factor of two of the rate asked for, for nine seeds of ten at least."""
 

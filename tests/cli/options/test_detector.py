@@ -27,7 +27,7 @@ class TestFiles:
         assert matplotlib.image.imread("a/b/small_score.png").std() > 0.1
 
         told = report("a/b/small_report.json")
-        assert (told["detector"], told["settings"], told["seed"]) == ("rx", {}, None)
+        assert (told["detector"], told["settings"], told["seed"]) == ("rx", {"ridge": 0.0}, None)
         assert told["scene"]["source"] == "small.mat"
         assert told["scene"]["shape"] == [12, 10, 8]
         assert told["metrics"] == metrics.evaluate(score, SCENE.truth)
@@ -135,7 +135,7 @@ class TestRefusals:
         run = ("detect", scene_file, "--detector", "rx")
         assert "--seed was given, but RX has no seed; " in refused(*run, "--seed", "1")
         assert "--device was given, but RX has no device" in refused(*run, "--device", "/CPU:0")
-        assert "unknown to RX; expected no setting" in refused(*run, "--set", "seed=1")
+        assert "unknown to RX; expected one of ridge" in refused(*run, "--set", "seed=1")
 
     def test_scenes(self, scene_file, refused):
         run = ("--detector", "rx")
