@@ -1,6 +1,7 @@
 """Number of cases for tests that draw their own.
 
-``LREN_TF_FUZZ`` multiplies it: a tenth in ``make test-fast``, 0.3 in ``make test``, tenfold in ``make test-slow``.
+``LREN_TF_FUZZ`` multiplies it: 0.1 in ``make test-fast``, 0.3 in
+``make test``, 10 in ``make test-slow``.
 """
 
 import os
