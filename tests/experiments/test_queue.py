@@ -76,7 +76,9 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     )
     script = tmp_path / "program.py"
     script.write_text(program)
-    parent = subprocess.Popen([sys.executable, str(script)], cwd=os.getcwd())
+    # A script has its own folder on the path, not the one it is started in.
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    parent = subprocess.Popen([sys.executable, str(script)], env=environment)
     path = Echo("s", "long").result_path(Workspace(tmp_path))
     wait_for(lambda: path.is_file() and path.read_text())
     worker = int(path.read_text())
