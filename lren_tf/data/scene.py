@@ -42,6 +42,7 @@ class Scene:
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
         reading: what was done to the stored values on the way, such as axes that were turned.
+        acquired: when it was measured, a day or a time of ISO 8601, or None.
 
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
@@ -61,6 +62,7 @@ class Scene:
     georeference: Georeference | None = None
     source_format: str | None = None
     reading: tuple[str, ...] = ()
+    acquired: str | None = None
 
     def __post_init__(self) -> None:
         cube = real_array(unmask(self.cube).values, f"{self.name}: the cube")

@@ -121,6 +121,7 @@ def load_scene(
         georeference=details.georeference,
         source_format=form.title,
         reading=tuple(reading),
+        acquired=details.acquired,
     )
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)

@@ -41,6 +41,7 @@ class Details:
         georeference: where the pixels lie on the map.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
+        acquired: when it was measured, from `acquired.iso_time`.
     """
 
     no_data: tuple[NoData, ...] = ()
@@ -50,6 +51,7 @@ class Details:
     georeference: Georeference | None = None
     reading: tuple[str, ...] = ()
     filled: bool = False
+    acquired: str | None = None
 
 
 def no_details(file: Path, name: str, how: Reading = AS_MEANT) -> Details:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lren_tf.data.valid_pixels import NoData
 from lren_tf.errors import InputError
+from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.variable import damaged, existing_file
@@ -26,7 +27,7 @@ from lren_tf.io.formats.tiff_pages import read_tiff_pages, tiff_pages_details, t
 
 
 def details_of_header(header: Header, bands: int) -> Details:
-    """What a header says of bands and of no data; also of another file that it lies beside.
+    """What a header says of bands, no data and time; also of another file that it lies beside.
 
     Raises:
         InputError: an entry has not the length of the bands, or is no number.
@@ -36,6 +37,7 @@ def details_of_header(header: Header, bands: int) -> Details:
         no_data=no_data_of(header, bands),
         good_bands=None if bad is None else bad != 0,
         wavelengths=_wavelengths(header, bands),
+        acquired=iso_time(header.plain("acquisition time")),
     )
 
 
@@ -65,6 +67,7 @@ def tiff_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details
         no_data=found.no_data if scaled else found.no_data or said.no_data,
         good_bands=said.good_bands if found.good_bands is None else found.good_bands,
         wavelengths=said.wavelengths if found.wavelengths is None else found.wavelengths,
+        acquired=said.acquired if found.acquired is None else found.acquired,
         reading=(*found.reading, text),
     )
 

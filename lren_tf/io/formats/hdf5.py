@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.hdf5_evidence import (
     attribute_tables,
     attributes,
@@ -33,6 +34,8 @@ from lren_tf.io.formats import emit, prisma
 SUFFIXES = (".nc", ".nc4", ".he5", ".h5", ".hdf5", ".hdf")
 
 _WHAT = "HDF5 file"
+_START = "time_coverage_start"
+"""Attribute of a file by the conventions for data discovery (ACDD), which EMIT follows."""
 
 
 def hdf_variables(path: Path) -> list[Variable]:
@@ -103,6 +106,7 @@ def hdf_details(path: Path, name: str, how: Reading = AS_MEANT) -> Details:
             raise ValueError(f"'{name}' is not there")
         of_emit = emit.is_emit(hdf, node.shape)
         found = emit.details(hdf, name) if of_emit else Details()
+        found = replace(found, acquired=iso_time(dict(attributes(hdf)).get(_START)))
         scaling = scaling_of(node)
         if scaling and not how.raw:
             found = replace(found, no_data=(), filled=bool(fill_values(node)))
