@@ -16,12 +16,12 @@ _BESIDE_A_TIFF = (".aux.xml", ".tfw", ".tifw", ".wld", ".msk")
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that reading a scene or a map depends on, `path` first.
+    """Absolute paths of the files that reading a scene or a map depends on, `path` first.
 
     Raises:
         InputError: one of them is missing, empty or unreadable.
     """
-    file = existing_file(path)
+    file = existing_file(path).absolute()
     found = [file]
     header = file if file.suffix.lower() == ".hdr" else header_of(file)
     if file.suffix.lower() in geotiff.SUFFIXES:
@@ -53,7 +53,7 @@ def scenes_among(files: list[Path]) -> tuple[list[Path], list[Path]]:
         warnings.simplefilter("ignore", UserWarning)  # told when the scene is read
         known = [file for file in files if file.suffix.lower() in FORMATS or _is_envi(file)]
         values = {_values_of(file) for file in known if file.suffix.lower() == ".hdr"}
-        values &= set(known)
+        values &= {file.absolute() for file in known}
         for file in known:
             if file.suffix.lower() == ".hdr" and _values_of(file) in values:
                 continue
@@ -72,7 +72,7 @@ def _is_envi(file: Path) -> bool:
 def _values_of(header: Path) -> Path | None:
     """The file of values of a header, or None where that cannot be said."""
     try:
-        return pair_of(header).data_file
+        return pair_of(header).data_file.absolute()
     except InputError:
         return None
 

@@ -159,7 +159,7 @@ def local_workers(count: int, threads: int) -> Iterator[DaskWorkers]:
             )  # fmt: skip
         except (RuntimeError, OSError, TimeoutError) as error:
             raise WorkerLost(
-                f"--workers {count}: the processes could not be started ({sentence_of(error)}); "
+                f"--workers {count}: the processes could not be started ({_reason(error)}); "
                 "expected them to, see what the system allows, or leave the option out."
             ) from error
         with cluster, distributed.Client(cluster, timeout=CONNECT_S) as client:
@@ -187,7 +187,7 @@ def workers_of(address: str) -> Iterator[DaskWorkers]:
             client = distributed.Client(address, timeout=CONNECT_S)
         except (OSError, ValueError, TimeoutError, TypeError) as error:
             raise InputError(
-                f"--scheduler {address} does not answer ({sentence_of(error)[:200]}); expected "
+                f"--scheduler {address} does not answer ({_reason(error)}); expected "
                 "the address of a running Dask scheduler, such as tcp://host:8786, start one with "
                 "'dask scheduler' or check the address."
             ) from error
@@ -232,7 +232,7 @@ def _check_versions(client: Any) -> None:
     except Exception as error:  # of unpickling, on any worker
         raise InputError(
             f"a worker of {client.scheduler.address} cannot import lren_tf "
-            f"({sentence_of(error)[:200]}); expected lren-tf {__version__} on every worker, "
+            f"({_reason(error)}); expected lren-tf {__version__} on every worker, "
             "install it there."
         ) from error
     for worker, version in found.items():
@@ -241,6 +241,11 @@ def _check_versions(client: Any) -> None:
                 f"worker {worker} has lren-tf {version}, and this command {__version__}; expected "
                 "one version everywhere, install it there."
             )
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, as a part of a sentence."""
+    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
 
 
 def _imported(option: str) -> Any:

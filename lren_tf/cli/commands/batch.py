@@ -151,7 +151,8 @@ class _Plan:
             if folder.is_dir():
                 remove_temporary(folder)
         files = write_catalogue(self.out, entries)
-        _conclude(entries, self.out, files, before=sum(o.tries == 0 or o.value for o in outcomes))
+        before = sum(outcome.tries == 0 or outcome.value is True for outcome in outcomes)
+        _conclude(entries, self.out, files, before)
 
     def _options(self, scene: ListedScene, **changed: Any) -> dict[str, Any]:
         """Options of ``detect`` for one scene."""
@@ -209,8 +210,8 @@ class _Plan:
                 "model of it, nothing else was begun."
             )
         model = training.options["save_model"]
-        found = outcome.tries == 0 or outcome.value
-        say(f"model: {model}{', trained before' if found else ''}")
+        before = outcome.tries == 0 or outcome.value is True
+        say(f"model: {model}{', trained before' if before else ''}")
         untrained = dict.fromkeys(TRAINING) | {"set": [], "lam": None, "apply": model}
         applied = argparse.Namespace(**self._options(self.scenes[0], **untrained))
         key = (read_report(training.report) or {})[ENTRY]["key"]
@@ -272,7 +273,7 @@ def _entry(scene: ListedScene, detection: Detection, outcome: Outcome) -> Entry:
 
 
 def _conclude(
-    entries: Sequence[Entry], out: Path, files: dict[str, Path], *, before: int
+    entries: Sequence[Entry], out: Path, files: dict[str, Path], before: int
 ) -> None:
     found = totals(entries, out)
     line = f"{_counted(len(entries), 'scene')}: {found['done']} done"
