@@ -25,6 +25,7 @@ _FILES = ("truth", "mask", "apply")
 _NOT_OF_THE_RESULT = frozenset({
     # The scene and where its results go; resolved settings stand for the options of them.
     "scene", "out", "detector", "preset", "seed", "lam", "epochs", "set", "recalibrate",
+    "false_alarm_rate", "min_size",
     # How and where it is computed.
     "device", "strategy", "memory_limit", "resume", "checkpoint_every",
 })  # fmt: skip

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from lren_tf.batch import catalogue
@@ -43,7 +42,8 @@ def entry(folder: Path, name: str, count: int | None = 2, **scene: object) -> En
 
 
 def failed(folder: Path, name: str) -> Entry:
-    return Entry(name, name, folder / "scenes" / name / "r.json", None, "it is <cut>; expected, all")
+    report = folder / "scenes" / name / "r.json"
+    return Entry(name, name, report, None, "it is <cut>; expected, all")
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -78,7 +78,8 @@ def test_everything_agrees(tmp_path):
 
 
 def test_the_page(tmp_path):
-    write_catalogue(tmp_path, [entry(tmp_path, "a"), failed(tmp_path, "b"), entry(tmp_path, "ä&'c")])
+    entries = [entry(tmp_path, "a"), failed(tmp_path, "b"), entry(tmp_path, "ä&'c")]
+    write_catalogue(tmp_path, entries)
     page = (tmp_path / "index.html").read_text("utf-8")
     assert "<h1>3 scenes: 2 done, 1 failed</h1>" in page
     assert "<b>b</b> failed: it is &lt;cut&gt;; expected, all" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,13 +73,15 @@ def settled(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the options of the detector come to, before a scene is looked at.
 
     Returns:
-        Detector, preset if there is one, and all settings but the device; of a model that is
-        applied, what replaces its own.
+        Detector, preset if there is one, all settings but the device, and the threshold; of a
+        model that is applied, what replaces its settings.
 
     Raises:
         InputError: one of the options cannot be used, whatever the scene.
     """
+    threshold = requested_threshold(arguments)
     found: dict[str, Any] = {"detector": arguments.detector}
+    found["threshold"] = None if threshold is None else asdict(threshold)
     if arguments.detector != LREN:
         detectors.check_name(arguments.detector)
         refuse_lren_options(arguments)

@@ -15,7 +15,7 @@ from typing import Any
 from lren_tf import presets
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.errors import InputError
-from lren_tf.io.base.variable import existing_file
+from lren_tf.runtime.files import as_path
 from lren_tf.settings import unused_settings
 
 SETTINGS = "settings"
@@ -65,10 +65,9 @@ def with_config(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def _toml(path: str) -> dict[str, Any]:
-    file = existing_file(path)
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        return toml.loads(file.read_text("utf-8"))
+        return toml.loads(_content(path))
     except ValueError as error:  # of decoding, and of parsing
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
@@ -77,10 +76,20 @@ def _toml(path: str) -> dict[str, Any]:
         ) from error
 
 
+def _content(path: str) -> str:
+    try:
+        return as_path(path).read_text("utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}); expected a TOML file or a report, "
+            "check the path."
+        ) from error
+
+
 def _report(path: str) -> dict[str, Any]:
     """Detector, preset, settings and threshold of a report."""
     try:
-        report = json.loads(existing_file(path).read_text("utf-8"))
+        report = json.loads(_content(path))
     except ValueError as error:
         raise InputError(
             f"{path} cannot be read as a report ({error}); expected one that detect wrote, or a "
