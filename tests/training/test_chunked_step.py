@@ -125,7 +125,7 @@ class TestTraining:
     @pytest.mark.parametrize(
         ("together", "settings"),
         [
-            (2, {}),
+            pytest.param(2, {}, marks=pytest.mark.long),
             # As many as an epoch has, more than it has, and of the parts of a separate training.
             *(
                 pytest.param(n, settings, marks=pytest.mark.long)
