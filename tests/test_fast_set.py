@@ -13,7 +13,7 @@ LINES = {
     ("a.py", 1): {"t::long", "t::short"},
     ("a.py", 2): {"t::long"},
     ("a.py", 3): {"t::only", "u::marked"},
-    ("a.py", 4): {"", "t::long"},
+    ("a.py", 4): set(),
 }
 TIMES = {"t::long": 9.0, "t::short": 1.0, "t::only": 5.0}
 
@@ -30,6 +30,11 @@ TIMES = {"t::long": 9.0, "t::short": 1.0, "t::only": 5.0}
 )
 def test_what_takes_long_goes_unless_lines_are_lost(target, budget, out):
     assert fast_set.chosen(LINES, TIMES, set(TIMES), target=target, budget=budget) == out
+
+
+def test_only_lines_of_functions_count():
+    source = "import a\n\n\ndef f(\n    x,\n):\n    y = 1\n    return y\n\n\nclass C:\n    z = 3\n"
+    assert fast_set.lines_of_functions(source) == {7, 8}
 
 
 def test_a_report_gives_seconds_by_id(tmp_path):
