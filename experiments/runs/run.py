@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,12 +172,19 @@ def load_scene(name: str) -> Scene:
     return datasets.simulate() if name == "simulated" else datasets.load(name)
 
 
-def available_scenes() -> list[str]:
-    """Return the real scenes that load, and print why each other one does not."""
+def available_scenes(
+    names: Iterable[str] = tuple(published.SCENES), load: Callable[[str], Scene] | None = None
+) -> list[str]:
+    """Return those of the names whose scene loads, and print why each other one does not.
+
+    Args:
+        names: of scenes or tables.
+        load: of one; None for :func:`load_scene`.
+    """
     scenes = []
-    for name in published.SCENES:
+    for name in names:
         try:
-            load_scene(name)
+            (load or load_scene)(name)
         except InputError as error:
             print(f"{name}: {error}", flush=True)
         else:

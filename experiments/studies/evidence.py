@@ -19,9 +19,9 @@ from experiments.reporting.markdown import markdown_table
 from experiments.reporting.names import scene_title
 from experiments.runs.command import carry_out
 from experiments.runs.evidence_run import RATES, STUDY, ComparedRun, EvidenceRun
-from experiments.runs.run import Run, Workspace, load_result, load_scene
+from experiments.runs.run import Run, Workspace, available_scenes, load_result
 from experiments.studies import varied_scenes
-from lren_tf import InputError, datasets
+from lren_tf import datasets
 
 SEEDS = (published.AUTHORS_SEED, 1, 2)
 FEWEST_SEEDS = 3
@@ -74,15 +74,7 @@ def planned(scenes: Sequence[str] = SCENES) -> list[Run]:
 
 def available(scenes: Sequence[str] = SCENES) -> list[str]:
     """Return those of the real scenes that load, and print why each other one does not."""
-    given, scenes = scenes, []
-    for name in given:
-        try:
-            load_scene(name)
-        except InputError as error:
-            print(f"{name}: {error}", flush=True)
-        else:
-            scenes.append(name)
-    return scenes
+    return available_scenes(scenes)
 
 
 # --- figures of the runs ---------------------------------------------------------------------
@@ -407,10 +399,10 @@ def _cost_lines(space: Workspace) -> list[Line]:
     ]  # fmt: skip
 
 
-def targets_table(space: Workspace) -> str:
+def lines_table(found: Sequence[Line]) -> str:
     """What was asked for, what is here, and whether it holds."""
     body = [[line.what, line.asked, line.here, "yes" if line.holds else "**no**"]
-            for line in lines(space)]  # fmt: skip
+            for line in found]  # fmt: skip
     return markdown_table(["what", "asked", "here", "holds"], body)
 
 
@@ -421,7 +413,7 @@ def blocks(space: Workspace) -> dict[str, str]:
         "evidence_simulated": simulated_table(space),
         "evidence_ablation": ablation_table(space),
         "evidence_rates": rates_table(space),
-        "evidence_targets": targets_table(space),
+        "evidence_targets": lines_table(lines(space)),
     }
 
 

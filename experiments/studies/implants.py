@@ -82,9 +82,36 @@ def table(space: Workspace) -> str:
     return markdown_table(header, rows)
 
 
+def lines(space: Workspace) -> list[evidence.Line]:
+    """Return what was asked for, measured; nothing while a run is missing."""
+    area = evidence.AREA
+    found = {
+        kind: [of_kind(kind, space, of) for of in (evidence.of_old, evidence.of_new)]
+        for kind in KINDS
+    }
+    if any(None in both for both in found.values()):
+        return []
+    by_kind = {
+        kind: [mean(one[area] for one in those) for those in both]  # type: ignore[union-attr]
+        for kind, both in found.items()
+    }
+    old, new = (mean(both[place] for both in by_kind.values()) for place in (0, 1))
+    faint_old, faint_new = by_kind["faint"]
+    least = faint_old - evidence.BELOW_OLD_FAINT
+    return [
+        evidence.Line("mean AUC(Pd,Pf) of all implants", f"at least {old:.4f} (spectrum alone)",
+                      f"{new:.4f}", new >= old),
+        evidence.Line("mean AUC(Pd,Pf) of single faint pixels",
+                      f"at least {least:.4f} (spectrum alone − {evidence.BELOW_OLD_FAINT:g})",
+                      f"{faint_new:.4f}", faint_new >= least),
+    ]  # fmt: skip
+
+
 def blocks(space: Workspace) -> dict[str, str]:
-    """Return the block of this study for a page."""
-    return {"implants": table(space)}
+    """Return the blocks of this study for a page."""
+    return {
+        "implants": table(space), "implants_targets": evidence.lines_table(lines(space)),
+    }  # fmt: skip
 
 
 def write(space: Workspace, scenes: Sequence[str] = ()) -> str:

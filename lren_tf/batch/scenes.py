@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lren_tf.errors import InputError
 from lren_tf.io.load import scene_stem
-from lren_tf.io.scene_files import scenes_among
+from lren_tf.io.scene_files import is_readable, scenes_among
 from lren_tf.runtime.files import as_path
 
 LIST_SUFFIX = ".txt"
@@ -72,7 +72,7 @@ def _paths(
     for text in given:
         path = base / as_path(text)
         # A file whose name looks like a pattern is a file.
-        if path.is_dir():
+        if path.is_dir() and not is_readable(path):
             yield from _of_folder(path, text)
         elif path.suffix.lower() == LIST_SUFFIX and path.is_file():
             if within is not None:
@@ -87,7 +87,7 @@ def _paths(
             yield text
         elif glob.has_magic(text):
             matched = (Path(name) for name in sorted(glob.glob(str(path), recursive=True)))
-            yield from _filtered([each for each in matched if each.is_file()], f"'{text}'")
+            yield from _filtered(list(matched), f"'{text}'")
         else:
             where = "" if within is None else f" (in {within})"
             raise InputError(
@@ -98,21 +98,22 @@ def _paths(
 
 def _of_folder(folder: Path, text: str) -> Iterator[Path]:
     try:
-        files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+        paths = sorted(folder.iterdir())
     except OSError as error:
         raise InputError(
             f"{text} cannot be listed ({error.strerror or error}); expected a folder that can be "
             "read."
         ) from error
-    yield from _filtered([path for path in files if not path.name.startswith(".")], text)
+    yield from _filtered([path for path in paths if not path.name.startswith(".")], text)
 
 
-def _filtered(files: list[Path], text: str) -> Iterator[Path]:
+def _filtered(paths: list[Path], text: str) -> Iterator[Path]:
     """The scenes of a folder or a pattern; what holds none is told."""
-    scenes, others = scenes_among(files)
+    scenes, others = scenes_among(paths)
     if not scenes:
+        count = sum(path.is_file() for path in paths)
         raise InputError(
-            f"{text} holds no scene among {len(files)} file{'' if len(files) == 1 else 's'}; "
+            f"{text} holds no scene among {count} file{'' if count == 1 else 's'}; "
             "expected MATLAB, NumPy, ENVI, GeoTIFF, netCDF or HDF5 files with rows, columns and "
             "bands, check the path."
         )

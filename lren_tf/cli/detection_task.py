@@ -74,7 +74,7 @@ class Detection:
             if what == "apply" and self.trained is not None:
                 settings["trained"] = self.trained
             else:
-                files[what] = _files_in(Path(path))
+                files[what] = files_of(Path(path))
         return Result(self.report, settings, files)
 
     def task(self) -> Task:
@@ -98,6 +98,14 @@ def detect_scene(detection: Detection) -> bool:
         InputError: the scene or an option cannot be used.
         TrainingDiverged: the training did.
     """
+    try:
+        return _detected(detection)
+    except InputError as error:
+        # With options where Python has arguments.
+        raise InputError(error.for_command_line()) from error
+
+
+def _detected(detection: Detection) -> bool:
     result = detection.result()
     entry = result.entry()
     if result.found_by(entry) is not None:
@@ -114,10 +122,3 @@ def detect_scene(detection: Detection) -> bool:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         detect(argparse.Namespace(**detection.options), entries)
     return False
-
-
-def _files_in(path: Path) -> list[Path]:
-    """A file with those it depends on, or all files of a folder."""
-    if path.is_dir():
-        return sorted(each for each in path.rglob("*") if each.is_file())
-    return files_of(path)

@@ -140,7 +140,7 @@ class TestRefusals:
             (["--seed", "many"], "setting 'seed' is 'many'; expected a whole number"),
             (["--detectors", "rx", "--seed", "1"], "no detector of rx has a seed"),
             (["--out", "small.mat"], "is a file; expected a folder"),
-            (["--key", "x"], "Pass another --key"),
+            (["--key", "x"], "pass another --key"),
             (["--preset", "paper"], "unrecognized arguments: --preset paper"),
         ],
     )
