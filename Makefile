@@ -112,6 +112,7 @@ bench-all: bench ## also growth, memory, workers and what was tried; an hour of 
 	$(RUN) -m benchmarks.memory
 	$(RUN) -m benchmarks.distribution
 	$(RUN) -m benchmarks.precision
+	$(RUN) -m benchmarks.batch
 
 dist: $(STAMP) ## build wheel and sdist into dist/
 	rm -rf dist

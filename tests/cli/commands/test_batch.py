@@ -89,7 +89,7 @@ def test_a_folder_with_a_cut_scene(scenes, cut, detected, capsys):
     assert Path("out/scenes/a/a_score_thumbnail.png").is_file()
 
     # Again: only what failed.
-    before = {path: path.stat().st_mtime_ns for path in Path("out/scenes").rglob("*_report.json")}
+    before = {path: path.stat().st_mtime_ns for path in Path("out/scenes").rglob("*_score.npy")}
     assert run("in", *RX, *RATE) == 1
     assert detected[4:] == ["cut", "cut"]
     assert "2 done (2 of them before), 1 failed" in capsys.readouterr().out
