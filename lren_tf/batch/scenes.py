@@ -150,6 +150,13 @@ def _refuse_one_name(scenes: list[ListedScene]) -> None:
         other = seen.setdefault(scene.name.casefold(), scene)
         if other is not scene:
             raise InputError(
-                f"{other.path} and {scene.path} would both write results called {scene.name}; "
+                f"{_shown(other)} and {_shown(scene)} would both write results called {scene.name}; "
                 "expected scenes of different names, rename one or run them apart with --out."
             )
+
+
+def _shown(scene: ListedScene) -> str:
+    """A path as short as it can be said from here."""
+    here = Path.cwd()
+    path = Path(scene.path)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else scene.path

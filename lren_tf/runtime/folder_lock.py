@@ -10,9 +10,9 @@ from pathlib import Path
 from lren_tf.errors import InputError
 
 _LOCK = "lock"
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?|tmp[a-z0-9_]{8}")
+_TEMPORARY = re.compile(r"\.{1,2}[0-9a-f]{16}(\..*)?|tmp[a-z0-9_]{8}")
 """Files that a killed process can leave: one half written by `runtime.files.atomic_paths`, and
-the test whether the folder is writable."""
+the test whether the folder is writable. Two dots: a writer that is atomic by itself, within it."""
 
 
 @contextmanager

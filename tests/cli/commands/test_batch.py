@@ -153,7 +153,8 @@ def test_a_scene_that_changes_meanwhile(scenes, monkeypatch, capsys):
 
 def test_what_killed_processes_left_is_removed(scenes):
     Path("out/scenes/a").mkdir(parents=True)
-    for name in (".0123456789abcdef.npy", ".fedcba9876543210", ".mine.npy"):
+    left = (".0123456789abcdef.npy", ".fedcba9876543210", "..fedcba9876543210.png.1f2e.tmp")
+    for name in (*left, ".mine.npy"):
         Path("out/scenes/a", name).write_text("half")
     assert run("in/a.npz", *RX) == 0
     hidden = [path.name for path in Path("out/scenes/a").iterdir() if path.name.startswith(".")]
