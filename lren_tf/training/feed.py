@@ -37,7 +37,7 @@ def choose_feed(
     scaler: Scaler,
     settings: Settings,
     *,
-    networks: Callable[[], list[Network]],
+    network: Callable[[], Network],
     optimizer: keras.optimizers.Optimizer,
     workers: Workers,
     memory_limit: int | None,
@@ -48,7 +48,7 @@ def choose_feed(
         pixels: ``[n, L]`` in the sensor's units.
         scaler: standardisation of the pixels.
         settings: settings of the training.
-        networks: returns the networks of all members, with the values of their variables.
+        network: returns the networks of the model, with the values of their variables.
         optimizer: built for the variables of all networks.
         workers: processes and devices that share the work.
         memory_limit: bytes that the training may take; None for half of the free memory.
@@ -64,7 +64,7 @@ def choose_feed(
     if alone and len(plan[0]) <= CHUNK:
         return Feed(read_batches(aligned, plan), standardised, None)
     keep = fits(kept_bytes(n, bands, s, CHUNK), memory_limit)
-    step = ChunkedStep(networks, optimizer, aligned, plan, workers, CHUNK, keep)
+    step = ChunkedStep(network, optimizer, aligned, plan, workers, CHUNK, keep)
     return Feed(numbered(len(plan)), standardised, step)
 
 

@@ -70,7 +70,7 @@ class TrainingRun:
 
     Args:
         model: model whose optimiser and variables the training uses.
-        networks: returns the networks of all members, with the values of their variables.
+        network: returns the networks of the model, with the values of their variables.
         settings: settings of the model.
         workers: processes and devices that share the work.
     """
@@ -78,12 +78,12 @@ class TrainingRun:
     def __init__(
         self,
         model: keras.Model,
-        networks: Callable[[], list[Network]],
+        network: Callable[[], Network],
         settings: Settings,
         workers: Workers,
     ) -> None:
         self._model = model
-        self._networks = networks
+        self._network = network
         self._settings = settings
         self._workers = workers
         self._chunked_step: ChunkedStep | None = None
@@ -264,7 +264,7 @@ class TrainingRun:
             plan.pixels,
             plan.scaler,
             plan.settings,
-            networks=self._networks,
+            network=self._network,
             optimizer=self._model.optimizer,
             workers=self._workers,
             memory_limit=memory_limit,
@@ -317,8 +317,7 @@ class TrainingRun:
     def _update(
         self, batch: tf.Tensor, losses: Callable[[Network, tf.Tensor], Losses]
     ) -> tuple[tf.Tensor, Terms]:
-        members = [losses(network, batch) for network in self._networks()]
-        return apply_update(self._model.optimizer, self._settings, members)
+        return apply_update(self._model.optimizer, self._settings, losses(self._network(), batch))
 
     def _track(self, fault: tf.Tensor, terms: Terms, n: tf.Tensor) -> dict[str, tf.Tensor]:
         # Several steps may run before the callback looks: a later sound step clears no fault.
