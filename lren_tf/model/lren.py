@@ -8,7 +8,7 @@ a fitted model gives, :mod:`lren_tf.model.fitted_state` stores, and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,7 @@ from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
 from lren_tf.model.inputs import ModelInput, as_model_input, warn_of_constant_bands
+from lren_tf.model.members import Members
 from lren_tf.model.network import seed_of_member
 from lren_tf.model.results import Results
 from lren_tf.model.saved_model import export_saved_model
@@ -100,27 +101,13 @@ class LREN(Results):
         self.preset = preset
         self.memory_limit = limit
         self._strategy = strategy
-        # Each further member is a model that is trained together with this one.
-        self.companions = [
-            LREN(
-                preset, device=device, strategy=strategy, name=f"{name}_{number}",
-                **{**resolved.as_dict(), "seed": seed_of_member(resolved.seed, number),
-                   "members": 1, "evidence": ("spectrum",)},
-            )
-            for number in range(1, resolved.members)
-        ]  # fmt: skip
-        self._training_run = TrainingRun(
-            self,
-            lambda: [member.network() for member in self._members()],
-            resolved,
-            self.workers,
-        )
+        self._training_run = TrainingRun(self, self.network, resolved, self.workers)
 
     # --- construction and serialisation ---------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for pixels of ``input_shape[-1]`` bands, all of them used."""
-        self._create_all(int(input_shape[-1]), None)
+        self.create(int(input_shape[-1]), None)
 
     def get_build_config(self) -> dict[str, Any]:
         """Return the bands, from which ``build_from_config`` creates the weights again."""
@@ -129,7 +116,7 @@ class LREN(Results):
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Create the weights of a saved model."""
         if config:
-            self._create_all(config["bands"], config["used"])
+            self.create(config["bands"], config["used"])
 
     def get_config(self) -> dict[str, Any]:
         """Return preset and all settings; device, memory and workers belong to the machine."""
@@ -139,38 +126,6 @@ class LREN(Results):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LREN:
         """Create the model that ``get_config`` describes, not fitted."""
         return cls(**config)
-
-    def _create_all(self, bands: int, used: list[int] | None) -> None:
-        for member in self._members():
-            member.create(bands, used)
-
-    # --- the network -----------------------------------------------------------------
-
-    def call(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Pass pixels of the sensor through the network.
-
-        Args:
-            pixels: ``[N, L]`` in the sensor's units.
-
-        Returns:
-            float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
-            bands at their constant, those marked as not good at 0) and ``assignments [N, k]``,
-            the responsibilities. With several members latent samples and responsibilities are
-            concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
-            mean.
-        """
-        outputs = [member.call_alone(pixels) for member in self._members()]
-        if len(outputs) == 1:
-            return outputs[0]
-        return {
-            "latent": tf.concat([each["latent"] for each in outputs], axis=1),
-            "reconstruction": tf.add_n([o["reconstruction"] for o in outputs]) / len(outputs),
-            "assignments": tf.concat([each["assignments"] for each in outputs], axis=1),
-        }
-
-    def _members(self) -> list[LREN]:
-        # A method, because Keras follows properties when it saves, and this one would lead back.
-        return [self, *self.companions]
 
     def export(
         self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any
@@ -280,9 +235,8 @@ class LREN(Results):
                 checkpoint_every=checkpoint_every,
             )
         run.check_same_everywhere(plan)
-        for member in self._members():
-            member.create_for(plan.scaler)
-            member.forget(plan.scaler)
+        self.create_for(plan.scaler)
+        self.forget(plan.scaler)
         warn_of_constant_bands(plan.scaler, data.good_bands)
         with tf.device(self.device):
             history, standardised = run.train(
@@ -298,7 +252,7 @@ class LREN(Results):
         return history
 
     def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
-        samples = [member.learn(standardised, data) for member in self._members()]
+        samples = self.learn(standardised, data)
         self._scoring().learn(standardised, samples, data)
 
     # --- other settings ----------------------------------------------------------------
@@ -320,17 +274,40 @@ class LREN(Results):
         """
         self._require_fit()
         replaced = presets.resolve_after_training(self.preset, self.settings, settings)
-        other = LREN(
-            self.preset,
-            device=None if self._strategy is not None else self.device,
-            strategy=self._strategy,
-            name=self.name,
-            **replaced.as_dict(),
-        )
+        other = self._with(self.name, **replaced.as_dict())
         data = self._checked_input(x, key)
-        other._create_all(self._bands, self._used_list)
+        other.create(self._bands, self._used_list)
         with tf.device(self.device):
-            for to, source in zip(other._members(), self._members(), strict=True):
-                to.copy_network(source)
+            other.copy_networks(self)
             other._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
         return other
+
+    @property
+    def members(self) -> Sequence[LREN]:
+        """Models of one network each, made when they are asked for: copies of the members.
+
+        Member i is the model that a training with its seed alone gives, to rounding. It scores by
+        its own energy. Fitted are the members of a fitted model.
+        """
+        return Members(self.settings.members, self._member)
+
+    @property
+    def companions(self) -> Sequence[LREN]:
+        """The members after the first."""
+        return self.members[1:]
+
+    def _member(self, number: int) -> LREN:
+        s = self.settings
+        seed = seed_of_member(s.seed, number)
+        alone = {**s.as_dict(), "seed": seed, "members": 1, "evidence": ("spectrum",)}
+        member = self._with(f"{self.name}_{number}", **alone)
+        if self._bands is not None:
+            member.create(self._bands, self._used_list)
+            member.copy_networks(self, slice(number, number + 1))
+            member.copy_results(self, number)
+        return member
+
+    def _with(self, name: str, **settings: Any) -> LREN:
+        """Return a new model on the same device with other settings."""
+        device = None if self._strategy is not None else self.device
+        return LREN(self.preset, device=device, strategy=self._strategy, name=name, **settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,7 @@ from lren_tf.model.trained_network import TrainedNetwork
 
 
 class Results(TrainedNetwork):
-    """A network, and what it says of scenes together with the other members of its model."""
-
-    def _members(self) -> Sequence[TrainedNetwork]:
-        """Return all networks, this one first."""
-        raise NotImplementedError
+    """Trained networks, and what they say of scenes."""
 
     def score(
         self,
@@ -154,7 +149,7 @@ class Results(TrainedNetwork):
             return scoring.decompose(data, lam=lam, atoms=atoms)
 
     def _scoring(self) -> Scoring:
-        return scoring_of(self.settings, self._members(), self.workers)
+        return scoring_of(self, self.workers)
 
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()
