@@ -209,14 +209,11 @@ def latents_of(model: LREN, scene: Scene) -> Latents:
     if data.valid is not None:
         raise ValueError("the study has no scenes with missing pixels")
     pixels = StandardisedPixels(data.pixels, model.scaler_state.load())
-    energy, features = [], []
-    for network in (model, *model.companions):
-        z, _ = network.embed(pixels)
-        state = network.background_state
-        energy.append(state.energy(z, data.grid).numpy())
-        features.append(state.features(z, data.grid, None).numpy())
+    z, _ = model.embed(pixels)
+    energies = model.background_state.energies(z, data.grid).numpy()
+    features = model.background_state.features(z, data.grid, None).numpy()
     components = projected(pixels, *principal_components(pixels)).numpy()
-    return Latents(np.stack(energy), np.stack(features), components, np.array(data.grid))
+    return Latents(energies, features, components, np.array(data.grid))
 
 
 def as_tensor(values: np.ndarray) -> Any:

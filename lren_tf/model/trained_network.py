@@ -11,7 +11,7 @@ from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.latent.mixture import Mixture, mixture_statistics
 from lren_tf.model.fitted_state import AtomState, BackgroundState, EvidenceState, ScalerState
-from lren_tf.model.forward_pass import embed_all
+from lren_tf.model.forward_pass import embed_all, on_last_axis
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.network import LAYERS, make_layers, network_of
 from lren_tf.runtime.workers import Workers
@@ -34,8 +34,9 @@ class TrainedNetwork(keras.Model):
 
     def __init__(self, settings: Settings, device: str, workers: Workers, name: str) -> None:
         # Without autocast: Keras would round the sensor's float64 to float32 before `call`,
-        # which costs a band far from zero its spread.
-        super().__init__(name=name, autocast=False)
+        # which costs a band far from zero its spread. With a dtype of its own, whatever the global
+        # policy: in half precision the loss would stand still.
+        super().__init__(name=name, autocast=False, dtype="float32")
         self.settings = settings
         self.device = device
         self.workers = workers
@@ -112,7 +113,8 @@ class TrainedNetwork(keras.Model):
         """Pass pixels of the sensor through the networks.
 
         Args:
-            pixels: ``[N, L]`` in the sensor's units.
+            pixels: ``[N, L]`` in the sensor's units; or an image ``[H, W, L]``, whose outputs are
+                images too.
 
         Returns:
             float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
@@ -121,6 +123,9 @@ class TrainedNetwork(keras.Model):
             concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
             mean.
         """
+        return on_last_axis(self._outputs, pixels, self._bands)
+
+    def _outputs(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         z = self.encoder_latent(self.encoder_hidden(self.standardised(pixels)))  # eq. (3)
         beta = self.estimator_output(self.estimator_hidden(z))  # eq. (7)
         x_hat = self.decoder_output(self.decoder_hidden(z))  # eq. (4)
@@ -223,9 +228,19 @@ class TrainedNetwork(keras.Model):
         energy = self.settings.scoring == "energy"
         return self.background_state.stored if energy else self.atom_state.stored
 
-    def _require_fit(self) -> None:
-        if not self.fitted:
+    def _require_training(self) -> None:
+        """Refuse a network that no training has given its standardisation."""
+        if self._bands is None or not self.scaler_state.stored:
             raise InputError("the model has not been fitted; call fit, or load a fitted model.")
+
+    def _require_fit(self) -> None:
+        self._require_training()
+        if not self.fitted:
+            raise InputError(
+                "the model has the weights of an unfinished training, such as ModelCheckpoint "
+                "writes, without the mixture, dictionary, background and calibration that fit "
+                "computes at its end; call rebuild(scene) with the scene of fit."
+            )
 
     @property
     def dictionary(self) -> Dictionary:

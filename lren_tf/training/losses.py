@@ -18,6 +18,7 @@ from lren_tf.latent.responsibilities import responsibilities
 from lren_tf.settings import Settings
 from lren_tf.training import backprop, backprop_members
 from lren_tf.training.backprop import Affine, Gradients
+from lren_tf.training.optimizer import descend
 
 
 class Terms(NamedTuple):
@@ -187,7 +188,7 @@ def apply_update(
     )
 
     def step() -> tf.Tensor:
-        optimizer.apply(gradients, variables)
+        descend(optimizer, gradients, variables)
         return tf.constant(0)
 
     def blamed() -> tf.Tensor:

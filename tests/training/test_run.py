@@ -8,7 +8,8 @@ import tensorflow as tf
 from lren_tf import InputError, presets
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.runtime.workers import Workers
-from lren_tf.training.run import TrainingRun, make_optimizer
+from lren_tf.training.optimizer import make_optimizer
+from lren_tf.training.run import TrainingRun
 
 
 def run(optimizer, start, gradients):
