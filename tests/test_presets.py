@@ -31,6 +31,7 @@ PAPER_VALUES = {
     "learning_rate": 1e-4,
     "batch_size": None,
     "batch_seed": 123,
+    "training_pixels": None,
     "epochs": 1000,
     "training": "joint",
     "energy_weight": 1.0,
@@ -74,6 +75,7 @@ ROBUST_VALUES = PAPER_VALUES | {
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "batch_size": 1024,
+    "training_pixels": 40_960,
     "epochs": 30,
     "energy_weight": 0.1,
     "covariance_penalty": 1e-4,
@@ -104,6 +106,7 @@ WHOLE = {
     "seed": 0,
     "batch_seed": 0,
     "batch_size": 1,
+    "training_pixels": 1,
     "epochs": 1,
     "solver_iterations": 1,
 }

@@ -311,11 +311,11 @@ def standing(
         ``[N, H, W]``.
     """
     from lren_tf.evidence.fusion import KEPT
-    from lren_tf.evidence.structure import SIZES, opening
+    from lren_tf.evidence.structure import SIZES, openings
 
     maps = np.stack(totals, axis=-1)
     sizes = SIZES if sizes is None else sizes
-    opened = [opening(as_tensor(maps), size).numpy() for size in sizes]
+    opened = [each.numpy() for each in openings(as_tensor(maps), sizes)]
     small = sum(maps - each for each in opened) / len(sizes)
     return np.moveaxis(small + (KEPT if kept is None else kept) * maps, -1, 0)
 

@@ -47,11 +47,16 @@ class EnergyScoring:
         """Whether a score depends on the neighbours of the pixel."""
         return bool(self._settings.neighbourhood) and self._backgrounds.of_image
 
-    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> None:
+    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
         """Learn nothing: what the members have learned is all there is."""
 
     def scores(
-        self, data: ModelInput, *, lam: float | None = None, recalibrate: bool = False
+        self,
+        data: ModelInput,
+        *,
+        lam: float | None = None,
+        recalibrate: bool = False,
+        known: Weighed | None = None,
     ) -> Scored:
         """Score all pixels.
 
@@ -59,6 +64,7 @@ class EnergyScoring:
             data: pixels, checked to be finite.
             lam: None; anything else is refused.
             recalibrate: False; True is refused.
+            known: None, since there is no evidence.
         """
         _refuse_lam(lam)
         refuse_calibration(recalibrate)
@@ -161,16 +167,21 @@ class EvidenceScoring(EnergyScoring):
     def _state(self) -> EvidenceState:
         return self._model.evidence_state
 
-    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> None:
+    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
         """Store the reference of a scene that all members have learned of.
 
         Args:
             pixels: standardised pixels ``[n, U]`` of the scene.
             samples: latent samples ``[n, m, l]`` of the members.
             data: the scene.
+
+        Returns:
+            The evidence of the scene.
         """
         components = principal_components(pixels)
-        reference, _ = estimated(self._samples(pixels, samples, components, data), self._names)
+        reference, weighed = estimated(
+            self._samples(pixels, samples, components, data), self._names
+        )
         self._state.store(components, reference, of_image=len(data.grid) == 2)
         if len(data.grid) != 2:
             warnings.warn(
@@ -178,9 +189,15 @@ class EvidenceScoring(EnergyScoring):
                 f"{', '.join(self._names)}.",
                 stacklevel=4,
             )
+        return weighed
 
     def scores(
-        self, data: ModelInput, *, lam: float | None = None, recalibrate: bool = False
+        self,
+        data: ModelInput,
+        *,
+        lam: float | None = None,
+        recalibrate: bool = False,
+        known: Weighed | None = None,
     ) -> Scored:
         """Score all pixels.
 
@@ -188,22 +205,21 @@ class EvidenceScoring(EnergyScoring):
             data: pixels, checked to be finite.
             lam: None; anything else is refused.
             recalibrate: compare with the background of this scene instead of the training's.
+            known: evidence of these pixels compared with that of the training, if it is known.
         """
         _refuse_lam(lam)
         self._check_kind(data)
-        pixels = self._standardised(data)
-        samples, _ = self._model.embed(pixels)
-        if recalibrate:
-            components = principal_components(pixels)
-            reference, weighed = estimated(
-                self._samples(pixels, samples, components, data), self._names
-            )
-        else:
-            reference = self._state.load()
-            weighed = compared(
-                self._samples(pixels, samples, self._state.components(), data),
-                self._names, reference,
-            )  # fmt: skip
+        reference, weighed = self._state.load(), known
+        if recalibrate or known is None:
+            pixels = self._standardised(data)
+            samples, _ = self._model.embed(pixels)
+            if recalibrate:
+                components = principal_components(pixels)
+                found = self._samples(pixels, samples, components, data)
+                reference, weighed = estimated(found, self._names)
+            else:
+                found = self._samples(pixels, samples, self._state.components(), data)
+                weighed = compared(found, self._names, reference)
 
         def as_map(rows: tf.Tensor) -> np.ndarray:
             return data.spread(rows.numpy().astype(np.float32)).reshape(data.grid)

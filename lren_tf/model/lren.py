@@ -283,7 +283,8 @@ class LREN(KerasMethods):
 
     def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
         samples = self.learn(standardised, data)
-        self._scoring().learn(standardised, samples, data)
+        weighed = self._scoring().learn(standardised, samples, data)
+        self._first_score.keep(self.weights, data, weighed)
 
     def rebuild(self, x: Any, *, key: str | None = None) -> None:
         """Compute anew what `fit` computes of the scene after the last epoch, for other weights.

@@ -60,7 +60,10 @@ class Results(TrainedNetwork):
         """
         data = self._checked_input(x, key)
         with tf.device(self.device):
-            return self._scoring().scores(data, lam=lam, recalibrate=recalibrate)
+            return self._scoring().scores(
+                data, lam=lam, recalibrate=recalibrate,
+                known=self._first_score.take(self.weights, data),
+            )  # fmt: skip
 
     def evidence(
         self, x: Any, *, key: str | None = None, recalibrate: bool = False

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.errors import InputError
+from lren_tf.evidence.fusion import Weighed
 from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import (
     LowRankResult,
@@ -63,11 +64,16 @@ class ResidualScoring:
         self._model = model
         self._workers = workers
 
-    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> None:
+    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
         """Learn nothing: what the network has learned is all there is."""
 
     def scores(
-        self, data: ModelInput, *, lam: float | None = None, recalibrate: bool = False
+        self,
+        data: ModelInput,
+        *,
+        lam: float | None = None,
+        recalibrate: bool = False,
+        known: Weighed | None = None,
     ) -> Scored:
         """Score all pixels.
 
@@ -75,6 +81,7 @@ class ResidualScoring:
             data: pixels, checked to be finite.
             lam: λ of eq. (1); None for the setting.
             recalibrate: False; True is refused.
+            known: None, since there is no evidence.
         """
         refuse_calibration(recalibrate)
         result = self.decompose(data, lam=lam)

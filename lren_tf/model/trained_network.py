@@ -10,6 +10,7 @@ from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.latent.mixture import Mixture, mixture_statistics
+from lren_tf.model.first_score import FirstScore
 from lren_tf.model.fitted_state import AtomState, BackgroundState, EvidenceState, ScalerState
 from lren_tf.model.forward_pass import embed_all, on_last_axis
 from lren_tf.model.inputs import ModelInput
@@ -42,6 +43,7 @@ class TrainedNetwork(keras.Model):
         self.workers = workers
         self._bands: int | None = None
         self._used_list: list[int] | None = None
+        self._first_score = FirstScore()
 
     @property
     def where(self) -> str:

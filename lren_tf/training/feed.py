@@ -15,7 +15,13 @@ from lren_tf.runtime.memory import fits
 from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
 from lren_tf.training.backprop import aligned_width
-from lren_tf.training.batches import batch_rows, fixed_batches, numbered, read_batches
+from lren_tf.training.batches import (
+    batch_rows,
+    fixed_batches,
+    numbered,
+    read_batches,
+    sample_rows,
+)
 from lren_tf.training.chunked_step import CHUNK, ChunkedStep
 from lren_tf.training.losses import Network
 from lren_tf.training.pixel_reader import AlignedPixels, StandardisedPixels
@@ -44,6 +50,8 @@ def choose_feed(
 ) -> Feed:
     """Return the fastest feed that the memory allows.
 
+    Of a scene with more than ``training_pixels`` pixels it has a sample.
+
     Args:
         pixels: ``[n, L]`` in the sensor's units.
         scaler: standardisation of the pixels.
@@ -54,6 +62,13 @@ def choose_feed(
         memory_limit: bytes that the training may take; None for half of the free memory.
     """
     s = settings
+    if s.training_pixels is not None and len(pixels) > s.training_pixels:
+        rows = sample_rows(len(pixels), s.training_pixels, s.batch_seed)
+        feed = choose_feed(
+            pixels.of_rows(rows), scaler, s, network=network, optimizer=optimizer,
+            workers=workers, memory_limit=memory_limit,
+        )  # fmt: skip
+        return feed._replace(standardised=StandardisedPixels(pixels, scaler))
     n, bands = len(pixels), int(np.count_nonzero(scaler.used))
     alone = workers.replicas == 1
     if alone and fits(training_bytes(n, bands, s), memory_limit):

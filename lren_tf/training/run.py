@@ -172,6 +172,11 @@ class TrainingRun:
                 "unfreeze it, or call rebuild(scene) to keep the weights as they are."
             )
         check_pixel_count(len(pixels), s.components)
+        if s.training_pixels is not None and s.training_pixels < s.components:
+            raise InputError(
+                f"setting 'training_pixels' is {s.training_pixels} for {s.components} mixture "
+                "components; expected at least one pixel per component."
+            )
         scaler = fit_scaler(pixels, s.scaling, good_bands=good_bands)
         fingerprint = None
         if resume is not None or self._workers.processes > 1:
@@ -244,7 +249,10 @@ class TrainingRun:
         own = self._callbacks(plan)
         if verbose == "auto":
             bands = np.count_nonzero(plan.scaler.used)
-            name = f"{title}, {len(plan.pixels)} pixels × {bands} bands, {where}"
+            pixels = len(plan.pixels)
+            if s.training_pixels is not None and s.training_pixels < pixels:
+                pixels = f"{s.training_pixels} of {pixels}"
+            name = f"{title}, {pixels} pixels × {bands} bands, {where}"
             own.append(EpochProgress(name, s.total_epochs))
             verbose = 0
 
