@@ -306,8 +306,8 @@ def test_whole_numbers_have_a_smallest_value():
         assert re.search(pattern, refusal_of(name, smallest - 1))
 
 
-def test_only_the_batch_size_may_be_none():
-    for name in {*WHOLE} - {"batch_size"}:
+def test_only_numbers_of_pixels_may_be_none():
+    for name in {*WHOLE} - {"batch_size", "training_pixels"}:
         assert "whole number" in refusal_of(name, None)
 
 

@@ -254,12 +254,12 @@ class LREN(KerasMethods):
         )
         with self.workers.agreed():
             data = as_model_input(x, key)
-            data.check_finite()
             plan = run.plan(
                 settings,
                 data.pixels,
                 data.good_bands,
                 self.device,
+                refuse_non_finite=data.check_finite,
                 initial_epoch=initial_epoch,
                 resume=resume,
                 checkpoint_every=checkpoint_every,

@@ -147,6 +147,7 @@ class TrainingRun:
         good_bands: np.ndarray | None,
         device: str,
         *,
+        refuse_non_finite: Callable[[], None],
         initial_epoch: int,
         resume: str | os.PathLike[str] | None,
         checkpoint_every: int,
@@ -155,13 +156,14 @@ class TrainingRun:
 
         Args:
             settings: as :meth:`settings_of_fit` returned them.
-            pixels: ``[n, L]`` in the sensor's units, finite.
+            pixels: ``[n, L]`` in the sensor's units.
             good_bands: ``[L]`` bool, or None for all.
             device: name of the device.
+            refuse_non_finite: as for :func:`lren_tf.data.standardisation.fit_scaler`.
             initial_epoch, resume, checkpoint_every: arguments of ``fit``.
 
         Raises:
-            InputError: the pixels are too few or constant, all layers are frozen, or the folder
+            InputError: the pixels are too few, not finite or constant, all layers are frozen, or the folder
                 cannot be used.
         """
         s = settings
@@ -177,7 +179,9 @@ class TrainingRun:
                 f"setting 'training_pixels' is {s.training_pixels} for {s.components} mixture "
                 "components; expected at least one pixel per component."
             )
-        scaler = fit_scaler(pixels, s.scaling, good_bands=good_bands)
+        scaler = fit_scaler(
+            pixels, s.scaling, good_bands=good_bands, refuse_non_finite=refuse_non_finite
+        )
         fingerprint = None
         if resume is not None or self._workers.processes > 1:
             optimizer = self._model.optimizer if self._model.compiled else make_optimizer(s)
