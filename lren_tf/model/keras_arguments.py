@@ -27,13 +27,13 @@ class Unsupported(NamedTuple):
 
 
 _NO_BATCHES = "splits samples into batches, and the pixels of a scene belong together"
-_NO_WEIGHTS = "weighs samples, and every pixel counts the same in eqs. (2)-(11)"
+_NO_WEIGHTS = "weighs samples, and every pixel of a scene counts the same"
 _NO_VALIDATION = (
     "holds samples back, and a network is trained on the scene that it scores",
     "leave it out, and call evaluate after fit",
 )
 _OWN_LOSS = (
-    "replaces or adds to the loss, and the loss of LREN is eq. (2)",
+    "replaces or adds to the loss, and that of LREN is fixed",
     "leave it out, or change energy_weight and covariance_penalty",
 )
 

@@ -71,6 +71,12 @@ class KerasMethods(Results):
             options["steps_per_execution"] = steps
         super().compile(optimizer or make_optimizer(self.settings), **options)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model as it was, so that its training can go on."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
     # --- outputs of the network ----------------------------------------------------------
 
     def __call__(self, pixels: Any, *args: Any, **options: Any) -> Any:

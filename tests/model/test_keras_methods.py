@@ -81,7 +81,12 @@ class TestOutputs:
             assert_same(network.predict(data, verbose=0), expected)
 
     @pytest.mark.parametrize(
-        ("offset", "kind"), [(1e6, np.float64), (1e7, np.float64), (2**28, np.int64)]
+        ("offset", "kind"),
+        [
+            (1e6, np.float64),
+            pytest.param(2**28, np.int64, marks=pytest.mark.slow),
+            pytest.param(-1e7, np.float64, marks=pytest.mark.slow),
+        ],
     )
     def test_standardisation_comes_before_any_rounding_to_float32(self, offset, kind):
         near = np.rint(SCENE.pixels.astype(np.float64) * 1000)
@@ -186,7 +191,7 @@ class TestArguments:
     def test_a_method_that_makes_no_sense_says_what_to_call(self, name):
         before = (model := untrained()).get_weights()
         with pytest.raises(InputError, match=f"^{name} .*; expected another method: call ") as said:
-            getattr(model, name)(SCENE.pixels)
+            getattr(model, name)("int8" if name == "quantize" else SCENE.pixels)
         assert str(said.value).count(". ") == 0
         for one, other in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
@@ -198,7 +203,7 @@ class TestArguments:
         assert callback_list([one, other]) == [one, other]
         assert callback_list(keras.callbacks.CallbackList([one])) == [one]
         for wrong in (3, [one, print], keras.callbacks.EarlyStopping, "stop"):
-            with pytest.raises(InputError, match="expected instances of keras.callbacks.Callback"):
+            with pytest.raises(InputError, match="expected instances of"):
                 LREN(**SMALL).fit(SCENE, callbacks=wrong)
 
 
