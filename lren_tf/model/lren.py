@@ -12,16 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
 from lren_tf.model.inputs import (
-    ModelInput,
     as_model_input,
-    input_of_sensor,
     warn_of_constant_bands,
 )
 from lren_tf.model.keras_arguments import callback_list, check_arguments
@@ -33,7 +30,7 @@ from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
 from lren_tf.training.pixel_reader import StandardisedPixels
 from lren_tf.training.resume import CHECKPOINT_EVERY
-from lren_tf.training.run import TrainingRun, check_pixel_count
+from lren_tf.training.run import TrainingRun
 from lren_tf.validators import size_in_bytes
 
 
@@ -280,35 +277,6 @@ class LREN(KerasMethods):
             )
             self._learn(standardised, data)
         return history
-
-    def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
-        samples = self.learn(standardised, data)
-        weighed = self._scoring().learn(standardised, samples, data)
-        self._first_score.keep(self.weights, data, weighed)
-
-    def rebuild(self, x: Any, *, key: str | None = None) -> None:
-        """Compute anew what `fit` computes of the scene after the last epoch, for other weights.
-
-        That is mixture, dictionary, background and calibration, for the weights as they are and
-        the standardisation that came with them. A model with weights that a ``ModelCheckpoint``
-        wrote during ``fit`` scores after it, as does one in the middle of a training, from a
-        callback. ::
-
-            model.load_weights("best.weights.h5")
-            model.rebuild("scene.mat")
-
-        Args:
-            x: the data of ``fit``, or another scene of the same sensor.
-            key: variable of the cube in a file with several.
-
-        Raises:
-            InputError: the weights come from no training, or the data cannot be used.
-        """
-        self._require_training()
-        data = input_of_sensor(x, key, self._bands, self._used_bands())
-        check_pixel_count(len(data.pixels), self.settings.components)
-        with tf.device(self.device):
-            self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
 
     # --- other settings ----------------------------------------------------------------
 

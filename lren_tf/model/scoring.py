@@ -99,10 +99,8 @@ class ResidualScoring:
         """
         s = self._settings
         pixels = StandardisedPixels(data.pixels, self._model.scaler_state.load())
-        if s.low_rank_space == "latent":
-            samples = self._model.embed(pixels)[0][:, 0]
-        else:
-            samples = pixels[:]
+        latent = s.low_rank_space == "latent"
+        samples = self._model.embed(pixels)[0][:, 0] if latent else pixels[:]
         result = solve_low_rank(
             samples,
             self._model.atom_state.atoms.numpy() if atoms is None else atoms,

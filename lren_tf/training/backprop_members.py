@@ -54,7 +54,8 @@ def loss_gradients(
     K3 = _with_bias(three)
     # The further unit, which no latent sample moves.
     idle = tf.zeros([members, K3.shape[1] - 1, 1], x.dtype)
-    saturated = tf.concat([idle, tf.fill([members, 1, 1], tf.constant(_SATURATED, x.dtype))], axis=1)
+    bias = tf.fill([members, 1, 1], tf.constant(_SATURATED, x.dtype))
+    saturated = tf.concat([idle, bias], axis=1)
     K3_and_one = tf.concat([K3, saturated], axis=2)
     # A one in the row of the biases, so that the column of ones leaves no residual.
     ones = tf.pad(tf.ones([members, 1, 1], x.dtype), [[0, 0], [units, 0], [0, 0]])

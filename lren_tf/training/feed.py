@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, standardise
+from lren_tf.errors import InputError
 from lren_tf.runtime.memory import fits
 from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
@@ -36,6 +37,29 @@ class Feed(NamedTuple):
     """All standardised pixels ``[n, U]``, for the work after the training."""
     chunked_step: ChunkedStep | None
     """Step that reads the pixels itself; None where a step gets them from the dataset."""
+
+
+def check_pixel_count(pixels: int, settings: Settings) -> None:
+    """Refuse a scene or a sample with fewer pixels than mixture components.
+
+    Args:
+        pixels: number of pixels of the scene.
+        settings: settings of the training.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    components, sample = settings.components, settings.training_pixels
+    if pixels < components:
+        raise InputError(
+            f"the scene has {pixels} pixels for {components} mixture components; "
+            "expected at least one pixel per component: lower components."
+        )
+    if sample is not None and sample < components:
+        raise InputError(
+            f"setting 'training_pixels' is {sample} for {components} mixture components; "
+            "expected at least one pixel per component: raise it."
+        )
 
 
 def choose_feed(

@@ -24,7 +24,7 @@ from lren_tf.training.callbacks import (
     train_parts,
 )
 from lren_tf.training.chunked_step import ChunkedStep
-from lren_tf.training.feed import Feed, choose_feed
+from lren_tf.training.feed import Feed, check_pixel_count, choose_feed
 from lren_tf.training.losses import (
     Losses,
     Network,
@@ -41,19 +41,6 @@ from lren_tf.training.resume import (
     train_resumable,
     training_fingerprint,
 )
-
-
-def check_pixel_count(pixels: int, components: int) -> None:
-    """Refuse a scene with fewer pixels than mixture components.
-
-    Raises:
-        InputError: it has.
-    """
-    if pixels < components:
-        raise InputError(
-            f"the scene has {pixels} pixels for {components} mixture components; "
-            "expected at least one pixel per component: lower components."
-        )
 
 
 class Plan(NamedTuple):
@@ -163,8 +150,8 @@ class TrainingRun:
             initial_epoch, resume, checkpoint_every: arguments of ``fit``.
 
         Raises:
-            InputError: the pixels are too few, not finite or constant, all layers are frozen, or the folder
-                cannot be used.
+            InputError: the pixels are too few, not finite or constant, all layers are frozen, or
+                the folder cannot be used.
         """
         s = settings
         model = self._model
@@ -173,12 +160,7 @@ class TrainingRun:
                 "all layers of the model are frozen; expected at least one with trainable=True: "
                 "unfreeze it, or call rebuild(scene) to keep the weights as they are."
             )
-        check_pixel_count(len(pixels), s.components)
-        if s.training_pixels is not None and s.training_pixels < s.components:
-            raise InputError(
-                f"setting 'training_pixels' is {s.training_pixels} for {s.components} mixture "
-                "components; expected at least one pixel per component."
-            )
+        check_pixel_count(len(pixels), s)
         scaler = fit_scaler(
             pixels, s.scaling, good_bands=good_bands, refuse_non_finite=refuse_non_finite
         )
