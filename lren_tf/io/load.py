@@ -24,6 +24,7 @@ from lren_tf.data.valid_pixels import (
 from lren_tf.errors import InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.registry import FORMATS, Format, opened
@@ -111,6 +112,8 @@ def load_scene(
     reading = list(details.reading)
     if order.reason:
         reading.insert(0, f"axes {order.text} as stored: {order.reason}")
+    height, width = cube.shape[:2]
+    place = checked_place(file.name, details.georeference, height, width)
     scene = Scene(
         order.turned(form.values(file, stored.name, how)),
         marked,
@@ -118,7 +121,7 @@ def load_scene(
         source=str(file),
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
-        georeference=details.georeference,
+        georeference=place,
         source_format=form.title,
         reading=tuple(reading),
     )
@@ -188,22 +191,22 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     if missing.any():
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
-    return PlacedMap(values, details.georeference, form.title)
+    place = checked_place(file.name, _turned_place(details, AS_STORED[:2]), *values.shape)
+    return PlacedMap(values, place, form.title)
 
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
     """What a file says of a cube, without what does not fit the cube that was turned."""
-    if order.order == AS_STORED:
+    if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]
-    positions = None if details.georeference is None else details.georeference.positions
+    place = _turned_place(details, order.order[:2])
     lost = {
         "valid": details.valid is not None and details.valid.shape != grid,
         "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
         "wavelengths": details.wavelengths is not None and details.wavelengths.shape != bands,
-        # Said of the axes as they are stored.
-        "georeference": details.georeference is not None
-        and (positions is None or positions.shape[:2] != grid),
+        # Said of other axes.
+        "georeference": details.georeference is not None and place is None,
     }
     names = [name.replace("_", " ") for name, is_lost in lost.items() if is_lost]
     if names:
@@ -212,7 +215,16 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
             "used.",
             stacklevel=3,
         )
+    details = replace(details, georeference=place)
     return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
+
+
+def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | None:
+    """The georeference of an image whose rows and columns are these axes of a stored array."""
+    place = details.georeference
+    if place is None or axes == details.grid_axes:
+        return place
+    return place.transposed() if axes == details.grid_axes[::-1] else None
 
 
 def _map_of(file: Path, form: Format, variable: Variable, how: Reading) -> np.ndarray:

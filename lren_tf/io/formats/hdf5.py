@@ -25,6 +25,7 @@ from lren_tf.io.base.hdf5_evidence import (
     unit_of,
 )
 from lren_tf.io.base.hdf5_nodes import array_at, values
+from lren_tf.io.base.hdf5_places import place_of
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
@@ -95,6 +96,7 @@ def hdf_details(path: Path, name: str, how: Reading = AS_MEANT) -> Details:
         InputError: as `hdf_variables`; also when the file's tables do not fit its cube.
     """
     file = existing_file(path)
+    problem = ""
     with reading(file, _WHAT), h5py.File(file, "r") as hdf:
         if name == prisma.NAME and prisma.is_prisma(hdf):
             return prisma.details(hdf)
@@ -110,6 +112,15 @@ def hdf_details(path: Path, name: str, how: Reading = AS_MEANT) -> Details:
             said = {float(value) for value in (*found.no_data, *fill_values(node))}
             found = replace(found, no_data=tuple(sorted(said)))
         text = scaling.text(how.raw)
+        if found.georeference is None:
+            place = place_of(hdf, node)
+            found = replace(
+                found, georeference=place.georeference, grid_axes=place.axes,
+                reading=(*found.reading, place.reading) if place.reading else found.reading,
+            )  # fmt: skip
+            problem = place.problem
+    if problem:
+        warnings.warn(f"{file.name} has {problem}: the scene has no coordinates.", stacklevel=3)
     if scaling.problem:
         warnings.warn(f"{file.name}: {scaling.problem}", stacklevel=3)
     return replace(found, reading=(*found.reading, text) if text else found.reading)
