@@ -249,6 +249,18 @@ def _envi_headers() -> Iterator[Case]:
         "{Lambert, 1, 1, 650000, 6860000, 10, 10, units=Meters}",
         coordinate_system_string="{" + wkt + "}"), SYSTEMS["Lambert conformal"][1],
         "EPSG:2154")  # fmt: skip
+    # As GDAL writes an image whose first row is the southernmost.
+    for name, ends in {
+        "with a blank": "1, 1, 500000, 4000000, 30, 20, 33, North, WGS-84,rotation= 180",
+        "by minus 180": "1, 1, 500000, 4000000, 30, 20, 33, North, WGS-84, rotation=-180",
+        "with digits": "1, 1, 500000, 4000000, 30, 20, 33, North, WGS-84, rotation=180.000000",
+        "and units": "1, 1, 500000, 4000000, 30, 20, 33, North, WGS-84, units=Meters, rotation=180",
+    }.items():
+        yield Case(f"ENVI of half a turn {name}", header(f"{{UTM, {ends}}}"), GRIDS["south up"],
+                   tells="as GDAL writes it")  # fmt: skip
+    # There GDAL leaves the tie point where a grid that is not turned would have it.
+    yield Case("ENVI of half a turn tied inside", header("{UTM, 3, 2, 500060, 4000020, 30, 20, 33, "
+        "North, WGS-84, rotation=180}"), told="differently")  # fmt: skip
     yield Case("ENVI rotated and tied inside", header("{UTM, 3, 2, 5e5, 4e6, 30, 30, 33, North, "
         "WGS-84, rotation=25}"), told="differently")  # fmt: skip
     yield Case("ENVI arbitrary", header("{Arbitrary, 1, 1, 0, 0, 1, 1, 0, North}"),
