@@ -16,11 +16,7 @@ from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import (
-    constant_share,
-    find_valid,
-    holds_no_data_value,
-)
+from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
@@ -36,12 +32,11 @@ from lren_tf.io.select_variables import (
     chosen_truth,
     chosen_wavelengths,
 )
+from lren_tf.io.value_notes import note_suspect_values
 
 _Path = str | os.PathLike[str]
 _OWN = "file"
 """Stands for the file's own no-data value."""
-# Of the valid pixels: as many spectra of one and the same constant are no accident.
-_CONSTANT_SHARE = 0.005
 
 
 def load_scene(
@@ -324,22 +319,12 @@ def _with_valid(
     if not (found.valid is None and found.good_bands is None and scene.valid is None):
         scene = replace(scene, valid=found.valid, good_bands=found.good_bands)
     if not no_data:
-        _note_constant(scene, bool(details.no_data) or details.filled)
+        note_suspect_values(
+            scene,
+            with_own=bool(details.no_data) or details.filled,
+            scaled=any("stored values" in text for text in details.reading),
+        )
     return scene
-
-
-def _note_constant(scene: Scene, with_own: bool) -> None:
-    """Tell of a share of the pixels that hold one value in every band: no data, most often."""
-    found = constant_share(scene.cube, scene.valid, scene.good_bands)
-    if found is None or found[1] < _CONSTANT_SHARE:
-        return
-    # What the file says itself would be lost by naming another alone.
-    text = f"{'file,' if with_own else ''}{found[0]:.9g}"
-    warnings.warn(
-        f"{scene.name}: {found[1]:.1%} of the pixels are {found[0]:.9g} in every band; if that is "
-        f"no data, pass --no-data {text}.",
-        stacklevel=4,
-    )
 
 
 def _no_data_values(
