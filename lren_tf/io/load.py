@@ -24,6 +24,7 @@ from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
+from lren_tf.io.polygons import is_polygon_file, polygon_mask
 from lren_tf.io.registry import SUFFIXES, opened
 from lren_tf.io.select_variables import (
     band_tables,
@@ -69,7 +70,8 @@ def load_scene(
             marks a minority of the pixels with a single non-zero value; else there is no truth.
         truth: [H, W], non-zero = anomalous, or the path of a file with it, of which
             `truth_key` then names the variable.
-        mask: [H, W], non-zero = valid, or the path of a file with such a map.
+        mask: [H, W], non-zero = valid, or the path of a file with such a map, or of a GeoJSON
+            file whose polygons hold what is valid (`lren_tf.io.polygons`).
         no_data: value that marks missing data, instead of the file's own, in units of the cube
             as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
@@ -297,7 +299,12 @@ def _with_valid(
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
-        scene = replace(scene, valid=_layer(mask, "mask"))
+        if is_polygon_file(mask):
+            size = scene.shape[:2]
+            valid = polygon_mask(mask, scene.georeference, *size)  # type: ignore[arg-type]
+        else:
+            valid = _layer(mask, "mask")
+        scene = replace(scene, valid=valid)
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid

@@ -96,11 +96,8 @@ def _quality_lines(scene: Scene, used: np.ndarray) -> Iterator[tuple[str, str]]:
         yield "without them", f"--bands {ranges_text(rest)}"
     for what, found in (("striped columns", quality.columns), ("striped rows", quality.rows)):
         if found.any():
-            yield (
-                what,
-                f"{np.count_nonzero(found)}, off or dead in many bands: {ranges_text(found)} (leave "
-                "them out with --mask)",
-            )
+            text = f"{np.count_nonzero(found)}, off or dead in many bands: {ranges_text(found)}"
+            yield what, f"{text} (leave them out with --mask)"
 
 
 def _range_text(scene: Scene) -> str:

@@ -256,7 +256,7 @@ def test_parts_of_stripes_are_marked():
     score[20, 30] = 40
     np.save("s_score.npy", score)
     assert main(["threshold", "s_score.npy", "--false-alarm-rate", "0.01"]) == 0
-    rows = list(csv.DictReader(Path("s_detections.csv").open(newline="")))
+    rows = list(csv.DictReader(Path("s_detections.csv").read_text().splitlines()))
     marked = [row["label"] for row in rows if row["stripe"] == "True"]
     assert rows[0]["stripe"] == "False" and (rows[0]["row"], rows[0]["column"]) == ("20.0", "30.0")
     assert marked == [row["label"] for row in rows if row["column"] == "7.0"] and marked
