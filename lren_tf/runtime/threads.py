@@ -1,14 +1,18 @@
-"""Threads of the numerical libraries, held to one where a caller shares out the work itself."""
+"""Threads that share out work, and those of the numerical libraries held to one meanwhile."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import threadpoolctl
 from threadpoolctl import threadpool_info, threadpool_limits
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 _lock = threading.Lock()
 _inside = 0
@@ -55,6 +59,20 @@ def _any_thread_may_set() -> None:
     lift = getattr(controller, "clear_controlling_thread", None)
     if lift is not None:
         lift(force=True)
+
+
+def map_in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Yield a function's results in the order of the parts, which are worked on side by side.
+
+    There are as many threads as linear algebra would take, and linear algebra has one in each:
+    for matrices that are too small to be shared out.
+
+    Args:
+        function: called from several threads.
+        parts: all taken at once.
+    """
+    with one_blas_thread() as threads, ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, parts)
 
 
 @contextmanager
