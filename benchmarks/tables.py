@@ -97,7 +97,37 @@ def against_table(results: Path = RESULTS) -> str:
                     f"{measured['ratio']:.0f} times as fast",
                 ]
             )
+    rx = read("rx", results)
+    for name, where in [] if rx is None else [("array", "in memory"), ("file", "mapped")]:
+        rows.append(
+            [
+                f"RX, {' × '.join(map(str, rx['shape']))} {where}, {rx['threads']} threads, "
+                f"{rx['anonymous_bytes'][name] / 2**20:.0f} MiB of own memory",
+                f"{median(rx['seconds'][name]):.2f} s",
+                f"RX of SPy, {median(rx['seconds']['spy']):.1f} s, "
+                f"{rx['anonymous_bytes']['spy'] / 2**20:.0f} MiB",
+                f"{rx['ratio'][name]:.1f} times as fast",
+            ]
+        )
     return markdown_table(("what", "here", "against", "ratio"), rows)
+
+
+def large_scenes_table(large: Record) -> str:
+    """Which detector runs at which size, in what time and with how much memory of its own."""
+    shapes = list(dict.fromkeys(tuple(case["shape"]) for case in large["cases"]))
+    names = list(dict.fromkeys(case["detector"] for case in large["cases"]))
+    found = {(case["detector"], tuple(case["shape"])): case for case in large["cases"]}
+
+    def cell(case: Mapping[str, Any]) -> str:
+        if case["outcome"] == "stopped":
+            return f"not within {_duration(case['seconds'])}"
+        if case["outcome"] == "refused":
+            return f"refused, about {case['estimated_bytes'] / 2**30:.0f} GiB needed"
+        memory = case["anonymous_bytes"] / 2**30
+        return f"{_duration(case['seconds'])}, {memory:.1f} GiB"
+
+    rows = [[f"`{name}`", *(cell(found[name, shape]) for shape in shapes)] for name in names]
+    return markdown_table(("detector", *(" × ".join(map(str, shape)) for shape in shapes)), rows)
 
 
 def settled_table(solver: Record) -> str:
@@ -276,6 +306,8 @@ def machines_table(scaling: Record) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 9.5:
+        return f"{seconds:.1f} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.working_memory import Size, refuse_too_large
 from lren_tf.errors import InputError
 
 
@@ -68,9 +69,13 @@ class Detector(abc.ABC):
             float32 map [H, W], not normalised; NaN where the scene holds no data.
 
         Raises:
-            InputError: the cube cannot be used, or not with these settings.
+            InputError: the cube cannot be used, or not with these settings, or the detector
+                needs more memory for it than is free.
         """
         scene = usable_scene(cube)
+        pixels = FilledPixels(scene, alone=not self.spatial)
+        size = Size(*pixels.grid, pixels.shape[1])
+        refuse_too_large(self.name, self.title, size, self.get_config())
         score = self._scores_of_valid(scene)
         if not np.isfinite(score).all():
             raise InputError(
