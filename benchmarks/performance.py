@@ -26,7 +26,6 @@ _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
     "scenes": ("scaling", tables.scenes_table),
     "machines": ("scaling", tables.machines_table),
     "memory": ("memory", tables.memory_table),
-    "large": ("large_scenes", tables.large_scenes_table),
     "workers": ("distribution", tables.workers_table),
     "trials": ("trials", tables.trials_table),
     "precision": ("precision", tables.precision_table),
@@ -37,6 +36,7 @@ _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
 def blocks(results: Path = tables.RESULTS) -> dict[str, str]:
     """The blocks whose benchmark was run, by name."""
     found = {"cost": tables.cost_table(), "against": tables.against_table(results)}
+    found["large"] = tables.large_scenes_table(tables.read("large_scenes", results))
     for name, (benchmark, table) in _FROM.items():
         record = tables.read(benchmark, results)
         if record is not None:

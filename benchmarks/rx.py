@@ -47,20 +47,19 @@ def compare(side: int, rounds: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"spy": [], "array": [], "file": []}
     memory: dict[str, list[int]] = {name: [] for name in seconds}
     with tempfile.TemporaryDirectory() as folder:
-        mapped = np.load(scene_on_disk(Path(folder), side, BANDS), mmap_mode="r")
-        cube = np.array(mapped)
+        path = scene_on_disk(Path(folder), side, BANDS)
+        cube = np.load(path)
         calls = {
             "spy": lambda: spectral.rx(cube),
             "array": lambda: RX().score(cube),
-            "file": lambda: RX().score(mapped),
+            "file": lambda: RX().score(np.load(path, mmap_mode="r")),
         }
+        maps: dict[str, np.ndarray] = {}
         for _ in range(rounds):
-            maps = {}
             for name, call in calls.items():
                 took, rose, maps[name] = timed(call)
                 seconds[name].append(took)
                 memory[name].append(rose)
-        del mapped
     np.testing.assert_array_equal(maps["file"], maps["array"])
     return {
         "shape": list(cube.shape),

@@ -12,6 +12,8 @@ from benchmarks import operations
 from experiments.reporting.markdown import markdown_table
 from experiments.reporting.names import scene_title
 from experiments.reporting.provenance import ROOT
+from lren_tf import detectors
+from lren_tf.detectors.working_memory import Size, needed_bytes
 from lren_tf.presets import PRESETS
 from lren_tf.training.chunked_step import CHUNK
 
@@ -22,6 +24,8 @@ SCENES = (
     ("EMIT, one granule", 1280 * 1242, 285),
 )
 """Name, pixels and bands of scenes whose cost is projected."""
+ASKED = ((1000, 1000, 100), (1280, 1242, 285))
+"""Scenes for which it is said how much memory each detector asks for."""
 MACHINES = (1, 2, 4, 8, 16, 32, 64)
 LINK_BYTES_PER_S, LATENCY_S = 1.25e9, 1e-4
 """Of the network of the projection: 10 Gbit/s, and what one exchange costs at least."""
@@ -83,8 +87,8 @@ def against_table(results: Path = RESULTS) -> str:
                 f"{training['share']['median']:.0%} of its rate",
             ]
         )
-    detectors = read("detectors", results)
-    for case in [] if detectors is None else detectors["cases"]:
+    local = read("detectors", results)
+    for case in [] if local is None else local["cases"]:
         shape = " × ".join(map(str, case["shape"]))
         one, all_ = case["one_thread"], case["all_threads"]
         for measured in [one] if one["threads"] == all_["threads"] else [one, all_]:
@@ -112,22 +116,37 @@ def against_table(results: Path = RESULTS) -> str:
     return markdown_table(("what", "here", "against", "ratio"), rows)
 
 
-def large_scenes_table(large: Record) -> str:
-    """Which detector runs at which size, in what time and with how much memory of its own."""
-    shapes = list(dict.fromkeys(tuple(case["shape"]) for case in large["cases"]))
-    names = list(dict.fromkeys(case["detector"] for case in large["cases"]))
-    found = {(case["detector"], tuple(case["shape"])): case for case in large["cases"]}
+def large_scenes_table(large: Record | None) -> str:
+    """Which detector runs at which size: what was measured, and the memory that it asks for."""
+    cases = [] if large is None else large["cases"]
+    shapes = list(dict.fromkeys(tuple(case["shape"]) for case in cases))
+    found = {(case["detector"], tuple(case["shape"])): case for case in cases}
 
-    def cell(case: Mapping[str, Any]) -> str:
+    def measured(case: Record) -> str:
         if case["outcome"] == "stopped":
             return f"not within {_duration(case['seconds'])}"
         if case["outcome"] == "refused":
-            return f"refused, about {case['estimated_bytes'] / 2**30:.0f} GiB needed"
-        memory = case["anonymous_bytes"] / 2**30
-        return f"{_duration(case['seconds'])}, {memory:.1f} GiB"
+            return "refused"
+        return f"{_duration(case['seconds'])}, {case['anonymous_bytes'] / 2**30:.2f} GiB"
 
-    rows = [[f"`{name}`", *(cell(found[name, shape]) for shape in shapes)] for name in names]
-    return markdown_table(("detector", *(" × ".join(map(str, shape)) for shape in shapes)), rows)
+    def counted(name: str, shape: tuple[int, int, int]) -> str:
+        needed = needed_bytes(name, Size(*shape), detectors.create(name).get_config())
+        return "its `memory_limit`" if needed is None else f"{needed / 2**30:.1f} GiB"
+
+    rows = [
+        [
+            f"`{name}`",
+            *(measured(found[name, shape]) for shape in shapes),
+            *(counted(name, shape) for shape in ASKED),
+        ]
+        for name in detectors.names()
+    ]
+    header = (
+        "detector",
+        *(" × ".join(map(str, shape)) for shape in shapes),
+        *(f"asks for, {' × '.join(map(str, shape))}" for shape in ASKED),
+    )
+    return markdown_table(header, rows)
 
 
 def settled_table(solver: Record) -> str:

@@ -116,7 +116,7 @@ class AAERX(Detector):
             TrainingDiverged: a loss became NaN or infinite.
         """
         rng = np.random.default_rng(self.seed)
-        unit = adversarial.UnitRange(pixels)
+        unit = adversarial.UnitRange(pixels, *pixels.extremes())
         with tf.device(resolve_device(self.device)):
             model = _Autoencoder(pixels.shape[1], self, rng)
             adversarial.train(

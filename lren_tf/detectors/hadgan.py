@@ -138,7 +138,7 @@ class HADGAN(Detector):
             TrainingDiverged: a loss became NaN or infinite.
         """
         rng = np.random.default_rng(self.seed)
-        unit = adversarial.UnitRange(pixels)
+        unit = adversarial.UnitRange(pixels, *pixels.extremes())
         with tf.device(resolve_device(self.device)):
             model = _Gan(pixels.shape[1], self, rng)
             adversarial.train(

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.parts.second_moments import Pixels
 from lren_tf.errors import TrainingDiverged
 from lren_tf.runtime.progress import tracked
@@ -39,15 +38,15 @@ def draw_seed(rng: np.random.Generator) -> int:
 
 
 class UnitRange:
-    """Pixels [N, L] float32, scaled to [0, 1] by their smallest and largest value, read on access.
+    """Pixels [N, L] float32, scaled from low … high to [0, 1], read on access.
 
     One scale for all bands keeps the shape of the spectra; a gain per band would not.
     """
 
-    def __init__(self, pixels: FilledPixels) -> None:
+    def __init__(self, pixels: Pixels, low: float, high: float) -> None:
         self._pixels = pixels
         self.shape = pixels.shape
-        self._low, self._high = pixels.extremes()
+        self._low, self._high = low, high
 
     def __getitem__(self, pixels: slice | np.ndarray) -> npt.NDArray[np.float32]:
         """Some of them, [n, L]."""

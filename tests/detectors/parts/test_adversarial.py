@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.data.scene import Scene
 from lren_tf.detectors.parts import adversarial
 from lren_tf.errors import TrainingDiverged
 
@@ -21,7 +19,7 @@ glorot = keras.initializers.GlorotUniform
 
 def test_scaling_keeps_the_shape_of_spectra() -> None:
     cube = RNG.normal(size=(4, 5, 6))
-    unit = adversarial.UnitRange(FilledPixels(Scene(cube)))
+    unit = adversarial.UnitRange(cube.reshape(20, 6), cube.min(), cube.max())
     pixels = unit[:]
     assert unit.shape == pixels.shape == (20, 6)
     assert pixels.dtype == np.float32 and pixels.min() == 0 and pixels.max() == 1
