@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -67,12 +68,20 @@ def map_in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) ->
     There are as many threads as linear algebra would take, and linear algebra has one in each:
     for matrices that are too small to be shared out.
 
+    No more than a few results wait to be taken, so they may be large.
+
     Args:
         function: called from several threads.
-        parts: all taken at once.
+        parts: taken one after the other.
     """
     with one_blas_thread() as threads, ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(function, parts)
+        waiting: deque[Future[Result]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(function, part))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @contextmanager

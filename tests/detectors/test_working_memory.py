@@ -54,7 +54,9 @@ def test_those_that_hold_the_scene_need_about_what_is_said(name: str, settings: 
         assert 0.4 < ratio < 1.6, (name, shape, ratio)
 
 
-@pytest.mark.parametrize("name", ["rx", "lrx", "crd", "aed"])
+@pytest.mark.parametrize(
+    "name", ["rx", "lrx", pytest.param("crd", marks=pytest.mark.slow), "aed"]
+)
 def test_those_that_stream_need_less_than_the_cube(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
