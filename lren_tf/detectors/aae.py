@@ -19,6 +19,7 @@ from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter,
 from lren_tf.detectors.rx import global_rx
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
+from lren_tf.runtime.precision import single_precision
 from lren_tf.validators import not_negative, positive, whole
 
 _WEIGHT_DEVIATION = 0.01
@@ -117,7 +118,7 @@ class AAERX(Detector):
         """
         rng = np.random.default_rng(self.seed)
         unit = adversarial.UnitRange(pixels, *pixels.extremes())
-        with tf.device(resolve_device(self.device)):
+        with single_precision(), tf.device(resolve_device(self.device)):
             model = _Autoencoder(pixels.shape[1], self, rng)
             adversarial.train(
                 model.step,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.working_memory import Size, refuse_too_large
 from lren_tf.errors import InputError
+from lren_tf.evaluation.score_array import warn_of_flat_scores
 
 
 def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
@@ -54,6 +56,11 @@ class Detector(abc.ABC):
     """Whether `_score` reads its pixels piece by piece, so that a scene need not fit into
     memory."""
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
+        return False
+
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
 
@@ -76,6 +83,9 @@ class Detector(abc.ABC):
         pixels = FilledPixels(scene, alone=not self.spatial)
         size = Size(*pixels.grid, pixels.shape[1])
         refuse_too_large(self.name, self.title, size, self.get_config())
+        doubt = self._doubt(scene)
+        if doubt:
+            warnings.warn(f"{scene.name} {doubt}.", stacklevel=2)
         score = self._scores_of_valid(scene)
         if not np.isfinite(score).all():
             raise InputError(
@@ -83,7 +93,13 @@ class Detector(abc.ABC):
                 f"or infinite on {scene.name}; expected finite ones, choose other settings "
                 f"({self._settings_text()})."
             )
+        if not doubt:
+            warn_of_flat_scores(score, self.title, scene.name)
         return scene.spread(score)
+
+    def _doubt(self, scene: Scene) -> str:
+        """What of a scene makes its scores say nothing, with a remedy; what follows its name."""
+        return ""
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""

@@ -21,6 +21,7 @@ from lren_tf.detectors.rx import global_rx
 from lren_tf.errors import InputError
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
+from lren_tf.runtime.precision import single_precision
 from lren_tf.validators import not_negative, positive, real, whole
 
 
@@ -139,7 +140,7 @@ class HADGAN(Detector):
         """
         rng = np.random.default_rng(self.seed)
         unit = adversarial.UnitRange(pixels, *pixels.extremes())
-        with tf.device(resolve_device(self.device)):
+        with single_precision(), tf.device(resolve_device(self.device)):
             model = _Gan(pixels.shape[1], self, rng)
             adversarial.train(
                 model.step,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lren_tf import validators
 from lren_tf.data.filled_pixels import FilledPixels
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts.second_moments import Pixels, moments, squared_lengths, whitening
 
@@ -59,6 +60,17 @@ class RX(Detector):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ridge", validators.not_negative("ridge", self.ridge))
+
+    def _doubt(self, scene: Scene) -> str:
+        good = scene.good_bands
+        bands = scene.bands if good is None else int(np.count_nonzero(good))
+        if self.ridge > 0 or scene.valid_count > bands + 1:
+            return ""
+        return (
+            f"has {scene.valid_count} pixels and {bands} bands: their covariance is singular, and "
+            "with RX every pixel scores the same; take fewer bands with --bands, or a ridge "
+            "with --set ridge=1e-3"
+        )
 
     def _score(self, pixels: FilledPixels) -> np.ndarray:
         return global_rx(pixels, self.ridge)

@@ -16,17 +16,16 @@ from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import (
-    constant_share,
-    find_valid,
-    holds_no_data_value,
-)
-from lren_tf.errors import InputError
+from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
+from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.place_checks import checked_place
+from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.registry import FORMATS, Format, opened
+from lren_tf.io.polygons import is_polygon_file, polygon_mask
+from lren_tf.io.registry import SUFFIXES, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
@@ -34,12 +33,11 @@ from lren_tf.io.select_variables import (
     chosen_truth,
     chosen_wavelengths,
 )
+from lren_tf.io.value_notes import note_suspect_values
 
 _Path = str | os.PathLike[str]
 _OWN = "file"
 """Stands for the file's own no-data value."""
-# Of the valid pixels: as many spectra of one and the same constant are no accident.
-_CONSTANT_SHARE = 0.005
 
 
 def load_scene(
@@ -72,7 +70,8 @@ def load_scene(
             marks a minority of the pixels with a single non-zero value; else there is no truth.
         truth: [H, W], non-zero = anomalous, or the path of a file with it, of which
             `truth_key` then names the variable.
-        mask: [H, W], non-zero = valid, or the path of a file with such a map.
+        mask: [H, W], non-zero = valid, or the path of a file with such a map, or of a GeoJSON
+            file whose polygons hold what is valid (`lren_tf.io.polygons`).
         no_data: value that marks missing data, instead of the file's own, in units of the cube
             as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
@@ -92,39 +91,55 @@ def load_scene(
     """
     given, own = _no_data_values(no_data)
     how = Reading(bool(raw), fill=own)
-    file, form, variables = opened(path)
-    stored = chosen_cube(file, form, variables, key)
-    others = [variable for variable in variables if variable is not stored]
-    tables = band_tables(file, form, others, stored)
+    with opened(path) as reader:
+        scene, details = _scene(reader, key, truth_key, truth, axes, how)
+    if bands is not None or drop_water:
+        scene = _with_bands(scene, bands, drop_water)
+    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
+
+
+def _scene(
+    reader: Reader,
+    key: str | None,
+    truth_key: str | None,
+    truth: _Path | npt.ArrayLike | None,
+    axes: str | Iterable[str] | None,
+    how: Reading,
+) -> tuple[Scene, Details]:
+    """The scene of an opened file before its valid pixels are known, and what the file says."""
+    file = reader.file
+    stored = chosen_cube(reader, key)
+    others = [variable for variable in reader.variables if variable is not stored]
+    tables = band_tables(reader, others, stored)
     order = found_axes(file, stored, others, tables, axes)
     cube = replace(stored, shape=order.shape(stored.shape))
     if truth is None:
         layers = [v if upright(v) else replace(v, shape=v.shape[::-1]) for v in others]
-        found = chosen_truth(file, form, layers, cube, truth_key)
-        marked = None if found is None else form.read(file, found.name)
+        found = chosen_truth(reader, layers, cube, truth_key)
+        marked = None if found is None else reader.read(found.name)
         marked = marked if found is None or upright(found) else marked.T
     else:
         marked = _layer(truth, "truth", key=truth_key)
-    details = _fitting(form.details(file, stored.name, how), cube, order, file)
+    details = _fitting(reader.details(stored.name, how), cube, order, file)
     if details.wavelengths is None:
         details = replace(details, wavelengths=chosen_wavelengths(file, tables, others, cube))
     reading = list(details.reading)
     if order.reason:
         reading.insert(0, f"axes {order.text} as stored: {order.reason}")
+    height, width = cube.shape[:2]
+    place = checked_place(file.name, details.georeference, height, width)
     scene = Scene(
-        order.turned(form.values(file, stored.name, how)),
+        order.turned(reader.read(stored.name, how)),
         marked,
         name=scene_stem(file),
         source=str(file),
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
-        georeference=details.georeference,
-        source_format=form.title,
+        georeference=place,
+        source_format=reader.title,
         reading=tuple(reading),
     )
-    if bands is not None or drop_water:
-        scene = _with_bands(scene, bands, drop_water)
-    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
+    return scene, details
 
 
 def scene_stem(file: Path) -> str:
@@ -133,9 +148,10 @@ def scene_stem(file: Path) -> str:
     A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
     two scenes, and keep their names whole.
     """
-    stem = file.stem if file.suffix.lower() in FORMATS else file.name
+    stem = file.stem if file.suffix.lower() in SUFFIXES else file.name
     inner = Path(stem)
-    return inner.stem if file.suffix.lower() == ".hdr" and inner.suffix.lower() in FORMATS else stem
+    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in SUFFIXES
+    return inner.stem if named_for else stem
 
 
 def load_map(path: _Path, key: str | None = None) -> np.ndarray:
@@ -153,8 +169,8 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
         InputError: the file is missing, damaged or of another format; the map is missing,
             ambiguous, empty, not real numbers, or not 2-D.
     """
-    file, form, variables = opened(path)
-    return _map_of(file, form, chosen_map(file, variables, key), Reading(fill=False))
+    with opened(path) as reader:
+        return _map_of(reader, chosen_map(reader, key), Reading(fill=False))
 
 
 class PlacedMap(NamedTuple):
@@ -176,10 +192,10 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     Raises:
         InputError: as `load_map`.
     """
-    file, form, variables = opened(path)
-    variable = chosen_map(file, variables, key)
-    details = form.details(file, variable.name, AS_MEANT)
-    values = _map_of(file, form, variable, AS_MEANT)
+    with opened(path) as reader:
+        variable = chosen_map(reader, key)
+        details = reader.details(variable.name)
+        values = _map_of(reader, variable, AS_MEANT)
     missing = np.zeros(values.shape, bool)
     if values.dtype.kind != "b":
         missing |= holds_no_data_value(values, details.no_data)
@@ -188,22 +204,24 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     if missing.any():
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
-    return PlacedMap(values, details.georeference, form.title)
+    place = checked_place(
+        reader.file.name, _turned_place(details, AS_STORED[:2]), *values.shape
+    )
+    return PlacedMap(values, place, reader.title)
 
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
     """What a file says of a cube, without what does not fit the cube that was turned."""
-    if order.order == AS_STORED:
+    if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]
-    positions = None if details.georeference is None else details.georeference.positions
+    place = _turned_place(details, order.order[:2])
     lost = {
         "valid": details.valid is not None and details.valid.shape != grid,
         "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
         "wavelengths": details.wavelengths is not None and details.wavelengths.shape != bands,
-        # Said of the axes as they are stored.
-        "georeference": details.georeference is not None
-        and (positions is None or positions.shape[:2] != grid),
+        # Said of other axes.
+        "georeference": details.georeference is not None and place is None,
     }
     names = [name.replace("_", " ") for name, is_lost in lost.items() if is_lost]
     if names:
@@ -212,11 +230,20 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
             "used.",
             stacklevel=3,
         )
+    details = replace(details, georeference=place)
     return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
 
 
-def _map_of(file: Path, form: Format, variable: Variable, how: Reading) -> np.ndarray:
-    values = form.values(file, variable.name, how)
+def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | None:
+    """The georeference of an image whose rows and columns are these axes of a stored array."""
+    place = details.georeference
+    if place is None or axes == details.grid_axes:
+        return place
+    return place.transposed() if axes == details.grid_axes[::-1] else None
+
+
+def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
+    values = reader.read(variable.name, how)
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
@@ -236,8 +263,11 @@ def _with_bands(scene: Scene, bands: str | Iterable[int] | None, drop_water: boo
     if drop_water:
         if scene.wavelengths is None:
             raise InputError(
-                f"{scene.name} says no wavelengths, so its water-absorption bands are unknown; "
-                "expected wavelengths with drop_water=True, leave it out and name bands= instead."
+                argument="drop_water",
+                received=f"{scene.name} says no wavelengths, so its water-absorption bands are "
+                "unknown",
+                expected=("wavelengths with ", Argument("drop_water", "True")),
+                remedy=("leave it out and name ", Argument("bands"), " instead"),
             )
         good &= ~water_bands(scene.wavelengths)
     return replace(scene, good_bands=good)
@@ -252,8 +282,9 @@ def _chosen(bands: str | Iterable[int], count: int) -> np.ndarray:
         index = np.array([-1])
     if index.size == 0 or index.min() < 0 or index.max() >= count:
         raise InputError(
-            f"the bands are given as {bands!r}; expected numbers from 0 to {count - 1}, at least "
-            "one."
+            argument="bands",
+            received=f"the bands are given as {bands!r}",
+            expected=f"numbers from 0 to {count - 1}, at least one",
         )
     chosen = np.zeros(count, bool)
     chosen[index] = True
@@ -268,7 +299,12 @@ def _with_valid(
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
-        scene = replace(scene, valid=_layer(mask, "mask"))
+        if is_polygon_file(mask):
+            size = scene.shape[:2]
+            valid = polygon_mask(mask, scene.georeference, *size)  # type: ignore[arg-type]
+        else:
+            valid = _layer(mask, "mask")
+        scene = replace(scene, valid=valid)
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid
@@ -290,22 +326,12 @@ def _with_valid(
     if not (found.valid is None and found.good_bands is None and scene.valid is None):
         scene = replace(scene, valid=found.valid, good_bands=found.good_bands)
     if not no_data:
-        _note_constant(scene, bool(details.no_data) or details.filled)
+        note_suspect_values(
+            scene,
+            with_own=bool(details.no_data) or details.filled,
+            scaled=any("stored values" in text for text in details.reading),
+        )
     return scene
-
-
-def _note_constant(scene: Scene, with_own: bool) -> None:
-    """Tell of a share of the pixels that hold one value in every band: no data, most often."""
-    found = constant_share(scene.cube, scene.valid, scene.good_bands)
-    if found is None or found[1] < _CONSTANT_SHARE:
-        return
-    # What the file says itself would be lost by naming another alone.
-    text = f"{'file,' if with_own else ''}{found[0]:.9g}"
-    warnings.warn(
-        f"{scene.name}: {found[1]:.1%} of the pixels are {found[0]:.9g} in every band; if that is "
-        f"no data, pass --no-data {text}.",
-        stacklevel=4,
-    )
 
 
 def _no_data_values(
@@ -323,6 +349,8 @@ def _no_data_values(
         values = [float(one) for one, own in zip(given, words, strict=True) if not own]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InputError(
-            f"no_data is {no_data!r}; expected a number, or NaN for no such value."
+            argument="no_data",
+            received=f"no_data is {no_data!r}",
+            expected="a number, or NaN for no such value",
         ) from None
     return tuple(values), any(words)

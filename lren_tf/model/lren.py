@@ -8,19 +8,23 @@ a fitted model gives, :mod:`lren_tf.model.fitted_state` stores, and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
-from lren_tf.model.inputs import ModelInput, as_model_input, warn_of_constant_bands
+from lren_tf.model.inputs import (
+    as_model_input,
+    warn_of_constant_bands,
+)
+from lren_tf.model.keras_arguments import callback_list, check_arguments
+from lren_tf.model.keras_methods import KerasMethods
+from lren_tf.model.members import Members
 from lren_tf.model.network import seed_of_member
-from lren_tf.model.results import Results
 from lren_tf.model.saved_model import export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
@@ -31,7 +35,7 @@ from lren_tf.validators import size_in_bytes
 
 
 @keras.saving.register_keras_serializable(package="lren_tf")
-class LREN(Results):
+class LREN(KerasMethods):
     """Low-Rank Embedded Network (Jiang et al., AAAI 2021).
 
     An autoencoder and a softmax mixture estimator are trained together on the pixels of
@@ -100,36 +104,34 @@ class LREN(Results):
         self.preset = preset
         self.memory_limit = limit
         self._strategy = strategy
-        # Each further member is a model that is trained together with this one.
-        self.companions = [
-            LREN(
-                preset, device=device, strategy=strategy, name=f"{name}_{number}",
-                **{**resolved.as_dict(), "seed": seed_of_member(resolved.seed, number),
-                   "members": 1, "evidence": ("spectrum",)},
-            )
-            for number in range(1, resolved.members)
-        ]  # fmt: skip
-        self._training_run = TrainingRun(
-            self,
-            lambda: [member.network() for member in self._members()],
-            resolved,
-            self.workers,
-        )
+        self._training_run = TrainingRun(self, self.network, resolved, self.workers)
 
     # --- construction and serialisation ---------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for pixels of ``input_shape[-1]`` bands, all of them used."""
-        self._create_all(int(input_shape[-1]), None)
+        self.create(int(input_shape[-1]), None)
 
     def get_build_config(self) -> dict[str, Any]:
-        """Return the bands, from which ``build_from_config`` creates the weights again."""
-        return {} if self._bands is None else {"bands": self._bands, "used": self._used_list}
+        """Return what ``build_from_config`` creates the weights again from."""
+        if self._bands is None:
+            return {}
+        members = self.settings.members
+        return {"bands": self._bands, "used": self._used_list, "members": members}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Create the weights of a saved model."""
+        """Create the weights of a saved model.
+
+        Raises:
+            InputError: an earlier version saved the model, with every member as a model.
+        """
+        if config and config.get("members", 1) != self.settings.members:
+            raise InputError(
+                f"the file has a model of {self.settings.members} members that an earlier version "
+                "saved, which kept each of them apart; expected one of this version: fit it again."
+            )
         if config:
-            self._create_all(config["bands"], config["used"])
+            self.create(config["bands"], config["used"])
 
     def get_config(self) -> dict[str, Any]:
         """Return preset and all settings; device, memory and workers belong to the machine."""
@@ -139,38 +141,6 @@ class LREN(Results):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LREN:
         """Create the model that ``get_config`` describes, not fitted."""
         return cls(**config)
-
-    def _create_all(self, bands: int, used: list[int] | None) -> None:
-        for member in self._members():
-            member.create(bands, used)
-
-    # --- the network -----------------------------------------------------------------
-
-    def call(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Pass pixels of the sensor through the network.
-
-        Args:
-            pixels: ``[N, L]`` in the sensor's units.
-
-        Returns:
-            float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
-            bands at their constant, those marked as not good at 0) and ``assignments [N, k]``,
-            the responsibilities. With several members latent samples and responsibilities are
-            concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
-            mean.
-        """
-        outputs = [member.call_alone(pixels) for member in self._members()]
-        if len(outputs) == 1:
-            return outputs[0]
-        return {
-            "latent": tf.concat([each["latent"] for each in outputs], axis=1),
-            "reconstruction": tf.add_n([o["reconstruction"] for o in outputs]) / len(outputs),
-            "assignments": tf.concat([each["assignments"] for each in outputs], axis=1),
-        }
-
-    def _members(self) -> list[LREN]:
-        # A method, because Keras follows properties when it saves, and this one would lead back.
-        return [self, *self.companions]
 
     def export(
         self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any
@@ -193,7 +163,9 @@ class LREN(Results):
         """
         self._require_fit()
         if format == "tf_saved_model":
-            endpoints = endpoints_of(self.call, self._scoring(), self.settings, self._bands)
+            endpoints = endpoints_of(
+                self.call, self._scoring(), self.settings, self._bands, self._used_bands()
+            )
             export_saved_model(self, endpoints, filepath, **options)
             return
         signature = [keras.InputSpec(shape=(None, self._bands), dtype="float32")]
@@ -224,15 +196,17 @@ class LREN(Results):
     def fit(
         self,
         x: Any,
+        y: None = None,
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
         verbose: str | int = "auto",
-        callbacks: list[keras.callbacks.Callback] | None = None,
+        callbacks: keras.callbacks.Callback | list[keras.callbacks.Callback] | None = None,
         initial_epoch: int = 0,
         key: str | None = None,
         resume: str | os.PathLike[str] | None = None,
         checkpoint_every: int = CHECKPOINT_EVERY,
+        **unsupported: Any,
     ) -> keras.callbacks.History:
         """Train on one scene or table, then store its mixture, dictionary and background.
 
@@ -240,11 +214,14 @@ class LREN(Results):
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
                 that :func:`lren_tf.load_scene` reads. Pixels that a scene marks as no-data
                 are left out, and so are bands that it marks as not good.
+            y: None; a target is refused, since nothing is learned from truth.
             epochs: None for the setting (1000); of each phase where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
             verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
                 0, 1, 2 as in Keras.
-            callbacks: Keras callbacks.
+            callbacks: one Keras callback or several. A training in two parts
+                (``training="separate"``) is two trainings to them: one that stops the training
+                ends the part, and the other part follows.
             initial_epoch: epoch to start at, to continue a training.
             key: variable of the cube in a file with several.
             resume: folder for the checkpoint of this training
@@ -253,36 +230,40 @@ class LREN(Results):
                 CPU of the same machine. A finished training is not run again. The checkpoint
                 holds no state of callbacks.
             checkpoint_every: epochs between two checkpoints.
+            **unsupported: further arguments of ``keras.Model.fit``, which are refused
+                (:mod:`lren_tf.model.keras_arguments`).
 
         Returns:
             Keras' history: loss, reconstruction, energy and covariance_penalty per epoch.
 
         Raises:
-            InputError: the data cannot be used (NaN, constant, too few pixels, …), or the
-                folder holds the checkpoint of another training.
+            InputError: the data cannot be used (NaN, constant, too few pixels, …), all layers are
+                frozen, an argument has no meaning here, or the folder holds the checkpoint of
+                another training.
             TrainingDiverged: a loss or gradient became NaN or infinite.
             WorkerLost: another process of the strategy has ended or does not answer.
         """
+        check_arguments("fit", {"y": y, **unsupported})
+        told = callback_list(callbacks)
         run = self._training_run
         settings = run.settings_of_fit(
             epochs, batch_size, initial_epoch, resumes=resume is not None
         )
         with self.workers.agreed():
             data = as_model_input(x, key)
-            data.check_finite()
             plan = run.plan(
                 settings,
                 data.pixels,
                 data.good_bands,
                 self.device,
+                refuse_non_finite=data.check_finite,
                 initial_epoch=initial_epoch,
                 resume=resume,
                 checkpoint_every=checkpoint_every,
             )
         run.check_same_everywhere(plan)
-        for member in self._members():
-            member.create_for(plan.scaler)
-            member.forget(plan.scaler)
+        self.create_for(plan.scaler)
+        self.forget(plan.scaler)
         warn_of_constant_bands(plan.scaler, data.good_bands)
         with tf.device(self.device):
             history, standardised = run.train(
@@ -292,14 +273,10 @@ class LREN(Results):
                 title=f"LREN ({self.preset})",
                 where=self.where,
                 verbose=verbose,
-                callbacks=callbacks or [],
+                callbacks=told,
             )
             self._learn(standardised, data)
         return history
-
-    def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
-        samples = [member.learn(standardised, data) for member in self._members()]
-        self._scoring().learn(standardised, samples, data)
 
     # --- other settings ----------------------------------------------------------------
 
@@ -320,17 +297,40 @@ class LREN(Results):
         """
         self._require_fit()
         replaced = presets.resolve_after_training(self.preset, self.settings, settings)
-        other = LREN(
-            self.preset,
-            device=None if self._strategy is not None else self.device,
-            strategy=self._strategy,
-            name=self.name,
-            **replaced.as_dict(),
-        )
+        other = self._with(self.name, **replaced.as_dict())
         data = self._checked_input(x, key)
-        other._create_all(self._bands, self._used_list)
+        other.create(self._bands, self._used_list)
         with tf.device(self.device):
-            for to, source in zip(other._members(), self._members(), strict=True):
-                to.copy_network(source)
+            other.copy_networks(self)
             other._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
         return other
+
+    @property
+    def members(self) -> Sequence[LREN]:
+        """Models of one network each, made when they are asked for: copies of the members.
+
+        Member i is the model that a training with its seed alone gives, to rounding. It scores by
+        its own energy. Fitted are the members of a fitted model.
+        """
+        return Members(self.settings.members, self._member)
+
+    @property
+    def companions(self) -> Sequence[LREN]:
+        """The members after the first."""
+        return self.members[1:]
+
+    def _member(self, number: int) -> LREN:
+        s = self.settings
+        seed = seed_of_member(s.seed, number)
+        alone = {**s.as_dict(), "seed": seed, "members": 1, "evidence": ("spectrum",)}
+        member = self._with(f"{self.name}_{number}", **alone)
+        if self._bands is not None:
+            member.create(self._bands, self._used_list)
+            member.copy_networks(self, slice(number, number + 1))
+            member.copy_results(self, number)
+        return member
+
+    def _with(self, name: str, **settings: Any) -> LREN:
+        """Return a new model on the same device with other settings."""
+        device = None if self._strategy is not None else self.device
+        return LREN(self.preset, device=device, strategy=self._strategy, name=name, **settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
-    note_few_pixels,
     output_path,
     pictures,
     read_usable_scene,
@@ -26,6 +25,7 @@ from lren_tf.cli.options.scene import (
 from lren_tf.data.scene import Scene
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
 from lren_tf.runtime.progress import shown
@@ -63,7 +63,6 @@ def compare(arguments: argparse.Namespace) -> None:
             chosen = detectors_from(names, arguments.seed)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
-        note_few_pixels(scene, names)
         truth = judging_truth(scene)
         if truth is None:
             del targets["roc"]
@@ -78,7 +77,8 @@ def compare(arguments: argparse.Namespace) -> None:
         say(_table(records, titles, with_metrics=truth is not None))
         report = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
         report |= {"seconds": seconds, "notices": notices}
-        _write(scene, truth, maps, titles, targets, report)
+        calibrated = [detector.title for detector in chosen if detector.calibrated]
+        _write(scene, truth, maps, titles, calibrated, targets, report)
     for what, target in targets.items():
         say(f"{what}: {target}")
 
@@ -116,9 +116,14 @@ def _run_all(
         before, failed, metrics = len(notices), None, None
         with timed(spent, "score"), shown():
             try:
-                maps[detector.name] = detector.score(scene)
-            except (InputError, TrainingDiverged) as error:
-                failed = str(error)
+                maps[detector.name] = _map_of(detector, scene)
+            except InputError as error:
+                failed = error.for_command_line()
+            except (Exception, SystemExit) as error:  # of other packages too, and of any library
+                reason = " ".join(str(error).split())
+                failed = reason if isinstance(error, TrainingDiverged) else (
+                    f"{type(error).__name__}{': ' if reason else ''}{reason}"
+                )  # fmt: skip
         if failed is None:
             metrics = judged(maps[detector.name], truth)
             say(f"{label}: {spent['score']:.1f} s")
@@ -132,6 +137,18 @@ def _run_all(
             "notices": notices[before:],
         }
     return maps, records
+
+
+def _map_of(detector: Detector, scene: Scene) -> np.ndarray:
+    """The scores [H, W] of a detector, which may be one of another package."""
+    score = detector.score(scene)
+    found = score_map(score, f"what {detector.title} returns")
+    if found.shape != scene.shape[:2]:
+        raise InputError(
+            received=f"{detector.title} returns scores of shape {found.shape}",
+            expected=f"{scene.height} × {scene.width}, one for each pixel",
+        )
+    return score
 
 
 def _table(
@@ -157,17 +174,21 @@ def _write(
     truth: np.ndarray | None,
     maps: Mapping[str, np.ndarray],
     titles: Mapping[str, str],
+    calibrated: Collection[str],
     targets: Mapping[str, Path],
     report: dict[str, Any],
 ) -> None:
-    """Draw, then write all files or none; `report` is completed on the way."""
+    """Draw, then write all files or none; `report` is completed on the way.
+
+    `calibrated` has the titles of detectors whose scores are decades already.
+    """
     from lren_tf import plots
     from lren_tf.evaluation import metrics
 
     titled = {titles[name]: score for name, score in maps.items()}
     with timed(report["seconds"], "draw"):
         figures = {
-            "picture": plots.detection_panel(*pictures(scene), titled)
+            "picture": plots.detection_panel(*pictures(scene), titled, calibrated=calibrated)
         }
         if truth is not None:
             figures["roc"] = plots.roc_curves(

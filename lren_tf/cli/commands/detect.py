@@ -26,7 +26,6 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
-    note_few_pixels,
     output_path,
     pictures,
     read_scene,
@@ -92,9 +91,14 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
 
         title = f"LREN ({model.preset})"
 
+        opened: list[bool] = []
+
         def open_training(logs: Any) -> None:
             # Printed when training begins: until then the scene may be refused, and a refusal
-            # prints nothing here.
+            # prints nothing here. A training in two parts begins twice.
+            if opened:
+                return
+            opened.append(True)
             say(described(scene, seconds["read"]))
             if long_run.opening is not None:
                 say(long_run.opening)
@@ -181,7 +185,6 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             detector = detector_from(arguments)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
-        note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
         with timed(seconds, "score"), shown():

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
-from lren_tf.io.base.scaling import AS_MEANT, Reading
 
 # Units of length as headers spell them, in lower case -> nanometres.
 _NANOMETRES = {
@@ -39,6 +37,7 @@ class Details:
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
+        grid_axes: the axes of the stored array that the georeference calls rows and columns.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
     """
@@ -48,13 +47,9 @@ class Details:
     good_bands: np.ndarray | None = None
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
+    grid_axes: tuple[int, int] = (0, 1)
     reading: tuple[str, ...] = ()
     filled: bool = False
-
-
-def no_details(file: Path, name: str, how: Reading = AS_MEANT) -> Details:
-    """Those of a format that has none."""
-    return Details()
 
 
 def is_length(unit: str | None) -> bool:
