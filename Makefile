@@ -101,16 +101,18 @@ lint: $(STAMP) ## check style, and that imports point down
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 
-bench: $(STAMP) ## measure solver, training step and LRX against their references
+bench: $(STAMP) ## measure solver, training step, LRX and RX against their references
 	$(RUN) -m benchmarks.solver
 	$(RUN) -m benchmarks.training
 	$(RUN) -m benchmarks.robust
 	$(RUN) -m benchmarks.detectors
+	$(RUN) -m benchmarks.rx
 
-bench-all: bench ## also growth, memory, workers and what was tried; an hour of a quiet machine
+bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of a quiet machine
 	$(RUN) -m benchmarks.trials
 	$(RUN) -m benchmarks.scaling
 	$(RUN) -m benchmarks.memory
+	$(RUN) -m benchmarks.large_scenes
 	$(RUN) -m benchmarks.distribution
 	$(RUN) -m benchmarks.precision
 
