@@ -74,7 +74,7 @@ class DetectorRun(Run):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
-                score = detector.score(scene)
+                score = self.scored(detector, scene, record)
             except (InputError, TrainingDiverged) as error:
                 record["seconds"] = {"score": time.perf_counter() - started}
                 return keep_failure(self, space, record, "failed", error)
@@ -84,6 +84,12 @@ class DetectorRun(Run):
             "seconds": {"score": time.perf_counter() - started + record.get("shared_seconds", 0)},
         }
         return keep_score(self, scene, space, record, score)
+
+    def scored(
+        self, detector: detectors.Detector, scene: Scene, record: dict[str, Any]
+    ) -> np.ndarray:
+        """Return the map of a scene; a subclass may add to the record."""
+        return detector.score(scene)
 
 
 _latents: dict[tuple[Any, ...], tuple[np.ndarray, float]] = {}
@@ -120,6 +126,16 @@ def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
     object.__setattr__(detector, "latent", latent)
 
 
-def seeds_of(detector: str, count: int) -> tuple[int | None, ...]:
-    """Seeds 0, 1, … of a stochastic detector; (None,) of any other."""
-    return tuple(range(count)) if detectors.detector_class(detector).stochastic else (None,)
+def seeds_of(detector: str, count: int, **settings: Any) -> tuple[int | None, ...]:
+    """Seeds 0, 1, … of a detector that draws with these settings.
+
+    Args:
+        detector: its name.
+        count: how many seeds.
+        settings: what differs from its defaults.
+
+    Returns:
+        (0,) if it has a seed and draws nothing, (None,) if it has none.
+    """
+    made = detectors.create(detector, **settings)
+    return tuple(range(count if made.draws else 1)) if made.stochastic else (None,)
