@@ -29,13 +29,7 @@ RELEASE: dict[str, Any] = {"variant": "release"}
 SEEDS = {"adlr": 3, "pab_dc": 2}
 """How many seeds the released method runs with, on the scenes of the paper."""
 CANDIDATES: dict[str, list[dict[str, Any]]] = {
-    "adlr": [
-        {},
-        *({"lam_ratio": ratio} for ratio in (3.0, 8.0)),
-        {"bandwidth": 0.5},
-        {"endmembers": 9},
-        {"scaled": False},
-    ],
+    "adlr": [{}, {"lam_ratio": 3.0}, {"endmembers": 9}, {"scaled": False}],
     "pab_dc": [{}],
 }
 """Settings that differ from the defaults, the defaults first."""

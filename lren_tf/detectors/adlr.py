@@ -70,7 +70,9 @@ class ADLR(Detector):
       on Hydice the release has an area between {R_HY_MIN} and {R_HY_MAX} over five seeds.
     - *λ.* At or below λ₀ the background part Z is zero, E is S, and the score is how far a sum of
       abundances is from one; a large λ leaves E zero, the sooner the more atoms there are. Both
-      ends are refused. In units of λ₀ neither the number of pixels nor that of atoms matters.
+      ends are refused; where 5 leaves E zero, as on images of a few hundred pixels it can, 3, 2
+      and 1.5 are tried in turn. In units of λ₀ neither the number of pixels nor that of atoms
+      matters.
     - *Score.* With signs, or with magnitudes as they are, endmembers that cover the scene have
       most of the say, as their abundances vary most, and a rare material has little.
 
@@ -213,12 +215,15 @@ class ADLR(Detector):
         clusters = mean_shift(S, self.resolved("bandwidth"), rng)
         return centroid_and_farthest(S, clusters.votes, clusters.modes).atoms
 
-    def _weight(self, S: np.ndarray, lowest: float) -> float:
-        """λ, from λ₀."""
+    def _weights(self, S: np.ndarray, lowest: float) -> list[float]:
+        """λ, and what is tried in its place where it leaves nothing in E, from λ₀."""
         if self.lam is not None:
-            return self.lam
-        ratio = self.resolved("lam_ratio")
-        return float(1.0 / np.sqrt(len(S))) if ratio is None else ratio * lowest
+            return [self.lam]
+        if self.lam_ratio is not None:
+            return [self.lam_ratio * lowest]
+        if self.variant == "release":
+            return [float(1.0 / np.sqrt(len(S)))]
+        return [ratio * lowest for ratio in _RATIOS]
 
     def _anomalous_part(self, S: np.ndarray, D: np.ndarray) -> np.ndarray:
         """E [N, p]."""
@@ -226,15 +231,17 @@ class ADLR(Detector):
         from lren_tf.low_rank.solve import solve_low_rank
 
         lowest = lowest_weight(S, D)
-        lam = self._weight(S, lowest)
-        result = solve_low_rank(S, D, lam, loss="l1", order="JWA", **_SOLVER)
+        for lam in self._weights(S, lowest):
+            result = solve_low_rank(S, D, lam, loss="l1", order="JWA", **_SOLVER)
+            if np.abs(result.A).max() >= _NOTHING:
+                break
         parts = (("background", result.W, "more"), ("anomalous", result.A, "less"))
         for part, values, remedy in parts:
             if np.abs(values).max() < _NOTHING:
                 raise InputError(
                     f"λ is {lam:.3g}, with which the {part} part is zero and the score says "
-                    f"nothing; expected {remedy}, {2 * lowest:.2g} to {8 * lowest:.2g}: set 'lam', "
-                    "or 'lam_ratio' from 2 to 8."
+                    f"nothing; expected {remedy}, {1.5 * lowest:.2g} to {8 * lowest:.2g}: set "
+                    "'lam', or 'lam_ratio' from 1.5 to 8."
                 )
         return result.A
 
@@ -249,14 +256,12 @@ class ADLR(Detector):
 
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "robust": {
-        "start": "spa", "bandwidth": 0.3, "lam_ratio": 5.0, "signed": False, "scaled": True,
-    },
-    "release": {
-        "start": "vca", "bandwidth": 0.1, "lam_ratio": None, "signed": True, "scaled": False,
-    },
-}  # fmt: skip
-"""What None stands for, by variant."""
+    "robust": {"start": "spa", "bandwidth": 0.3, "signed": False, "scaled": True},
+    "release": {"start": "vca", "bandwidth": 0.1, "signed": True, "scaled": False},
+}
+"""What None stands for, by variant, but for λ."""
+_RATIOS = (5.0, 3.0, 2.0, 1.5)
+"""λ / λ₀ of the variant `robust`, the first that leaves something in E."""
 
 
 def lowest_weight(S: npt.NDArray[np.float64], D: npt.NDArray[np.float64]) -> float:
