@@ -63,7 +63,7 @@ robust-study: $(STAMP) ## settings around the preset robust, on simulated and re
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.studies.sensitivity $(HOW)
 
-comparators: $(STAMP) ## ADLR and PAB_DC on eleven scenes: as released, one rule, what is around it
+comparators: $(STAMP) ## ADLR on eleven scenes with one rule, beside the released method
 	$(RUN) -m experiments.studies.comparators $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts

@@ -74,7 +74,7 @@ class DetectorRun(Run):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
-                score = self.scored(detector, scene, record)
+                score = detector.score(scene)
             except (InputError, TrainingDiverged) as error:
                 record["seconds"] = {"score": time.perf_counter() - started}
                 return keep_failure(self, space, record, "failed", error)
@@ -84,12 +84,6 @@ class DetectorRun(Run):
             "seconds": {"score": time.perf_counter() - started + record.get("shared_seconds", 0)},
         }
         return keep_score(self, scene, space, record, score)
-
-    def scored(
-        self, detector: detectors.Detector, scene: Scene, record: dict[str, Any]
-    ) -> np.ndarray:
-        """Return the map of a scene; a subclass may add to the record."""
-        return detector.score(scene)
 
 
 _latents: dict[tuple[Any, ...], tuple[np.ndarray, float]] = {}

@@ -19,7 +19,9 @@ from lren_tf.detectors.parts.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.parts.two_dictionary_decomposition import decompose
 from lren_tf.errors import InputError
 
-SMALL = PABDC(clusters=3, sparsity=4, background_fraction=0.1, anomaly_atoms=30)
+SMALL = PABDC(
+    variant="robust", clusters=3, sparsity=4, background_fraction=0.1, anomaly_atoms=30
+)
 
 
 @pytest.fixture
