@@ -388,7 +388,7 @@ def test_san_diego_is_ranked_as_published() -> None:
         ({"lam": float("nan")}, "'lam' is nan; expected a finite number"),
         ({"tolerance": 0}, "'tolerance' is 0.0; expected a number above 0"),
         ({"score_part": "noise"}, "'noise'; expected one of anomaly, residual, both, relative"),
-        ({"variant": "paper"}, "'variant' is 'paper'; expected one of robust, release"),
+        ({"variant": "paper"}, "'variant' is 'paper'; expected one of release, robust"),
         ({"start": 3}, "'start' is 3; expected one of spread, random"),
     ],
 )
