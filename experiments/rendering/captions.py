@@ -247,7 +247,8 @@ STUDIES: dict[str, Caption] = {
     ),
     "tables/evidence_choice.md": Caption(
         "How the settings of the evidence were chosen",
-        "Each scene, and each five scenes, with the candidate chosen on the others. Seed 123.",
+        "Each scene, and each five scenes, with the candidate chosen on the others. Medians over "
+        "three seeds.",
         ("evidence_choice",),
     ),
     "tables/seeds.md": Caption(
