@@ -27,7 +27,7 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.registry import SUFFIXES, opened
+from lren_tf.io.registry import known_suffixes, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
@@ -148,9 +148,10 @@ def scene_stem(file: Path) -> str:
     A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
     two scenes, and keep their names whole.
     """
-    stem = file.stem if file.suffix.lower() in SUFFIXES else file.name
+    suffixes = known_suffixes()
+    stem = file.stem if file.suffix.lower() in suffixes else file.name
     inner = Path(stem)
-    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in SUFFIXES
+    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in suffixes
     return inner.stem if named_for else stem
 
 

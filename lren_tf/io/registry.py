@@ -37,9 +37,6 @@ READERS: tuple[type[Reader], ...] = (
 )
 """What reads files; the first that recognises one does. Plug-ins are asked before them."""
 
-SUFFIXES = tuple(dict.fromkeys(suffix for reader in READERS for suffix in reader.suffixes))
-"""Of names of files, by which a reader is found."""
-
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[Reader]:
@@ -49,11 +46,20 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Reader]:
         InputError: the file is missing, damaged or of another format.
     """
     with Source(path) as source:
-        for reader in (*plugin_readers(), *READERS):
+        for reader in _readers():
             if reader.recognises(source):
                 yield reader(source)
                 return
         raise _unknown(source)
+
+
+def known_suffixes() -> tuple[str, ...]:
+    """The ends of names of files by which a reader is found, those of plug-ins first."""
+    return tuple(dict.fromkeys(suffix for reader in _readers() for suffix in reader.suffixes))
+
+
+def _readers() -> tuple[type[Reader], ...]:
+    return (*plugin_readers(), *READERS)
 
 
 def _unknown(source: Source) -> InputError:
@@ -61,7 +67,7 @@ def _unknown(source: Source) -> InputError:
         return a_folder(source.path)
     return InputError(
         received=f"{source.path.name} ends in '{source.path.suffix}'",
-        expected=f"one of {', '.join(SUFFIXES)}, or an ENVI header beside it",
+        expected=f"one of {', '.join(known_suffixes())}, or an ENVI header beside it",
         remedy="convert the file",
     )
 
