@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.labelled_arrays import READERS, as_labelled
 from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import (
     constant_share,
@@ -27,6 +28,7 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
+from lren_tf.io.labelled import check_aligned
 from lren_tf.io.registry import known_suffixes, opened
 from lren_tf.io.select_variables import (
     band_tables,
@@ -36,7 +38,8 @@ from lren_tf.io.select_variables import (
     chosen_wavelengths,
 )
 
-_Path = str | os.PathLike[str]
+_Path = Any
+"""A path, or an xarray object that is read in its place."""
 _OWN = "file"
 """Stands for the file's own no-data value."""
 # Of the valid pixels: as many spectra of one and the same constant are no accident.
@@ -121,6 +124,7 @@ def _scene(
         marked = None if found is None else reader.read(found.name)
         marked = marked if found is None or upright(found) else marked.T
     else:
+        check_aligned("truth", truth, reader.labels(stored.name, order.order))
         marked = _layer(truth, "truth", key=truth_key)
     details = _fitting(reader.details(stored.name, how), cube, order, file)
     if details.wavelengths is None:
@@ -132,12 +136,13 @@ def _scene(
         order.turned(reader.read(stored.name, how)),
         marked,
         name=scene_stem(file),
-        source=str(file),
+        source=reader.origin,
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
         georeference=details.georeference,
         source_format=reader.title,
         reading=tuple(reading),
+        labels=reader.labels(stored.name, order.order),
     )
     return scene, details
 
@@ -210,7 +215,7 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
     """What a file says of a cube, without what does not fit the cube that was turned."""
-    if order.order == AS_STORED:
+    if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]
     positions = None if details.georeference is None else details.georeference.positions
@@ -218,8 +223,8 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
         "valid": details.valid is not None and details.valid.shape != grid,
         "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
         "wavelengths": details.wavelengths is not None and details.wavelengths.shape != bands,
-        # Said of the axes as they are stored.
         "georeference": details.georeference is not None
+        and details.grid_axes != order.order[:2]
         and (positions is None or positions.shape[:2] != grid),
     }
     names = [name.replace("_", " ") for name, is_lost in lost.items() if is_lost]
@@ -234,14 +239,15 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
 
 def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
     values = reader.read(variable.name, how)
+    values = values if upright(variable) else values.T
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
 
 def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
     """A map that was passed as itself or as the path of a file."""
-    if isinstance(given, (str, os.PathLike)):
-        return load_map(given, key=key)
+    if isinstance(given, (str, os.PathLike)) or as_labelled(given) is not None:
+        return load_map(given, key=key)  # type: ignore[arg-type]
     return real_array(given, f"the {what}")
 
 
@@ -289,6 +295,7 @@ def _with_valid(
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
+        check_aligned("mask", mask, scene.labels)
         scene = replace(scene, valid=_layer(mask, "mask"))
     inside = scene.valid
     if details.valid is not None:
@@ -349,3 +356,7 @@ def _no_data_values(
             expected="a number, or NaN for no such value",
         ) from None
     return tuple(values), any(words)
+
+
+READERS["scene"] = load_scene
+READERS["map"] = load_map

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import Argument, InputError, Text
+from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.band_tables import BandTable, is_table_of_bands
 from lren_tf.io.base.metadata import in_nanometres, is_length
 from lren_tf.io.base.reader import Reader
@@ -162,7 +163,9 @@ def band_tables(reader: Reader, variables: list[Variable], cube: Variable) -> li
         if not variable.numeric or len([n for n in variable.shape if n != 1]) != 1:
             continue
         # A coordinate of an axis lists lengths if its unit is one, whatever it is called.
-        coordinate = _last_name(variable) in map(str.lower, cube.dimensions)
+        name = _last_name(variable)
+        of_grid = role_of(name) in ("row", "column")  # whose unit is one of length too
+        coordinate = name in map(str.lower, cube.dimensions) and not of_grid
         if is_table_of_bands(variable.name) or (coordinate and is_length(variable.unit)):
             read = partial(reader.read, variable.name)
             tables.append(BandTable(variable.name, variable.shape, read, variable.unit))
