@@ -5,4 +5,12 @@ from lren_tf.io.labelled import scene_of
 from lren_tf.io.load import PlacedMap, load_map, load_placed_map, load_scene
 from lren_tf.io.save import save_map
 
-__all__ = ["PlacedMap", "Scene", "load_map", "load_placed_map", "load_scene", "save_map", "scene_of"]
+__all__ = [
+    "PlacedMap",
+    "Scene",
+    "load_map",
+    "load_placed_map",
+    "load_scene",
+    "save_map",
+    "scene_of",
+]

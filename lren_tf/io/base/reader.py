@@ -10,10 +10,11 @@ from typing import ClassVar
 import numpy as np
 
 from lren_tf.data.labelled_arrays import GridLabels
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, reading
+from lren_tf.io.base.variable import Variable
 
 
 class Reader(abc.ABC):
