@@ -85,13 +85,16 @@ class TestFiles:
 
         shown = {}
 
-        def panel(rgb, truth, maps):
-            shown.update(rgb=rgb, truth=truth, maps=dict(maps))
-            return real(rgb, truth, maps)
+        def panel(rgb, truth, maps, calibrated):
+            shown.update(rgb=rgb, truth=truth, maps=dict(maps), calibrated=calibrated)
+            return real(rgb, truth, maps, calibrated=calibrated)
 
         real = plots.detection_panel
         monkeypatch.setattr(plots, "detection_panel", panel)
+        # A calibrated score is in decades already and is not put there again.
+        monkeypatch.setattr(Noise, "calibrated", True)
         assert main(["compare", scene_file, "--detectors", "noise,rx"]) == 0
+        assert shown["calibrated"] == ["Noise"]
         assert shown["rgb"].shape == (12, 10, 3)
         np.testing.assert_array_equal(shown["truth"], SCENE.truth)
         assert list(shown["maps"]) == ["Noise", "RX"]
