@@ -21,10 +21,7 @@ READER = '''"""Cubes as lines of text: their shape first, then one number a line
 
 import numpy as np
 
-from lren_tf.io.base.metadata import Details
-from lren_tf.io.base.reader import Reader
-from lren_tf.io.base.scaling import AS_MEANT
-from lren_tf.io.base.variable import Variable
+from lren_tf.io import Details, Reader, Reading, Variable
 
 
 class Lines(Reader):
@@ -36,10 +33,10 @@ class Lines(Reader):
         self._shape = tuple(map(int, source.start_over().readline().split()))
         self.variables = [Variable("", self._shape, "float64", readable=True)]
 
-    def read(self, name="", how=AS_MEANT):
+    def read(self, name="", how=Reading()):
         return np.loadtxt(self.source.stream).reshape(self._shape)
 
-    def details(self, name="", how=AS_MEANT):
+    def details(self, name="", how=Reading()):
         return Details(wavelengths=np.linspace(400, 900, self._shape[-1]))
 '''
 PROJECT = """

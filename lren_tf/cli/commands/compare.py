@@ -117,7 +117,9 @@ def _run_all(
         with timed(spent, "score"):
             try:
                 maps[detector.name] = detector.score(scene)
-            except (InputError, TrainingDiverged) as error:
+            except InputError as error:
+                failed = error.for_command_line()
+            except TrainingDiverged as error:
                 failed = str(error)
         if failed is None:
             metrics = judged(maps[detector.name], truth)

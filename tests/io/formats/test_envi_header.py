@@ -321,7 +321,8 @@ class TestOtherContent:
     def test_other_files_are_refused(self, tmp_path, start):
         path = write_envi(tmp_path / "a.img", CUBE)
         path.write_bytes(start + path.read_bytes())
-        with pytest.raises(InputError, match=r"a\.img is an? (HDF5|ZIP|JPEG) .*(rename|unpack|not a picture)"):
+        said = r"a\.img is an? (HDF5|ZIP|JPEG) .*(rename|unpack|not a picture)"
+        with pytest.raises(InputError, match=said):
             load_scene(path)
 
     @pytest.mark.parametrize(
