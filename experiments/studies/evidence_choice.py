@@ -92,7 +92,7 @@ def _candidates() -> tuple[Candidate, ...]:
 
 
 CANDIDATES = _candidates()
-PRESET = Candidate(Trimming(0.05, 0.05, 5.0), 0.25, 0.25, (9, 13), 0.125)
+PRESET = Candidate(Trimming(0.05, 0.05, 5.0), 0.125, 0.25, (9, 13), 0.125)
 """The settings of the preset."""
 SPECTRUM_ALONE = "spectrum alone"
 
