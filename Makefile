@@ -104,6 +104,7 @@ lint: $(STAMP) ## check style, and that imports point down
 bench: $(STAMP) ## measure solver, training step and LRX against their references
 	$(RUN) -m benchmarks.solver
 	$(RUN) -m benchmarks.training
+	$(RUN) -m benchmarks.robust
 	$(RUN) -m benchmarks.detectors
 
 bench-all: bench ## also growth, memory, workers and what was tried; an hour of a quiet machine

@@ -83,6 +83,9 @@ def against_table(results: Path = RESULTS) -> str:
                 f"{training['share']['median']:.0%} of its rate",
             ]
         )
+    robust = read("robust", results)
+    if robust is not None:
+        rows += _robust_rows(robust)
     detectors = read("detectors", results)
     for case in [] if detectors is None else detectors["cases"]:
         shape = " × ".join(map(str, case["shape"]))
@@ -98,6 +101,42 @@ def against_table(results: Path = RESULTS) -> str:
                 ]
             )
     return markdown_table(("what", "here", "against", "ratio"), rows)
+
+
+def _robust_rows(robust: Record) -> list[list[str]]:
+    """Rows of the preset `robust`: step, fit, command, and a large scene."""
+    step, large = robust["step"], robust["large"]
+    rows = [
+        [
+            "training step, `robust`, 1024 × 205, five members",
+            f"{step['step_ms']:.1f} ms",
+            f"2048² float32 matrix product, {step['matrix_product_gflop_per_s']:.0f} GFLOP/s",
+            f"{step['share']:.0%} of its rate",
+        ]
+    ]
+    for name, what in (("fit_s", "fit, `robust`"), ("command_s", "`lren-tf detect`, `robust`")):
+        turns = robust[name]
+        now, before = (median(each[which] for each in turns) for which in ("now", "before"))
+        ratio = median(each["before"] / each["now"] for each in turns)
+        rows.append(
+            [
+                f"{what}, 100 × 100 × 205",
+                f"{now:.1f} s",
+                f"{robust['before']}, with one network for each member, {before:.1f} s",
+                f"{ratio:.1f} times as fast",
+            ]
+        )
+    lren, rx = large["lren"], large["rx"]
+    rows.append(
+        [
+            f"fit and score from disk, `robust`, {large['pixels']:,} × {large['bands']}",
+            f"{lren['seconds']:.0f} s, {lren['peak_anonymous_bytes'] / 2**30:.1f} GiB, "
+            f"AUC(Pd,Pf) {lren['auc']:.4f}",
+            f"`rx` of SPy, {rx['seconds']:.1f} s",
+            f"{lren['seconds'] / rx['seconds']:.1f} times its time",
+        ]
+    )
+    return rows
 
 
 def settled_table(solver: Record) -> str:

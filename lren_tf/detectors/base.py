@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
+from lren_tf.evaluation.score_array import warn_of_flat_scores
 from lren_tf.io import scene_of
 
 
@@ -82,6 +84,9 @@ class Detector(abc.ABC):
         if labelled is not None:
             return labelled.labels.array(self.score(labelled))
         scene = usable_scene(cube)
+        doubt = self._doubt(scene)
+        if doubt:
+            warnings.warn(f"{scene.name} {doubt}.", stacklevel=2)
         score = self._scores_of_valid(scene)
         if not np.isfinite(score).all():
             raise InputError(
@@ -89,7 +94,13 @@ class Detector(abc.ABC):
                 f"or infinite on {scene.name}; expected finite ones, choose other settings "
                 f"({self._settings_text()})."
             )
+        if not doubt:
+            warn_of_flat_scores(score, self.title, scene.name)
         return scene.spread(score)
+
+    def _doubt(self, scene: Scene) -> str:
+        """What of a scene makes its scores say nothing, with a remedy; what follows its name."""
+        return ""
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import linalg
 
 from lren_tf import validators
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 
 _EPS = np.finfo(np.float64).eps
@@ -89,6 +90,17 @@ class RX(Detector):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ridge", validators.not_negative("ridge", self.ridge))
+
+    def _doubt(self, scene: Scene) -> str:
+        good = scene.good_bands
+        bands = scene.bands if good is None else int(np.count_nonzero(good))
+        if self.ridge > 0 or scene.valid_count > bands + 1:
+            return ""
+        return (
+            f"has {scene.valid_count} pixels and {bands} bands: their covariance is singular, and "
+            "with RX every pixel scores the same; take fewer bands with --bands, or a ridge "
+            "with --set ridge=1e-3"
+        )
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         return global_rx(cube.reshape(-1, cube.shape[2]), self.ridge).reshape(cube.shape[:2])

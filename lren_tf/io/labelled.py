@@ -134,7 +134,7 @@ class LabelledReader(Reader):
             filled=scaled and bool(fills),
             wavelengths=_named_wavelengths(array),
             georeference=place_of(self.file.name, array),
-            grid_axes=_order(array)[:2] if array.ndim == 3 else (0, 1),
+            grid_axes=_order(array)[:2] if array.ndim in (2, 3) else (0, 1),
             reading=(text,) if text else (),
         )
 

@@ -162,10 +162,11 @@ def band_tables(reader: Reader, variables: list[Variable], cube: Variable) -> li
     for variable in variables:
         if not variable.numeric or len([n for n in variable.shape if n != 1]) != 1:
             continue
-        # A coordinate of an axis lists lengths if its unit is one, whatever it is called.
-        name = _last_name(variable)
-        of_grid = role_of(name) in ("row", "column")  # whose unit is one of length too
-        coordinate = name in map(str.lower, cube.dimensions) and not of_grid
+        # A coordinate of an axis lists lengths if its unit is one, whatever it is called; those
+        # of rows and columns are metres on the ground.
+        last = _last_name(variable)
+        coordinate = last in map(str.lower, cube.dimensions)
+        coordinate = coordinate and role_of(last) not in ("row", "column")
         if is_table_of_bands(variable.name) or (coordinate and is_length(variable.unit)):
             read = partial(reader.read, variable.name)
             tables.append(BandTable(variable.name, variable.shape, read, variable.unit))

@@ -26,7 +26,6 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
-    note_few_pixels,
     output_path,
     pictures,
     read_scene,
@@ -185,7 +184,6 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             detector = detector_from(arguments)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
-        note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
         with timed(seconds, "score"):

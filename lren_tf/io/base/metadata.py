@@ -37,7 +37,7 @@ class Details:
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
-        grid_axes: the stored axes that are rows and columns of the georeference.
+        grid_axes: the axes of the stored array that the georeference calls rows and columns.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
     """
