@@ -17,7 +17,7 @@ pytest.importorskip("spectral", reason="SPy, of the extra geo, is not installed"
 rasterio = pytest.importorskip("rasterio", reason="rasterio, of the extra geo, is not installed")
 
 # But for the note that -9999 may be no data where nothing says so.
-quiet = pytest.mark.filterwarnings("error:(?!.*in every band)")
+quiet = pytest.mark.filterwarnings("error:(?!.*(in every band|one and the same spectrum))")
 CUBE = cube(6, 5, 7, "int16")
 CUBE[:2] = -9999
 WAVELENGTHS = "{450, 500, 550, 600, 650, 700, 750}"
