@@ -62,11 +62,11 @@ def striped_columns(
         values: real numbers, NaN where there is no data.
         most_rows: how many rows are looked at.
     """
-    from scipy import ndimage  # a score map that is only judged waits for no SciPy
-
     height, width = values.shape
     if width < _NEIGHBOURS or height < _SHORTEST:
         return np.zeros(width, bool)
+    from scipy import ndimage
+
     values = values[:: max(1, height // most_rows)]
     height = len(values)
     known = np.isfinite(values)
