@@ -78,8 +78,8 @@ def step() -> dict[str, Any]:
     """Rates of a step and of the matrix product, in turn."""
     import tensorflow as tf
 
-    from benchmarks.operations import operations_per_pixel
     from benchmarks.operations import SIDE as PRODUCT
+    from benchmarks.operations import operations_per_pixel
     from benchmarks.scenes import median_seconds
     from lren_tf import LREN
     from lren_tf.training.batches import fixed_batches
