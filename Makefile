@@ -15,7 +15,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
-  sensitivity ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
+  sensitivity comparators ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
   guard lint bench bench-all dist clean
 .DEFAULT_GOAL := help
 
@@ -62,6 +62,9 @@ robust-study: $(STAMP) ## settings around the preset robust, on simulated and re
 
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.studies.sensitivity $(HOW)
+
+comparators: $(STAMP) ## ADLR on eleven scenes with one rule, beside the released method
+	$(RUN) -m experiments.studies.comparators $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
 	$(RUN) -m experiments.studies.ablation $(HOW)

@@ -121,6 +121,16 @@ def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
     object.__setattr__(detector, "latent", latent)
 
 
-def seeds_of(detector: str, count: int) -> tuple[int | None, ...]:
-    """Seeds 0, 1, … of a stochastic detector; (None,) of any other."""
-    return tuple(range(count)) if detectors.detector_class(detector).stochastic else (None,)
+def seeds_of(detector: str, count: int, **settings: Any) -> tuple[int | None, ...]:
+    """Seeds 0, 1, … of a detector that draws with these settings.
+
+    Args:
+        detector: its name.
+        count: how many seeds.
+        settings: what differs from its defaults.
+
+    Returns:
+        (0,) if it has a seed and draws nothing, (None,) if it has none.
+    """
+    made = detectors.create(detector, **settings)
+    return tuple(range(count if made.draws else 1)) if made.stochastic else (None,)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 # A line is compared with the median of so many around it, itself among them.
 _NEIGHBOURS = 5
@@ -66,6 +65,8 @@ def striped_columns(
     height, width = values.shape
     if width < _NEIGHBOURS or height < _SHORTEST:
         return np.zeros(width, bool)
+    from scipy import ndimage
+
     values = values[:: max(1, height // most_rows)]
     height = len(values)
     known = np.isfinite(values)

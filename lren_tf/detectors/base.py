@@ -48,7 +48,7 @@ class Detector(abc.ABC):
     title: ClassVar[str]
     """What tables and figures call it."""
     stochastic: ClassVar[bool] = False
-    """Whether the map depends on a field `seed`."""
+    """Whether there is a field `seed` on which the map can depend."""
     spatial: ClassVar[bool] = True
     """Whether a score depends on where in the image the pixel lies. `_score` of a detector
     without sees the valid pixels alone, as an image of one column."""
@@ -60,6 +60,11 @@ class Detector(abc.ABC):
     def calibrated(self) -> bool:
         """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
         return False
+
+    @property
+    def draws(self) -> bool:
+        """Whether the map depends on the seed with these settings."""
+        return self.stochastic
 
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
