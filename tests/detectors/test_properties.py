@@ -217,6 +217,7 @@ def _scored_or_refused(
     cube = np.random.default_rng(0).random((*shape, bands))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", UserWarning)  # a notice, such as of too few pixels
         try:
             found = detectors.create(name, **chosen).score(cube)
         except InputError as error:
