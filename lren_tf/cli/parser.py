@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -28,11 +30,27 @@ from lren_tf.version import __version__
 _SCORE = "score map: a NumPy, MATLAB, ENVI, GeoTIFF or HDF5 file; higher = more anomalous"
 
 
+# The beginning of a number, or of several.
+_NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with its refusals in the form of all others."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        """As argparse does, which takes `-9999,0` and `-1e5` after an option for another option."""
+        given = list(sys.argv[1:] if args is None else args)
+        joined: list[str] = []
+        for text in given:
+            takes_it = joined and joined[-1].startswith("--") and "=" not in joined[-1]
+            if takes_it and _NEGATIVE.match(text):
+                joined[-1] += f"={text}"
+            else:
+                joined.append(text)
+        return super().parse_known_args(joined, namespace)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -218,7 +236,8 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--key", metavar="NAME", help="variable of the cube in the file")
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
-    made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
+    made.add_argument("--mask", metavar="FILE", help="map of valid pixels, non-zero = valid; or\n"
+                      "GeoJSON polygons (.geojson), inside = valid")
     made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
         "file,0 for the file's own and 0 (default: the file's)",

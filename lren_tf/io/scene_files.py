@@ -10,7 +10,7 @@ from lren_tf.io.base.source import Source
 from lren_tf.io.base.variable import existing_path
 from lren_tf.io.formats import envi, geotiff
 from lren_tf.io.formats.envi_pair import header_of, pair_of
-from lren_tf.io.registry import SUFFIXES, opened, reader_of
+from lren_tf.io.registry import known_suffixes, opened, reader_of
 
 _BESIDE_A_TIFF = (".aux.xml", ".tfw", ".tifw", ".wld", ".msk")
 """Ends of the names of files in which GDAL looks for what a TIFF does not say."""
@@ -74,7 +74,7 @@ def is_readable(path: Path) -> bool:
         with Source(path) as source:
             return reader_of(source) is not None
     except InputError:
-        return path.is_file() and path.suffix.lower() in SUFFIXES
+        return path.is_file() and path.suffix.lower() in known_suffixes()
 
 
 def _is_envi(file: Path) -> bool:

@@ -23,17 +23,13 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import understood_crs
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.optional import needs
 from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
-from lren_tf.io.base.variable import (
-    Variable,
-    check_block_size,
-    check_declared_size,
-    reading,
-)
+from lren_tf.io.base.variable import Variable, check_block_size, check_declared_size
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
