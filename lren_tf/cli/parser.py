@@ -190,7 +190,8 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--key", metavar="NAME", help="variable of the cube in the file")
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
-    made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
+    made.add_argument("--mask", metavar="FILE", help="map of valid pixels, non-zero = valid; or\n"
+                      "GeoJSON polygons (.geojson), inside = valid")
     made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
         "file,0 for the file's own and 0 (default: the file's)",

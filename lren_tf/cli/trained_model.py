@@ -218,6 +218,8 @@ def load_keras_model(path: Path, device: str | None) -> Any:
     device = resolve_device(device)
     try:
         model = keras.models.load_model(path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except Exception as error:  # whatever a broken file makes Keras raise
         raise InputError(
             f"{path} cannot be read as a model ({type(error).__name__}); expected a .keras file "

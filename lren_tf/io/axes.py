@@ -91,6 +91,11 @@ class Axes:
         return _text(self.order)
 
 
+def role_of(name: str) -> str | None:
+    """`row`, `column` or `band` for a usual name of an axis, None for any other name."""
+    return _ROLE_OF.get(_plain(name))
+
+
 def parse_axes(axes: str | Iterable[str]) -> Order:
     """An order from the names of an array's axes, first axis first.
 
@@ -113,7 +118,7 @@ def parse_axes(axes: str | Iterable[str]) -> Order:
         names = axes.split(",") if isinstance(axes, str) else [str(name) for name in axes]
     except TypeError:
         raise refusal from None
-    roles = [_ROLE_OF.get(_plain(name)) for name in names]
+    roles = [role_of(name) for name in names]
     if sorted(str(role) for role in roles) != sorted(_ROLES):
         raise refusal
     return tuple(roles.index(role) for role in _ROLES)  # type: ignore[return-value]

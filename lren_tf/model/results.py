@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,41 @@ from lren_tf.model.inputs import ModelInput, input_of_sensor
 from lren_tf.model.scored import Scored
 from lren_tf.model.scoring import Scoring, residual_norms, scoring_of
 from lren_tf.model.trained_network import TrainedNetwork
+from lren_tf.training.feed import check_pixel_count
+from lren_tf.training.pixel_reader import StandardisedPixels
 
 
 class Results(TrainedNetwork):
-    """A network, and what it says of scenes together with the other members of its model."""
+    """Trained networks, and what they say of scenes."""
 
-    def _members(self) -> Sequence[TrainedNetwork]:
-        """Return all networks, this one first."""
-        raise NotImplementedError
+    def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
+        samples = self.learn(standardised, data)
+        weighed = self._scoring().learn(standardised, samples, data)
+        self._first_score.keep(self.weights, data, weighed)
+
+    def rebuild(self, x: Any, *, key: str | None = None) -> None:
+        """Compute anew what `fit` computes of the scene after the last epoch, for other weights.
+
+        That is mixture, dictionary, background and calibration, for the weights as they are and
+        the standardisation that came with them. A model with weights that a ``ModelCheckpoint``
+        wrote during ``fit`` scores after it, as does one in the middle of a training, from a
+        callback. ::
+
+            model.load_weights("best.weights.h5")
+            model.rebuild("scene.mat")
+
+        Args:
+            x: the data of ``fit``, or another scene of the same sensor.
+            key: variable of the cube in a file with several.
+
+        Raises:
+            InputError: the weights come from no training, or the data cannot be used.
+        """
+        self._require_training()
+        data = input_of_sensor(x, key, self._bands, self._used_bands())
+        check_pixel_count(len(data.pixels), self.settings)
+        with tf.device(self.device):
+            self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
 
     def score(
         self,
@@ -65,7 +91,10 @@ class Results(TrainedNetwork):
         """
         data = self._checked_input(x, key)
         with tf.device(self.device):
-            return self._scoring().scores(data, lam=lam, recalibrate=recalibrate)
+            return self._scoring().scores(
+                data, lam=lam, recalibrate=recalibrate,
+                known=self._first_score.take(self.weights, data),
+            )  # fmt: skip
 
     def evidence(
         self, x: Any, *, key: str | None = None, recalibrate: bool = False
@@ -154,7 +183,7 @@ class Results(TrainedNetwork):
             return scoring.decompose(data, lam=lam, atoms=atoms)
 
     def _scoring(self) -> Scoring:
-        return scoring_of(self.settings, self._members(), self.workers)
+        return scoring_of(self, self.workers)
 
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()

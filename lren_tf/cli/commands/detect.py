@@ -26,7 +26,6 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
-    note_few_pixels,
     output_path,
     pictures,
     read_scene,
@@ -39,6 +38,7 @@ from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -185,10 +185,9 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             detector = detector_from(arguments)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
-        note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
-        with timed(seconds, "score"):
+        with timed(seconds, "score"), shown():
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(

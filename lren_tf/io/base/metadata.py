@@ -37,6 +37,7 @@ class Details:
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
+        grid_axes: the axes of the stored array that the georeference calls rows and columns.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
     """
@@ -46,6 +47,7 @@ class Details:
     good_bands: np.ndarray | None = None
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
+    grid_axes: tuple[int, int] = (0, 1)
     reading: tuple[str, ...] = ()
     filled: bool = False
 
