@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from lren_tf import datasets, detectors, presets
+from lren_tf.cli.commands.batch import batch
 from lren_tf.cli.commands.compare import compare
 from lren_tf.cli.commands.datasets import list_datasets
 from lren_tf.cli.commands.detect import detect
@@ -16,11 +17,13 @@ from lren_tf.cli.commands.evaluate import evaluate
 from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
 from lren_tf.cli.commands.threshold import threshold
+from lren_tf.cli.options.config import add_config_option
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
 from lren_tf.cli.options.outputs import add_format_option
 from lren_tf.cli.options.scene import SIMULATED
 from lren_tf.cli.options.threshold import add_threshold_options
+from lren_tf.cli.options.workers import add_worker_options
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
@@ -72,6 +75,9 @@ def make_parser() -> argparse.ArgumentParser:
         return made
 
     _add_detect(command("detect", detect, "Score every pixel of a scene; higher = more anomalous."))
+    _add_batch(
+        command("batch", batch, "Detect in many scenes; finished ones are left out.")
+    )
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
 
     made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
@@ -103,6 +109,28 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_detect(made: argparse.ArgumentParser) -> None:
     _add_scene(made)
+    _add_detection(made)
+
+
+def _add_batch(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "scenes", metavar="SCENES", nargs="+",
+        help="scenes, folders of scenes, patterns in quotes such as 'flights/*.img', or lists "
+        "(.txt, one of these in a line)",
+    )  # fmt: skip
+    _add_detection(made)
+    # What the command line does not give, the config may.
+    made.set_defaults(detector=None, format=None, out=None)
+    made.add_argument(
+        "--train-on", metavar="SCENE",
+        help=f"{LREN}: train on this scene alone, and score all of them with its model",
+    )  # fmt: skip
+    add_config_option(made)
+    add_worker_options(made)
+
+
+def _add_detection(made: argparse.ArgumentParser) -> None:
+    """The options of one detection."""
     made.add_argument(
         "--detector", metavar="NAME", default=LREN,
         help=f"{', '.join(detectors.names())} (default: {LREN})",

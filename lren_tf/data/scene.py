@@ -43,6 +43,7 @@ class Scene:
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
         reading: what was done to the stored values on the way, such as axes that were turned.
+        acquired: when it was measured, a day or a time of ISO 8601, or None.
         labels: names and coordinates of rows and columns, of a scene that came from xarray.
 
     `cube` may be a `DataArray` or `Dataset` of xarray, as for `load_scene`: what it says of the
@@ -67,6 +68,7 @@ class Scene:
     source_format: str | None = None
     reading: tuple[str, ...] = ()
     labels: GridLabels | None = None
+    acquired: str | None = None
 
     def __post_init__(self) -> None:
         if as_labelled(self.cube) is not None:

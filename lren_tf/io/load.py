@@ -142,6 +142,7 @@ def _scene(
         georeference=place,
         source_format=reader.title,
         reading=tuple(reading),
+        acquired=details.acquired,
         labels=reader.labels(stored.name, order.order),
     )
     return scene, details

@@ -54,11 +54,15 @@ def opened(path: object) -> Iterator[Reader]:
         yield LabelledReader(labelled)
         return
     with Source(path) as source:  # type: ignore[arg-type]
-        for reader in _readers():
-            if reader.recognises(source):
-                yield reader(source)
-                return
-        raise _unknown(source)
+        reader = reader_of(source)
+        if reader is None:
+            raise _unknown(source)
+        yield reader(source)
+
+
+def reader_of(source: Source) -> type[Reader] | None:
+    """The reader that recognises a file; None where none does."""
+    return next((reader for reader in _readers() if reader.recognises(source)), None)
 
 
 def known_suffixes() -> tuple[str, ...]:

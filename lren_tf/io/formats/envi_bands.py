@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from lren_tf.data.valid_pixels import NoData
+from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.failures import damaged
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.scaling import Scaling
@@ -15,7 +16,7 @@ from lren_tf.io.formats.envi_header import CORRECT, WHAT, Header, as_number
 
 
 def details_of_header(header: Header, bands: int) -> Details:
-    """What a header says of bands and of no data; also of another file that it lies beside.
+    """What a header says of bands, no data and time; also of another file that it lies beside.
 
     Raises:
         InputError: an entry has not the length of the bands, or is no number.
@@ -25,6 +26,7 @@ def details_of_header(header: Header, bands: int) -> Details:
         no_data=no_data_of(header, bands),
         good_bands=None if bad is None else bad != 0,
         wavelengths=_wavelengths(header, bands),
+        acquired=iso_time(header.plain("acquisition time")),
     )
 
 
