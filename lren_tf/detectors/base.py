@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.working_memory import Size, refuse_too_large
 from lren_tf.errors import InputError
 from lren_tf.evaluation.score_array import warn_of_flat_scores
 
@@ -30,14 +32,9 @@ def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
 def full_cube(scene: Scene) -> npt.NDArray[np.float64]:
     """A copy [H, W, L] of the scene's good bands that has a spectrum everywhere.
 
-    Pixels without data get the mean of those with data, which is the least remarkable spectrum
-    there is: nothing they could add to a neighbour's background makes it stand out.
+    Pixels without data get the mean of those with data (see `FilledPixels`).
     """
-    cube = scene.cube if scene.good_bands is None else scene.cube[:, :, scene.good_bands]
-    cube = cube.astype(np.float64, order="C")
-    if scene.valid is not None:
-        cube[~scene.valid] = cube[scene.valid].mean(axis=0)
-    return cube
+    return FilledPixels(scene).cube()
 
 
 class Detector(abc.ABC):
@@ -51,15 +48,23 @@ class Detector(abc.ABC):
     title: ClassVar[str]
     """What tables and figures call it."""
     stochastic: ClassVar[bool] = False
-    """Whether the map depends on a field `seed`."""
+    """Whether there is a field `seed` on which the map can depend."""
     spatial: ClassVar[bool] = True
     """Whether a score depends on where in the image the pixel lies. `_score` of a detector
     without sees the valid pixels alone, as an image of one column."""
+    streams: ClassVar[bool] = False
+    """Whether `_score` reads its pixels piece by piece, so that a scene need not fit into
+    memory."""
 
     @property
     def calibrated(self) -> bool:
         """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
         return False
+
+    @property
+    def draws(self) -> bool:
+        """Whether the map depends on the seed with these settings."""
+        return self.stochastic
 
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
@@ -76,9 +81,13 @@ class Detector(abc.ABC):
             float32 map [H, W], not normalised; NaN where the scene holds no data.
 
         Raises:
-            InputError: the cube cannot be used, or not with these settings.
+            InputError: the cube cannot be used, or not with these settings, or the detector
+                needs more memory for it than is free.
         """
         scene = usable_scene(cube)
+        pixels = FilledPixels(scene, alone=not self.spatial)
+        size = Size(*pixels.grid, pixels.shape[1])
+        refuse_too_large(self.name, self.title, size, self.get_config())
         doubt = self._doubt(scene)
         if doubt:
             warnings.warn(f"{scene.name} {doubt}.", stacklevel=2)
@@ -99,17 +108,19 @@ class Detector(abc.ABC):
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""
-        if scene.valid is None or self.spatial:
-            score = np.asarray(self._score(full_cube(scene)), np.float64)
-            return score.reshape(-1) if scene.valid is None else score[scene.valid]
-        pixels = scene.valid_pixels
-        if scene.good_bands is not None:
-            pixels = pixels[:, scene.good_bands]
-        return np.asarray(self._score(pixels[:, None].astype(np.float64, order="C"))).reshape(-1)
+        pixels = FilledPixels(scene, alone=not self.spatial)
+        score = np.asarray(self._score(pixels if self.streams else pixels.cube()), np.float64)
+        score = score.reshape(-1)
+        return score if scene.valid is None or not self.spatial else score[scene.valid.reshape(-1)]
 
     @abc.abstractmethod
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        """Scores [H, W] of a checked cube [H, W, L], which may be overwritten."""
+    def _score(self, pixels: Any) -> np.ndarray:
+        """Scores [H, W] or [N] of checked pixels.
+
+        Args:
+            pixels: `FilledPixels` if the class `streams`; else a cube [H, W, L] float64, which
+                may be overwritten.
+        """
 
     def get_config(self) -> dict[str, Any]:
         """All settings by name, ready for JSON and for the constructor."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
 
@@ -96,6 +97,7 @@ class CRD(Detector):
 
     name: ClassVar[str] = "crd"
     title: ClassVar[str] = "CRD"
+    streams: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; chosen as above."""
@@ -111,15 +113,14 @@ class CRD(Detector):
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        height, width, bands = cube.shape
-        rings = dual_window.Rings(height, width, self.inner, self.outer)
-        pixels = dual_window.unit_range(cube).reshape(-1, bands)
+    def _score(self, image: FilledPixels) -> np.ndarray:
+        rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 
-        def residuals(block: slice) -> npt.NDArray[np.float64]:
-            ring = rings.of(block)
-            used = ring != np.arange(block.start, block.stop)[:, None]
-            return collaborative_residuals(pixels[block], pixels[ring], used, self.lam)
+        def residuals(block: dual_window.Block) -> npt.NDArray[np.float64]:
+            ring = block.rings
+            used = ring != np.arange(block.own.start, block.own.stop)[:, None]
+            return collaborative_residuals(block.spectra, block.of(ring), used, self.lam)
 
-        return rings.map(residuals, 2 * n * (bands + n))
+        elements = 2 * n * (image.shape[1] + n)
+        return rings.map(image, residuals, elements, "residuals of the rings")

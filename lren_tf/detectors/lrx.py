@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
 from lren_tf.errors import InputError
@@ -89,6 +90,7 @@ class LRX(Detector):
 
     name: ClassVar[str] = "lrx"
     title: ClassVar[str] = "LRX"
+    streams: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; source: see the assumptions."""
@@ -104,18 +106,18 @@ class LRX(Detector):
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        height, width, bands = cube.shape
-        rings = dual_window.Rings(height, width, self.inner, self.outer)
-        pixels = dual_window.unit_range(cube).reshape(-1, bands)
+    def _score(self, image: FilledPixels) -> np.ndarray:
+        bands = image.shape[1]
+        rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 
-        def distances(block: slice) -> npt.NDArray[np.float64]:
-            own = np.arange(block.start, block.stop)[:, None]
-            return ring_distances(pixels[np.hstack([rings.of(block), own])], self.delta)
+        def distances(block: dual_window.Block) -> npt.NDArray[np.float64]:
+            own = np.arange(block.own.start, block.own.stop)[:, None]
+            return ring_distances(block.of(np.hstack([block.rings, own])), self.delta)
 
+        elements = (n + 1) * bands + 2 * (min(n, bands) + 1) ** 2
         try:
-            return rings.map(distances, (n + 1) * bands + 2 * (min(n, bands) + 1) ** 2)
+            return rings.map(image, distances, elements, "distances to the rings")
         except np.linalg.LinAlgError:
             raise InputError(
                 f"setting 'delta' is {self.delta}, lost in the rounding of a ring's covariance; "

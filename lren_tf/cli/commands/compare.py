@@ -28,6 +28,7 @@ from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
+from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 _COLUMNS = {
@@ -113,7 +114,7 @@ def _run_all(
         say(f"{label}: running")
         spent: dict[str, float] = {}
         before, failed, metrics = len(notices), None, None
-        with timed(spent, "score"):
+        with timed(spent, "score"), shown():
             try:
                 maps[detector.name] = _map_of(detector, scene)
             except InputError as error:

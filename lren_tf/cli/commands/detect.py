@@ -38,6 +38,7 @@ from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             scene = read_usable_scene(arguments)
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
-        with timed(seconds, "score"):
+        with timed(seconds, "score"), shown():
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
