@@ -151,7 +151,8 @@ def _refuse_one_name(scenes: list[ListedScene]) -> None:
         if other is not scene:
             raise InputError(
                 f"{_shown(other)} and {_shown(scene)} would both write results called "
-                f"{scene.name}; expected scenes of different names, rename one or run them apart with --out."
+                f"{scene.name}; expected scenes of different names, rename one or run them apart "
+                "with --out."
             )
 
 
