@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.long_training import OPTIONS as LONG_RUNS
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.pixel_matrix import PixelMatrix
+from lren_tf.data.same_sensor import SensorRecord, refuse_other_wavelengths, warn_of_drift
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.records import scene_record, scoring_record
@@ -104,6 +106,7 @@ class Applied:
                 f"{self.path} is a SavedModel without the endpoint 'score' of pixels; expected "
                 "one that lren-tf export wrote."
             )
+        self._sensor = _sensor_of(self.path)
         self._score, self._takes = signature, inputs["pixels"].shape
         self._evidence = self._loaded.signatures.get("evidence")
         names = () if self._evidence is None else self._evidence.structured_outputs
@@ -128,7 +131,12 @@ class Applied:
         """
         record: dict[str, Any] = {"model": str(self.path), "scene": scene_record(scene)}
         if self._model is None:
+            if self._sensor is not None:
+                wavelengths = self._sensor.wavelengths
+                refuse_other_wavelengths(scene.name, scene.wavelengths, wavelengths)
             score, evidence = self._served(scene, with_evidence)
+            if self._sensor is not None:
+                self._note_drift(scene, self._sensor)
             return score, evidence, {**record, "versions": loaded_versions()}
         model = self._model
         settings = model.settings.as_dict()
@@ -138,9 +146,15 @@ class Applied:
             "device": model.device,
         }
         score, result = model.scored(scene, lam=self._lam, recalibrate=self._recalibrate)
+        self._note_drift(scene, model.sensor)
         record |= scoring_record(model, result)
         evidence = result.evidence if self.evidence else None
         return score, evidence, {**record, "versions": loaded_versions()}
+
+    def _note_drift(self, scene: Scene, sensor: SensorRecord) -> None:
+        """Tell of a scene that looks unlike the model's own, after it was scored."""
+        if not self._recalibrate:
+            warn_of_drift(scene.name, PixelMatrix(scene.cube, scene.valid), sensor)
 
     def _served(
         self, scene: Scene, with_evidence: bool
@@ -207,6 +221,17 @@ def _loaded(
     stamp: tuple[int, int],
 ) -> Applied:  # fmt: skip
     return Applied(path, device, lam, recalibrate=recalibrate)
+
+
+def _sensor_of(folder: Path) -> SensorRecord | None:
+    """What an exported model remembers of its scene; None where it cannot be read."""
+    from lren_tf.model.saved_model import SENSOR_FILE  # which imports TensorFlow
+
+    try:
+        text = (folder / "assets.extra" / SENSOR_FILE).read_text("ascii")
+        return SensorRecord(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def existing_model(path: str) -> Path:

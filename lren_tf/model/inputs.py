@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix
+from lren_tf.data.same_sensor import refuse_other_wavelengths
 from lren_tf.data.scene import Scene
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
@@ -31,6 +32,8 @@ class ModelInput(NamedTuple):
     """bool, True n times, in the shape of `grid`; None where all pixels hold data."""
     good_bands: np.ndarray | None
     """``[L]`` bool, or None where all bands are good."""
+    wavelengths: tuple[float, ...] | None = None
+    """Of all bands in nanometres, or None where they are not known."""
 
     def check_finite(self) -> None:
         """Refuse NaN and infinity in good bands, naming the first position.
@@ -95,10 +98,20 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
                 "samples × bands or rows × columns × bands."
             )
         scene = Scene(array, valid=valid, good_bands=good_bands)
-    return ModelInput(scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands)
+    known = scene.wavelengths
+    return ModelInput(
+        scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands,
+        None if known is None else tuple(np.asarray(known, np.float64).tolist()),
+    )  # fmt: skip
 
 
-def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None) -> ModelInput:
+def input_of_sensor(
+    x: Any,
+    key: str | None,
+    bands: int,
+    used: np.ndarray | None,
+    wavelengths: tuple[float, ...] | None = None,
+) -> ModelInput:
     """Return finite pixels of the sensor that a model was fitted on.
 
     Args:
@@ -106,9 +119,11 @@ def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None
         bands: L, number of bands of the sensor.
         used: ``[L]`` bool, bands that enter the network, whatever the scene marks as good; None
             for all.
+        wavelengths: of the bands in nanometres; None where they are not known.
 
     Raises:
-        InputError: as :func:`as_model_input`; another number of bands, or NaN or infinity.
+        InputError: as :func:`as_model_input`; another number of bands, bands of other
+            wavelengths, or NaN or infinity.
     """
     data = as_model_input(x, key)
     if data.pixels.shape[1] != bands:
@@ -116,6 +131,8 @@ def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None
             f"the data has {data.pixels.shape[1]} bands; the model was fitted on "
             f"{bands}: pass a scene of the same sensor, or fit a new model."
         )
+    found = None if data.wavelengths is None else np.array(data.wavelengths)
+    refuse_other_wavelengths(data.name, found, wavelengths)
     data = data._replace(good_bands=used)
     data.check_finite()
     return data

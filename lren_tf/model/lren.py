@@ -7,6 +7,7 @@ a fitted model gives, :mod:`lren_tf.model.fitted_state` stores, and
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from lren_tf.model.keras_arguments import callback_list, check_arguments
 from lren_tf.model.keras_methods import KerasMethods
 from lren_tf.model.members import Members
 from lren_tf.model.network import seed_of_member
-from lren_tf.model.saved_model import export_saved_model
+from lren_tf.model.saved_model import SENSOR_FILE, export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
 from lren_tf.training.pixel_reader import StandardisedPixels
@@ -117,7 +118,10 @@ class LREN(KerasMethods):
         if self._bands is None:
             return {}
         members = self.settings.members
-        return {"bands": self._bands, "used": self._used_list, "members": members}
+        config = {"bands": self._bands, "used": self._used_list, "members": members}
+        # Only where they are known: other models are saved as they were before.
+        known = self._wavelengths is not None
+        return {**config, "wavelengths": list(self._wavelengths)} if known else config
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Create the weights of a saved model.
@@ -132,6 +136,8 @@ class LREN(KerasMethods):
             )
         if config:
             self.create(config["bands"], config["used"])
+            listed = config.get("wavelengths")
+            self._wavelengths = None if listed is None else tuple(listed)
 
     def get_config(self) -> dict[str, Any]:
         """Return preset and all settings; device, memory and workers belong to the machine."""
@@ -166,7 +172,8 @@ class LREN(KerasMethods):
             endpoints = endpoints_of(
                 self.call, self._scoring(), self.settings, self._bands, self._used_bands()
             )
-            export_saved_model(self, endpoints, filepath, **options)
+            extra = {SENSOR_FILE: json.dumps(self.sensor.as_dict())}
+            export_saved_model(self, endpoints, filepath, extra=extra, **options)
             return
         signature = [keras.InputSpec(shape=(None, self._bands), dtype="float32")]
         options = {"input_signature": signature, "verbose": False, **options}
@@ -264,6 +271,7 @@ class LREN(KerasMethods):
         run.check_same_everywhere(plan)
         self.create_for(plan.scaler)
         self.forget(plan.scaler)
+        self._wavelengths = data.wavelengths
         warn_of_constant_bands(plan.scaler, data.good_bands)
         with tf.device(self.device):
             history, standardised = run.train(
@@ -300,6 +308,7 @@ class LREN(KerasMethods):
         other = self._with(self.name, **replaced.as_dict())
         data = self._checked_input(x, key)
         other.create(self._bands, self._used_list)
+        other._wavelengths = self._wavelengths
         with tf.device(self.device):
             other.copy_networks(self)
             other._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
@@ -326,6 +335,7 @@ class LREN(KerasMethods):
         member = self._with(f"{self.name}_{number}", **alone)
         if self._bands is not None:
             member.create(self._bands, self._used_list)
+            member._wavelengths = self._wavelengths
             member.copy_networks(self, slice(number, number + 1))
             member.copy_results(self, number)
         return member

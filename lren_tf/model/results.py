@@ -45,7 +45,9 @@ class Results(TrainedNetwork):
             InputError: the weights come from no training, or the data cannot be used.
         """
         self._require_training()
-        data = input_of_sensor(x, key, self._bands, self._used_bands())
+        data = input_of_sensor(
+            x, key, self._bands, self._used_bands(), self._wavelengths
+        )
         check_pixel_count(len(data.pixels), self.settings)
         with tf.device(self.device):
             self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
@@ -196,7 +198,9 @@ class Results(TrainedNetwork):
 
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()
-        return input_of_sensor(x, key, self._bands, self._used_bands())
+        return input_of_sensor(
+            x, key, self._bands, self._used_bands(), self._wavelengths
+        )
 
     def _used_bands(self) -> np.ndarray | None:
         """Bands that enter the network, bool ``[L]``; None for all."""

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.data.same_sensor import SensorRecord
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
@@ -43,7 +44,19 @@ class TrainedNetwork(keras.Model):
         self.workers = workers
         self._bands: int | None = None
         self._used_list: list[int] | None = None
+        self._wavelengths: tuple[float, ...] | None = None
         self._first_score = FirstScore()
+
+    @property
+    def sensor(self) -> SensorRecord:
+        """Wavelengths, means and deviations of the bands of the scene that was fitted on."""
+        scaler = self.scaler_state.load()
+        return SensorRecord(
+            self._wavelengths,
+            tuple((scaler.mean * scaler.span + scaler.low).tolist()),
+            tuple((scaler.std * scaler.span).tolist()),
+            tuple(scaler.used.tolist()),
+        )
 
     @property
     def where(self) -> str:
