@@ -118,6 +118,7 @@ bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of
 	$(RUN) -m benchmarks.large_scenes
 	$(RUN) -m benchmarks.distribution
 	$(RUN) -m benchmarks.precision
+	$(RUN) -m benchmarks.batch
 
 dist: $(STAMP) ## build wheel and sdist into dist/
 	rm -rf dist

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 from pathlib import Path
@@ -24,13 +25,13 @@ from lren_tf.runtime.startup import make_repeatable
 from lren_tf.runtime.versions import loaded_versions
 from lren_tf.settings import EVIDENCE
 
-_TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
+TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""
 
 
 def refuse_training_options(arguments: argparse.Namespace) -> None:
     """Refuse what says how to train beside ``--apply``, where nothing is trained."""
-    given = [name for name in _TRAINING if getattr(arguments, name) is not None]
+    given = [name for name in TRAINING if getattr(arguments, name) is not None]
     if given or arguments.set:
         option = "--" + (given[0].replace("_", "-") if given else "set")
         raise InputError(
@@ -201,6 +202,25 @@ class Applied:
                 valid=None if scene.valid is None else scene.valid.reshape(-1),
                 bands=bands,
             )
+
+
+def applied(path: str, device: str | None, lam: float | None, *, recalibrate: bool) -> Applied:
+    """A trained model as `Applied`; the last one again, if nothing about it has changed.
+
+    Loading takes longer than scoring a small scene.
+    """
+    model = existing_model(path)
+    known = model / "saved_model.pb" if model.is_dir() else model
+    stamp = (known.stat().st_size, known.stat().st_mtime_ns) if known.exists() else (0, 0)
+    return _loaded(os.path.realpath(model), path, device, lam, recalibrate, stamp)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(
+    real: str, path: str, device: str | None, lam: float | None, recalibrate: bool,
+    stamp: tuple[int, int],
+) -> Applied:  # fmt: skip
+    return Applied(path, device, lam, recalibrate=recalibrate)
 
 
 def _sensor_of(folder: Path) -> SensorRecord | None:

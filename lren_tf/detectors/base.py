@@ -15,6 +15,7 @@ from lren_tf.data.scene import Scene
 from lren_tf.detectors.working_memory import Size, refuse_too_large
 from lren_tf.errors import InputError
 from lren_tf.evaluation.score_array import warn_of_flat_scores
+from lren_tf.io import scene_of
 
 
 def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
@@ -74,16 +75,20 @@ class Detector(abc.ABC):
         their place; any other does not see them at all.
 
         Args:
-            cube: [H, W, L] finite real numbers (rows, columns, bands), or a scene. The masked
-                values of a masked array hold no data (see `Scene`).
+            cube: [H, W, L] finite real numbers (rows, columns, bands), a scene, or an xarray
+                object. The masked values of a masked array hold no data (see `Scene`).
 
         Returns:
-            float32 map [H, W], not normalised; NaN where the scene holds no data.
+            float32 map [H, W], not normalised; NaN where the scene holds no data. Of an xarray
+            object a `DataArray` on its coordinates.
 
         Raises:
             InputError: the cube cannot be used, or not with these settings, or the detector
                 needs more memory for it than is free.
         """
+        labelled = scene_of(cube)
+        if labelled is not None:
+            return labelled.labels.array(self.score(labelled))
         scene = usable_scene(cube)
         pixels = FilledPixels(scene, alone=not self.spatial)
         size = Size(*pixels.grid, pixels.shape[1])

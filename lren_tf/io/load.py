@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.labelled_arrays import READERS, as_labelled
 from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import Argument, InputError
@@ -24,8 +25,9 @@ from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
+from lren_tf.io.labelled import check_aligned
 from lren_tf.io.polygons import is_polygon_file, polygon_mask
-from lren_tf.io.registry import SUFFIXES, opened
+from lren_tf.io.registry import known_suffixes, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
@@ -35,7 +37,8 @@ from lren_tf.io.select_variables import (
 )
 from lren_tf.io.value_notes import note_suspect_values
 
-_Path = str | os.PathLike[str]
+_Path = Any
+"""A path, or an xarray object that is read in its place."""
 _OWN = "file"
 """Stands for the file's own no-data value."""
 
@@ -119,6 +122,7 @@ def _scene(
         marked = None if found is None else reader.read(found.name)
         marked = marked if found is None or upright(found) else marked.T
     else:
+        check_aligned("truth", truth, reader.labels(stored.name, order.order))
         marked = _layer(truth, "truth", key=truth_key)
     details = _fitting(reader.details(stored.name, how), cube, order, file)
     if details.wavelengths is None:
@@ -132,12 +136,14 @@ def _scene(
         order.turned(reader.read(stored.name, how)),
         marked,
         name=scene_stem(file),
-        source=str(file),
+        source=reader.origin,
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
         georeference=place,
         source_format=reader.title,
         reading=tuple(reading),
+        acquired=details.acquired,
+        labels=reader.labels(stored.name, order.order),
     )
     return scene, details
 
@@ -148,9 +154,10 @@ def scene_stem(file: Path) -> str:
     A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
     two scenes, and keep their names whole.
     """
-    stem = file.stem if file.suffix.lower() in SUFFIXES else file.name
+    suffixes = known_suffixes()
+    stem = file.stem if file.suffix.lower() in suffixes else file.name
     inner = Path(stem)
-    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in SUFFIXES
+    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in suffixes
     return inner.stem if named_for else stem
 
 
@@ -199,13 +206,14 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     missing = np.zeros(values.shape, bool)
     if values.dtype.kind != "b":
         missing |= holds_no_data_value(values, details.no_data)
+    turned = not upright(variable)
     if details.valid is not None:
-        missing |= ~details.valid
+        missing |= ~(details.valid.T if turned else details.valid)
     if missing.any():
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
     place = checked_place(
-        reader.file.name, _turned_place(details, AS_STORED[:2]), *values.shape
+        reader.file.name, _turned_place(details, (1, 0) if turned else (0, 1)), *values.shape
     )
     return PlacedMap(values, place, reader.title)
 
@@ -244,14 +252,15 @@ def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | Non
 
 def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
     values = reader.read(variable.name, how)
+    values = values if upright(variable) else values.T
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
 
 def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
     """A map that was passed as itself or as the path of a file."""
-    if isinstance(given, (str, os.PathLike)):
-        return load_map(given, key=key)
+    if isinstance(given, (str, os.PathLike)) or as_labelled(given) is not None:
+        return load_map(given, key=key)  # type: ignore[arg-type]
     return real_array(given, f"the {what}")
 
 
@@ -299,10 +308,11 @@ def _with_valid(
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
-        if is_polygon_file(mask):
+        if as_labelled(mask) is None and is_polygon_file(mask):
             size = scene.shape[:2]
             valid = polygon_mask(mask, scene.georeference, *size)  # type: ignore[arg-type]
         else:
+            check_aligned("mask", mask, scene.labels)
             valid = _layer(mask, "mask")
         scene = replace(scene, valid=valid)
     inside = scene.valid
@@ -354,3 +364,7 @@ def _no_data_values(
             expected="a number, or NaN for no such value",
         ) from None
     return tuple(values), any(words)
+
+
+READERS["scene"] = load_scene
+READERS["map"] = load_map

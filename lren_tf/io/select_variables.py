@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import Argument, InputError, Text
-from lren_tf.io.axes import role_of
+from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.band_tables import BandTable, is_table_of_bands
 from lren_tf.io.base.metadata import in_nanometres, is_length
 from lren_tf.io.base.reader import Reader

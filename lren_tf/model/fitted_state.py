@@ -27,6 +27,7 @@ from lren_tf.latent.dictionary import Dictionary
 from lren_tf.latent.mixture import PIXELS_AT_A_TIME, Mixture
 from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.inputs import ModelInput
+from lren_tf.model.network import load_stored
 from lren_tf.settings import Settings
 
 
@@ -208,6 +209,14 @@ class BackgroundState(_State):
         for weight, values in zip(weights, zip(*parts, strict=True), strict=True):
             weight.assign(tf.concat(values, axis=0))
         self._image.assign(len(data.grid) == 2)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load the weights of a file, also of one without a member axis, of a single member.
+
+        Raises:
+            InputError: the file is of another number of members, or of other settings.
+        """
+        load_stored(self, store)
 
     def copy_member(self, source: BackgroundState, number: int) -> None:
         """Take the background of one member of another state."""

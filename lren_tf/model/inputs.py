@@ -16,7 +16,7 @@ from lren_tf.data.same_sensor import refuse_other_wavelengths
 from lren_tf.data.scene import Scene
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
-from lren_tf.io import load_scene
+from lren_tf.io import load_scene, scene_of
 
 
 class ModelInput(NamedTuple):
@@ -64,9 +64,9 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
     """Read or convert the pixels of an array, a scene or a file.
 
     Args:
-        x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file that
-            :func:`lren_tf.load_scene` reads. The mask of a masked array says which values hold
-            no data.
+        x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, an xarray object, or the path of a
+            file that :func:`lren_tf.load_scene` reads. The mask of a masked array says which values
+            hold no data.
         key: variable of the cube in a file with several.
 
     Raises:
@@ -74,6 +74,8 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
     """
     if isinstance(x, (str, os.PathLike)):
         x = load_scene(x, key=key)
+    elif (labelled := scene_of(x, key=key)) is not None:
+        x = labelled
     elif key is not None:
         raise InputError(f"key={key!r} was given with an array; expected a path with it.")
     if isinstance(x, Scene):

@@ -83,15 +83,28 @@ class MemberDense(keras.layers.Layer):
         Raises:
             InputError: the file is of another number of members, or of other widths.
         """
-        for key, weight in zip(("0", "1"), (self.kernel, self.bias), strict=True):
-            values = np.asarray(store[key])
-            if tuple(weight.shape) not in (values.shape, (1, *values.shape)):
-                raise InputError(
-                    f"the layer {self.name!r} in the file has weights of shape {values.shape}, "
-                    f"here it has {tuple(weight.shape)}; expected a model of the same settings "
-                    "and bands, of this version where it has several members: fit it again."
-                )
-            weight.assign(values.reshape(weight.shape))
+        load_stored(self, store)
+
+
+def load_stored(layer: keras.layers.Layer, store: Any) -> None:
+    """Load the weights of a layer, also such as an earlier version wrote, without a member axis.
+
+    Args:
+        layer: a layer with weights.
+        store: arrays by the numbers of the weights.
+
+    Raises:
+        InputError: an array has another shape.
+    """
+    for number, weight in enumerate(layer.weights):
+        values = np.asarray(store[str(number)])
+        if tuple(weight.shape) not in (values.shape, (1, *values.shape)):
+            raise InputError(
+                f"the layer {layer.name!r} of the file has weights of shape {values.shape}, here "
+                f"it has {tuple(weight.shape)}; expected a model of the same settings and bands, "
+                "of this version where it has several members: fit it again."
+            )
+        weight.assign(values.reshape(weight.shape))
 
 
 def without_single_axis(value: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.io import scene_of
 from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import LowRankResult
 from lren_tf.model.inputs import ModelInput, input_of_sensor
@@ -71,11 +72,15 @@ class Results(TrainedNetwork):
         Returns:
             float32 map ``[H, W]`` of a cube, or ``[N]`` of a table; NaN in pixels that a scene
             marks as no-data. Of the preset ``robust`` −log₁₀ of the share of the background that
-            scores higher, else not normalised.
+            scores higher, else not normalised. Of an xarray object a ``DataArray`` on its
+            coordinates.
 
         Raises:
             InputError: the model is not fitted, or the data cannot be used.
         """
+        labelled = scene_of(x, key=key)
+        if labelled is not None:
+            return labelled.labels.array(self.score(labelled, lam=lam, recalibrate=recalibrate))
         return self.scored(x, lam=lam, key=key, recalibrate=recalibrate).values
 
     def scored(
@@ -113,6 +118,10 @@ class Results(TrainedNetwork):
         Raises:
             InputError: as ``score``, or the score is not made of evidence.
         """
+        labelled = scene_of(x, key=key)
+        if labelled is not None:
+            maps = self.evidence(labelled, recalibrate=recalibrate)
+            return {name: labelled.labels.array(values, name) for name, values in maps.items()}
         self._scoring().require_evidence()
         return self.scored(x, key=key, recalibrate=recalibrate).details.evidence
 

@@ -17,7 +17,7 @@ from lren_tf.latent.background import (
     level_and_spread,
 )
 from lren_tf.latent.neighbourhood import with_neighbourhood
-from lren_tf.model.network import seed_of_member
+from lren_tf.model.network import MemberDense, seed_of_member
 
 SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3,
          "evidence": ("spectrum",)}  # fmt: skip
@@ -256,3 +256,40 @@ def test_pixels_without_data_change_nothing_and_come_out_as_nan():
         assert (np.isnan(scores[-1]) == ~valid).all()
         assert (np.isnan(model.member_scores(scene)) == ~valid).all()
     np.testing.assert_array_equal(scores[0], scores[1])
+
+
+@pytest.mark.slow
+def test_of_a_large_scene_a_sample_is_trained_on_and_every_pixel_scored():
+    model = LREN("robust", device="/CPU:0", **SMALL, training_pixels=50, batch_size=20)
+    model.fit(SCENE, verbose=0)
+    assert int(model.optimizer.iterations) == 4 * 3
+    assert np.isfinite(model.score(SCENE)).all()
+    again = LREN("robust", device="/CPU:0", **SMALL, training_pixels=50, batch_size=20)
+    again.fit(SCENE, verbose=0)
+    np.testing.assert_array_equal(model.score(SCENE), again.score(SCENE))
+    with pytest.raises(InputError, match="'training_pixels' is 6 for 7 mixture components"):
+        LREN("robust", device="/CPU:0", **SMALL, training_pixels=6).fit(SCENE, verbose=0)
+
+
+def test_a_model_of_several_members_that_an_earlier_version_saved_is_refused():
+    before = {"bands": 20, "used": None}
+    with pytest.raises(InputError, match="a model of 3 members that an earlier version saved"):
+        LREN("robust", **SMALL).build_from_config(before)
+    model = LREN("paper", hidden_units=16)
+    model.build_from_config(before)
+    assert model.encoder_hidden.kernel.shape == (1, 20, 16)
+
+
+def test_weights_without_a_member_axis_load_into_a_single_member():
+    kernel, bias = np.arange(12.0).reshape(3, 4), np.arange(4.0)
+    one, two = (
+        MemberDense(4, "tanh", [keras.initializers.GlorotUniform(1)] * members, "encoder_hidden")
+        for members in (1, 2)
+    )
+    for layer in (one, two):
+        layer.build((None, 3))
+    one.load_own_variables({"0": kernel, "1": bias})
+    np.testing.assert_array_equal(one.get_weights()[0], [kernel])
+    np.testing.assert_array_equal(one.get_weights()[1], [bias])
+    with pytest.raises(InputError, match=r"'encoder_hidden' of the file has weights of shape \(3"):
+        two.load_own_variables({"0": kernel, "1": bias})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from lren_tf.cli.options.scene import (
     refuse_to_replace_another_scene,
 )
 from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
-from lren_tf.cli.trained_model import Applied, refuse_training_options
+from lren_tf.cli.trained_model import applied, existing_model, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.records import detector_record, json_text, run_record, scene_record
@@ -46,29 +47,70 @@ if TYPE_CHECKING:
     from lren_tf.model.scored import EvidenceDetails
 
 
-def detect(arguments: argparse.Namespace) -> None:
-    """Score one scene with one detector; write score, picture and report."""
+_Entries = Callable[[], dict[str, Any]]
+
+
+def _no_entries() -> dict[str, Any]:
+    return {}
+
+
+def detect(arguments: argparse.Namespace, entries: _Entries = _no_entries) -> None:
+    """Score one scene with one detector; write score, picture and report.
+
+    Args:
+        arguments: of the command line.
+        entries: called when everything but the report is written; makes further entries of it.
+    """
     if arguments.detector == LREN and arguments.apply is not None:
-        _detect_with_a_trained_model(arguments)
+        _detect_with_a_trained_model(arguments, entries)
     elif arguments.detector == LREN:
-        _detect_with_lren(arguments)
+        _detect_with_lren(arguments, entries)
     else:
-        _detect_with_another(arguments)
+        _detect_with_another(arguments, entries)
 
 
-def _detect_with_lren(arguments: argparse.Namespace) -> None:
+def settled(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options of the detector come to, before a scene is looked at.
+
+    Returns:
+        Detector, preset if there is one, all settings but the device, and the threshold; of a
+        model that is applied, what replaces its settings.
+
+    Raises:
+        InputError: one of the options cannot be used, whatever the scene.
+    """
+    threshold = requested_threshold(arguments)
+    found: dict[str, Any] = {"detector": arguments.detector}
+    found["threshold"] = None if threshold is None else asdict(threshold)
+    if arguments.detector != LREN:
+        detectors.check_name(arguments.detector)
+        refuse_lren_options(arguments)
+        _Outputs(arguments)
+        settings = detector_from(arguments).get_config()
+        return {**found, "settings": {n: v for n, v in settings.items() if n != "device"}}
+    if arguments.apply is not None:
+        refuse_training_options(arguments)
+        _Outputs(arguments)
+        existing_model(arguments.apply)
+        replaced = {"lam": _applied_lam(arguments), "recalibrate": bool(arguments.recalibrate)}
+        return {**found, "settings": replaced}
+    preset, settings = lren_settings(arguments)
+    LongRun(arguments, writes=Distribution(arguments).chief)
+    resolved = presets.resolve(preset, **settings)
+    _refuse_recalibration(arguments)
+    _Outputs(arguments).show_evidence(resolved.evidence if resolved.fuses_evidence else ())
+    return {**found, "preset": preset, "settings": resolved.as_dict()}
+
+
+def _detect_with_lren(arguments: argparse.Namespace, entries: _Entries) -> None:
     preset, settings = lren_settings(arguments)
     distribution = Distribution(arguments)
     long_run = LongRun(arguments, writes=distribution.chief)
-    outputs = _Outputs(arguments) if distribution.chief else None
+    outputs = _Outputs(arguments, entries) if distribution.chief else None
     seconds: dict[str, float] = {}
     resolved = presets.resolve(preset, **settings)
     epochs = resolved.total_epochs
-    if arguments.recalibrate:
-        raise InputError(
-            "--recalibrate was given without --apply; expected it with a model that is trained, "
-            "since a new one is calibrated on the scene, leave it out."
-        )
+    _refuse_recalibration(arguments)
     if outputs is not None:
         outputs.show_evidence(resolved.evidence if resolved.fuses_evidence else ())
     with (
@@ -127,18 +169,30 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         model.workers.meet()
 
 
-def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
+def _refuse_recalibration(arguments: argparse.Namespace) -> None:
+    if arguments.recalibrate:
+        raise InputError(
+            "--recalibrate was given without --apply; expected it with a model that is trained, "
+            "since a new one is calibrated on the scene, leave it out."
+        )
+
+
+def _applied_lam(arguments: argparse.Namespace) -> float | None:
+    if arguments.lam is None:
+        return None
+    return validators.positive("lam", presets.parse("lam", arguments.lam))
+
+
+def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: _Entries) -> None:
     refuse_training_options(arguments)
-    lam = None
-    if arguments.lam is not None:
-        lam = validators.positive("lam", presets.parse("lam", arguments.lam))
-    outputs = _Outputs(arguments)
+    lam = _applied_lam(arguments)
+    outputs = _Outputs(arguments, entries)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
         # Before the scene: reading one can take a download.
         with timed(seconds, "start"):
-            trained = Applied(
+            trained = applied(
                 arguments.apply, arguments.device, lam, recalibrate=bool(arguments.recalibrate)
             )
         outputs.show_evidence(trained.evidence)
@@ -173,10 +227,10 @@ def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
     return f"low-rank step: {result.iterations} iterations, {ending}"
 
 
-def _detect_with_another(arguments: argparse.Namespace) -> None:
+def _detect_with_another(arguments: argparse.Namespace, entries: _Entries) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
-    outputs = _Outputs(arguments)
+    outputs = _Outputs(arguments, entries)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -210,13 +264,15 @@ class _Outputs:
         threshold: the request for a threshold, or None.
         maps: the formats of score and mask.
         targets: the files, by what they are, in the order of writing.
+        entries: further ones of the report, as for `detect`.
 
     Raises:
         InputError: an option or a file that cannot be used.
     """
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments: argparse.Namespace, entries: _Entries = _no_entries) -> None:
         self._arguments = arguments
+        self.entries = entries
         self._format = requested_format(arguments)
         self.threshold = requested_threshold(arguments)
         self._evidence: tuple[str, ...] = ()
@@ -325,6 +381,7 @@ def _finish(
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
+            **outputs.entries(),
         }
         paths["report"].write_text(json_text(report), encoding="ascii")
     say(f"score: {np.nanmin(score):.6g} to {np.nanmax(score):.6g}; higher = more anomalous")

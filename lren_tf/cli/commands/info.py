@@ -73,6 +73,8 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
             )
     yield from _quality_lines(scene, used)
     yield "wavelengths", _wavelengths_text(scene)
+    if scene.acquired is not None:
+        yield "acquired", scene.acquired
     yield from _georeference_lines(scene.georeference)
     yield "truth", _truth_text(scene)
 

@@ -31,7 +31,7 @@ _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_wate
 def output_path(arguments: argparse.Namespace, ending: str) -> Path:
     """File to write for a scene, proved to be writable; its name is the scene's + `ending`."""
     name = arguments.scene
-    stem = name if _is_name(name) else scene_stem(Path(name))
+    stem = name if is_name(name) else scene_stem(Path(name))
     return ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
 
 
@@ -49,7 +49,7 @@ def refuse_to_replace_another_scene(arguments: argparse.Namespace, report: Path)
     except (OSError, ValueError, LookupError, TypeError):
         return  # nothing is there, or no report of a scene
     name = arguments.scene
-    if _is_name(name) or not isinstance(source, str) or not os.path.exists(source):
+    if is_name(name) or not isinstance(source, str) or not os.path.exists(source):
         return
     if os.path.samefile(source, name) or _of_one_pair(Path(source), Path(name)):
         return
@@ -72,7 +72,7 @@ def _of_one_pair(first: Path, second: Path) -> bool:
 def check_scene(arguments: argparse.Namespace) -> None:
     """Refuse what can be refused without reading a file."""
     name = arguments.scene
-    if not _is_name(name):
+    if not is_name(name):
         if not os.path.exists(as_path(name)):
             raise InputError(
                 f"{name} does not exist; expected a file, a benchmark scene "
@@ -92,7 +92,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
     """The scene that the arguments name."""
     check_scene(arguments)
     name = arguments.scene
-    if not _is_name(name):
+    if not is_name(name):
         with renamed(drop_water="drop_water_bands"):
             return load_scene(
                 name,
@@ -164,7 +164,7 @@ def _check_no_data(arguments: argparse.Namespace) -> None:
             ) from None
 
 
-def _is_name(scene: str) -> bool:
+def is_name(scene: str) -> bool:
     """Whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
     return scene in (SIMULATED, *_names()) and not os.path.isfile(scene)
 

@@ -40,6 +40,7 @@ class Details:
         grid_axes: the axes of the stored array that the georeference calls rows and columns.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
+        acquired: when it was measured, from `acquired.iso_time`.
     """
 
     no_data: tuple[NoData, ...] = ()
@@ -50,6 +51,7 @@ class Details:
     grid_axes: tuple[int, int] = (0, 1)
     reading: tuple[str, ...] = ()
     filled: bool = False
+    acquired: str | None = None
 
 
 def is_length(unit: str | None) -> bool:

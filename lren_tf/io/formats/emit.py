@@ -54,6 +54,7 @@ class EmitReader(Hdf5Reader):
             no_data=() if scaled else tuple(no_data),
             filled=general.filled,
             reading=general.reading,
+            acquired=general.acquired,
             georeference=general.georeference,
         )
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference, Transform
 from lren_tf.io.base.crs import understood_crs, wkt_of_epsg
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.optional import needs
-from lren_tf.io.base.variable import reading
 from lren_tf.io.formats.envi_header import as_number
 
 Header = dict[str, "str | list[str]"]

@@ -15,6 +15,7 @@ import numpy as np
 
 from lren_tf.errors import InputError
 from lren_tf.io.base.cf_grid import Place
+from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
 from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at
@@ -23,7 +24,7 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, damaged
+from lren_tf.io.base.variable import Variable
 
 
 class Hdf5Reader(Reader):
@@ -47,10 +48,7 @@ class Hdf5Reader(Reader):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         if source.hdf5 is None:
-            raise damaged(
-                self.file, self.what,
-                "its first bytes are not those of HDF5; netCDF-3 and HDF4 are not read",
-            )  # fmt: skip
+            raise failure(self.file, self.what, "its first bytes are not those of HDF5")
         self.hdf: h5py.File = source.hdf5
         with self.library():
             self.variables = self._arrays()
