@@ -32,6 +32,7 @@ _MODULES = {
     # public name -> module
     "datasets": "lren_tf.datasets",
     "detectors": "lren_tf.detectors",
+    "explain": "lren_tf.explain",
     "io": "lren_tf.io",
     "metrics": "lren_tf.evaluation.metrics",
     "plots": "lren_tf.plots",

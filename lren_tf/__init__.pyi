@@ -1,5 +1,6 @@
 from lren_tf import datasets as datasets
 from lren_tf import detectors as detectors
+from lren_tf import explain as explain
 from lren_tf import io as io
 from lren_tf import plots as plots
 from lren_tf.data.scene import Scene as Scene
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "datasets",
     "detectors",
+    "explain",
     "find_detections",
     "io",
     "load_map",

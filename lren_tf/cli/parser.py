@@ -14,8 +14,10 @@ from lren_tf.cli.commands.evaluate import evaluate
 from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
 from lren_tf.cli.commands.threshold import threshold
+from lren_tf.cli.commands.view import view
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
+from lren_tf.cli.options.explanation import add_explanation_options
 from lren_tf.cli.options.outputs import add_format_option
 from lren_tf.cli.options.scene import SIMULATED
 from lren_tf.cli.options.threshold import add_threshold_options
@@ -71,6 +73,11 @@ def make_parser() -> argparse.ArgumentParser:
     add_format_option(made, "the map")
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
 
+    made = command("view", view, "Write the page of a detection from its report.")
+    made.add_argument("report", metavar="REPORT.json", help="what lren-tf detect wrote")
+    add_threshold_options(made)
+    made.add_argument("--out", metavar="DIR", help="output folder (default: that of the report)")
+
     made = command("info", info, "Print what is understood of a scene.")
     _add_scene(made)
     _add_reading(made)
@@ -113,6 +120,7 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
     _add_files(made)
     add_format_option(made, "the scene")
     add_threshold_options(made)
+    add_explanation_options(made)
     made.add_argument(
         "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
     )

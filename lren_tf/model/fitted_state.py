@@ -200,6 +200,10 @@ class BackgroundState(_State):
         phi, mu, Gamma = (tf.convert_to_tensor(weight) for weight in weights)
         return Mixture(phi, mu, Gamma, phi > 0)
 
+    def scale(self) -> tuple[float, float]:
+        """Return level and spread of the energies of the stored scene."""
+        return float(self._level.numpy()), float(self._spread.numpy())
+
     def energy(
         self, z: tf.Tensor, grid: tuple[Any, ...], valid: np.ndarray | None = None
     ) -> tf.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,11 @@ from lren_tf.cli.options.detector import (
     refuse_lren_options,
 )
 from lren_tf.cli.options.distribution import Distribution
+from lren_tf.cli.options.explanation import (
+    Scored,
+    explanations_record,
+    refuse_explanation,
+)
 from lren_tf.cli.options.long_training import LongRun
 from lren_tf.cli.options.outputs import MAPS, MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.scene import (
@@ -31,12 +37,14 @@ from lren_tf.cli.options.scene import (
     pictures,
     read_scene,
     read_usable_scene,
+    reading_record,
     refuse_to_replace_another_scene,
 )
 from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
 from lren_tf.cli.trained_model import Applied, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
+from lren_tf.explain.pixels import EXPLAINED
 from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths, ensure_writable_target
 from lren_tf.runtime.versions import loaded_versions
@@ -58,6 +66,7 @@ def detect(arguments: argparse.Namespace) -> None:
 
 def _detect_with_lren(arguments: argparse.Namespace) -> None:
     preset, settings = lren_settings(arguments)
+    refuse_explanation(arguments, explained=True)
     distribution = Distribution(arguments)
     long_run = LongRun(arguments, writes=distribution.chief)
     outputs = _Outputs(arguments) if distribution.chief else None
@@ -109,7 +118,8 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(
-                scene, title, score, _evidence_of(result), outputs, seconds, notices,
+                scene, Scored(title, score, _evidence_of(result), model, False, _residual(result)),
+                outputs, seconds, notices,
                 lambda: {
                     "detector": LREN,
                     **run_record(model, scene, history, result),
@@ -129,6 +139,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
         lam = validators.positive("lam", presets.parse("lam", arguments.lam))
     outputs = _Outputs(arguments)
     check_scene(arguments)
+    refuse_explanation(arguments, explained=not os.path.isdir(arguments.apply))
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
         # Before the scene: reading one can take a download.
@@ -142,12 +153,14 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
         outputs.follow(scene)
         with timed(seconds, "score"):
             score, evidence, record = trained.score(
-                scene, with_evidence=bool(arguments.evidence) or outputs.threshold is not None
+                scene, with_evidence=outputs.needs_evidence
             )
         say(described(scene, seconds["read"]))
         say(f"{trained.title} of {trained.path}: {seconds['score']:.1f} s")
         _finish(
-            scene, trained.title, score, evidence, outputs, seconds, notices,
+            scene,
+            Scored(trained.title, score, evidence, trained.model, bool(arguments.recalibrate)),
+            outputs, seconds, notices,
             lambda: {"detector": LREN, **record},
         )  # fmt: skip
 
@@ -155,6 +168,11 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
 def _evidence_of(result: LowRankResult | EvidenceDetails | None) -> dict[str, np.ndarray] | None:
     """Maps of the evidence that a score is made of."""
     return getattr(result, "evidence", None)
+
+
+def _residual(result: LowRankResult | EvidenceDetails | None) -> np.ndarray | None:
+    """Residual of the low-rank step."""
+    return getattr(result, "A", None)
 
 
 def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
@@ -171,6 +189,7 @@ def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
 def _detect_with_another(arguments: argparse.Namespace) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
+    refuse_explanation(arguments, explained=arguments.detector in EXPLAINED)
     outputs = _Outputs(arguments)
     check_scene(arguments)
     seconds: dict[str, float] = {}
@@ -187,7 +206,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
-            scene, detector.title, score, None, outputs, seconds, notices,
+            scene, Scored(detector.title, score, by=detector), outputs, seconds, notices,
             lambda: {
                 **detector_record(detector),
                 "scene": scene_record(scene),
@@ -203,6 +222,9 @@ class _Outputs:
     then adds the files that depend on the scene.
 
     Attributes:
+        arguments: of the command.
+        explains: whether detections are explained.
+        views: whether a page is written.
         threshold: the request for a threshold, or None.
         maps: the formats of score and mask.
         targets: the files, by what they are, in the order of writing.
@@ -212,11 +234,17 @@ class _Outputs:
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self._arguments = arguments
+        self.arguments = arguments
         self._format = requested_format(arguments)
         self.threshold = requested_threshold(arguments)
+        self.explains, self.views = bool(arguments.explain), bool(arguments.view)
         self._evidence: tuple[str, ...] = ()
         self._use(MapOutput(self._format))
+
+    @property
+    def needs_evidence(self) -> bool:
+        """Whether maps of the evidence are needed, beside the score."""
+        return bool(self.arguments.evidence) or self.threshold is not None or self.views
 
     def show_evidence(self, names: tuple[str, ...]) -> None:
         """Add a map of each evidence where ``--evidence`` asks for them.
@@ -227,7 +255,7 @@ class _Outputs:
         Raises:
             InputError: ``--evidence`` was given, but they are made of none.
         """
-        if not self._arguments.evidence:
+        if not self.arguments.evidence:
             return
         if not names:
             raise InputError(
@@ -242,7 +270,7 @@ class _Outputs:
         self._use(MapOutput(self._format, scene.source_format, scene.georeference))
 
     def _use(self, maps: MapOutput) -> None:
-        arguments, model = self._arguments, self._arguments.save_model
+        arguments, model = self.arguments, self.arguments.save_model
         if model is not None and not model.endswith(".keras"):
             raise InputError(
                 f"--save-model is {model!r}; expected a name that ends in .keras, "
@@ -253,6 +281,8 @@ class _Outputs:
         for name in self._evidence:
             endings |= maps.endings(f"evidence_{name}")
         endings["picture"] = "_score.png"
+        if self.views:
+            endings["view"] = "_view.html"
         if self.threshold is not None:
             endings |= threshold_endings(maps)
         self.targets = {
@@ -267,9 +297,7 @@ class _Outputs:
 
 def _finish(
     scene: Scene,
-    title: str,
-    score: np.ndarray,
-    evidence: dict[str, np.ndarray] | None,
+    scored: Scored,
     outputs: _Outputs,
     seconds: dict[str, float],
     notices: list[str],
@@ -279,12 +307,12 @@ def _finish(
     """Judge and draw a score map, write all files, say what came out.
 
     Args:
-        evidence: maps by name that calibrated scores are made of; None for other scores.
         record: makes the part of the report that depends on the detector.
         save_model: writes the file ``"model"`` of the targets, if there is one.
     """
     from lren_tf import plots
 
+    score, evidence, title = scored.score, scored.evidence, scored.title
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
@@ -295,11 +323,20 @@ def _finish(
                 score, truth, georeference=scene.georeference, evidence=evidence
             )
         masks[detected.label] = detected.panel()
+    explanations = None
+    if detected is not None and (outputs.explains or outputs.views):
+        with timed(seconds, "explain"):
+            explanations = scored.explained(scene, detected)
+        detected = detected.with_bands([each.strongest() for each in explanations])
     with timed(seconds, "draw"):
         calibrated = [] if evidence is None else [title]
         figure = plots.detection_panel(
             *pictures(scene), {title: score}, masks=masks, calibrated=calibrated
         )
+    page = None
+    if outputs.views:
+        with timed(seconds, "view"):
+            page = scored.page(scene, detected, explanations)
     targets, maps = outputs.targets, outputs.maps
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
@@ -311,6 +348,8 @@ def _finish(
             plots.save(figure, paths["picture"])
             if detected is not None:
                 detected.write(paths, maps)
+            if page is not None:
+                page.save(paths["view"])
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
@@ -318,6 +357,8 @@ def _finish(
             "seconds": seconds,
             "metrics": metrics,
             **({} if detected is None else {"threshold": detected.record()}),
+            **({} if not explanations else {"explanations": explanations_record(explanations)}),
+            "reading": reading_record(outputs.arguments),
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},

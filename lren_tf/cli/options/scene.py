@@ -34,7 +34,7 @@ _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_wate
 def output_path(arguments: argparse.Namespace, ending: str) -> Path:
     """File to write for a scene, proved to be writable; its name is the scene's + `ending`."""
     name = arguments.scene
-    stem = name if _is_name(name) else scene_stem(Path(name))
+    stem = name if is_name(name) else scene_stem(Path(name))
     return ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
 
 
@@ -52,7 +52,7 @@ def refuse_to_replace_another_scene(arguments: argparse.Namespace, report: Path)
     except (OSError, ValueError, LookupError, TypeError):
         return  # nothing is there, or no report of a scene
     name = arguments.scene
-    if _is_name(name) or not isinstance(source, str) or not os.path.exists(source):
+    if is_name(name) or not isinstance(source, str) or not os.path.exists(source):
         return
     if os.path.samefile(source, name) or _of_one_pair(Path(source), Path(name)):
         return
@@ -75,7 +75,7 @@ def _of_one_pair(first: Path, second: Path) -> bool:
 def check_scene(arguments: argparse.Namespace) -> None:
     """Refuse what can be refused without reading a file."""
     name = arguments.scene
-    if not _is_name(name):
+    if not is_name(name):
         if not os.path.exists(as_path(name)):
             raise InputError(
                 f"{name} does not exist; expected a file, a benchmark scene "
@@ -95,7 +95,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
     """The scene that the arguments name."""
     check_scene(arguments)
     name = arguments.scene
-    if not _is_name(name):
+    if not is_name(name):
         with worded(
             truth_key="--truth-key", no_data="--no-data", drop_water="--drop-water-bands"
         ):
@@ -112,6 +112,19 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 raw=arguments.raw,
             )
     return datasets.simulate() if name == SIMULATED else datasets.load(name)
+
+
+def reading_record(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a report says of the options that read the scene, to read it again."""
+    return {
+        "scene": arguments.scene,
+        **{name: getattr(arguments, name) for name in _OF_FILES},
+    }
+
+
+def arguments_of(record: dict[str, Any]) -> argparse.Namespace:
+    """Return the options that `reading_record` told."""
+    return argparse.Namespace(**{"scene": record["scene"], **{n: record[n] for n in _OF_FILES}})
 
 
 def read_usable_scene(arguments: argparse.Namespace) -> Scene:
@@ -184,7 +197,7 @@ def _check_no_data(arguments: argparse.Namespace) -> None:
             ) from None
 
 
-def _is_name(scene: str) -> bool:
+def is_name(scene: str) -> bool:
     """Whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
     return scene in (SIMULATED, *_names()) and not os.path.isfile(scene)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,13 @@ import numpy as np
 from lren_tf.cli.options.outputs import MapOutput
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.evaluation.detections import DETECTED, NO_DATA, Detections, find_detections
+from lren_tf.evaluation.detections import (
+    DETECTED,
+    NO_DATA,
+    Detections,
+    detection_labels,
+    find_detections,
+)
 from lren_tf.evaluation.threshold import (
     Threshold,
     calibrated_threshold,
@@ -43,6 +49,7 @@ class ThresholdRequest:
         *,
         georeference: Georeference | None = None,
         evidence: Mapping[str, np.ndarray] | None = None,
+        calibrated: bool | None = None,
     ) -> ThresholdResult:
         """The threshold of a score map [H, W] and what is above it.
 
@@ -50,9 +57,12 @@ class ThresholdRequest:
             truth: [H, W] bool with both classes, to judge the threshold by, or None.
             georeference: of the scene.
             evidence: maps [H, W] by name that calibrated scores are made of; None for scores
-                that are not calibrated.
+                that are not calibrated, or whose evidence is not at hand.
+            calibrated: whether they are; None for scores that come with their evidence.
         """
-        find = threshold_at if evidence is None else calibrated_threshold
+        if calibrated is None:
+            calibrated = evidence is not None
+        find = calibrated_threshold if calibrated else threshold_at
         threshold = find(score, self.false_alarm_rate)
         detections = find_detections(
             score,
@@ -84,6 +94,20 @@ class ThresholdResult:
     def label(self) -> str:
         """Title of the mask in a picture."""
         return f"detections at a false-alarm rate of {self.threshold.false_alarm_rate:g}"
+
+    def labels(self) -> np.ndarray:
+        """[H, W] label of the detection of every pixel, 0 for none."""
+        return detection_labels(self.detections)
+
+    def with_bands(self, strongest: Sequence[Sequence[int]]) -> ThresholdResult:
+        """The result with the strongest bands of its first detections."""
+        listed = self.detections.listed
+        named = [
+            replace(detection, bands=tuple(bands))
+            for detection, bands in zip(listed, strongest, strict=False)
+        ]
+        listed = [*named, *listed[len(named) :]]
+        return replace(self, detections=self.detections._replace(listed=listed))
 
     def panel(self) -> np.ndarray:
         """[H, W] 1 on detections, 0 on background, NaN where there is no data."""
