@@ -27,6 +27,7 @@ _HOMES = {
     "save_map": "lren_tf.io",
     "solve_low_rank": "lren_tf.low_rank.solve",
     "threshold_at": "lren_tf.evaluation.threshold",
+    "view": "lren_tf.viewer.view",
 }
 _MODULES = {
     # public name -> module

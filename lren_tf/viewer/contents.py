@@ -193,6 +193,7 @@ def _detection(detection: Detection, explanations: Sequence[Explanation]) -> dic
     }
     if detection.label <= len(explanations):
         found = explanations[detection.label - 1]
+        listed["evidence"] = detection.evidence or found.evidence
         listed["explained"] = {
             "method": found.method,
             "quantity": found.quantity,
@@ -260,8 +261,8 @@ def _notes(shown: Shown, blocks: Blocks, spectra: Quantised) -> list[str]:
         )
     if not shown.explanations and listed:
         notes.append(
-            f"No contributions of bands are known of {shown.title}: those shown are of RX, how far "
-            "a spectrum lies from the mean of the scene."
+            f"No contributions of bands are known of {shown.title}: those shown are of RX: how far "
+            "a spectrum lies from the mean of the background, without detections."
         )
     elif len(shown.explanations) < listed:
         notes.append(f"The {len(shown.explanations)} highest detections are explained.")

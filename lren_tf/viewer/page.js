@@ -307,7 +307,7 @@
       text += ` (${method})`;
     } else {
       parts = contributionsOfRX(own);
-      text = `Contributions to RX with ridge ${values.ridge}: how far the spectrum lies from the mean of the scene`;
+      text = `Contributions to RX with ridge ${values.ridge}: how far the spectrum lies from the mean of the background, without detections`;
     }
     const best = strongest(parts, atPeak && listed.explained && listed.explained.method === "decoded residual");
     element("contributions-text").textContent = `${text}. Strongest: ${best.map(wave).join(", ") || "none"}.`;

@@ -63,7 +63,7 @@ def view(
     by: Any = None,
     false_alarm_rate: float = 1e-3,
     min_size: int = 1,
-    calibrated: bool = False,
+    calibrated: bool | None = None,
     title: str = "score",
 ) -> View:
     """Return a page of a score map: maps side by side, detections, spectra, contributions.
@@ -76,7 +76,7 @@ def view(
         false_alarm_rate: of the detections; the page can change it.
         min_size: smallest detection in pixels.
         calibrated: whether the scores are −log₁₀ of a false-alarm rate, as those of the preset
-            ``robust``.
+            ``robust``; None for what `by` says, without it for not.
         title: name of the detector.
 
     Raises:
@@ -92,6 +92,8 @@ def view(
         )
     if by is not None:
         check_explainable(by)
+    if calibrated is None:
+        calibrated = bool(getattr(getattr(by, "settings", None), "fuses_evidence", False))
     find = calibrated_threshold if calibrated else threshold_at
     threshold = find(values, false_alarm_rate)
     georeference = scene.georeference

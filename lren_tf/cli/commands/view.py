@@ -48,7 +48,11 @@ def view(arguments: argparse.Namespace) -> None:
                 f"{path} {scene.height} × {scene.width}; expected the score map of that scene, "
                 "run lren-tf detect again."
             )
-        scored = Scored(_title(report), score, by=_by(report, path))
+        told = report.get("evidence") or {}
+        scored = Scored(
+            _title(report), score, by=_by(report, path),
+            recalibrate=told.get("calibrated_on") == "scored scene",
+        )  # fmt: skip
         found = _found(report, score, scene, request)
         page = scored.page(scene, found, None, calibrated="evidence" in report)
         with atomic_paths(target) as (temporary,):
