@@ -14,7 +14,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice robust-study \
+.PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
   sensitivity ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
   guard lint bench bench-all dist clean
 .DEFAULT_GOAL := help
@@ -53,6 +53,9 @@ evidence: $(STAMP) ## the preset robust on eleven scenes, its evidence taken apa
 
 evidence-choice: $(STAMP) ## how the settings of the evidence were chosen; after make evidence
 	$(RUN) -m experiments.studies.evidence_choice $(HOW)
+
+implants: $(STAMP) ## the preset robust on targets of one scene implanted into another
+	$(RUN) -m experiments.studies.implants $(HOW)
 
 robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
 	$(RUN) -m experiments.studies.robust_study $(HOW)

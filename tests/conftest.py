@@ -19,6 +19,25 @@ settings.register_profile("no_deadline", deadline=None, max_examples=cases(100))
 settings.load_profile("no_deadline")
 
 
+SLOW = Path(__file__).with_name("slow.txt")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch with which tests/fast_set.py chooses anew."""
+    parser.addoption("--all-fast", action="store_true", help="do not mark the tests of slow.txt")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow.txt, which tests/fast_set.py writes, as slow."""
+    if config.getoption("--all-fast"):
+        return
+    listed = set(SLOW.read_text(encoding="utf-8").splitlines())
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def trained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with ``release.keras`` and ``robust.keras`` of tests/trained.py; read only.

@@ -38,7 +38,8 @@ def measure(name: str, arguments: list[str], **environment: str) -> None:
     environment = {**os.environ, "COVERAGE_FILE": str(FOLDER / name), **environment}
     command = [
         sys.executable, "-m", "pytest", *arguments, "--timeout", "1800", "--durations=15",
-        "--cov", f"--cov-config={ROOT / 'setup.cfg'}", "--cov-report=",
+        "--cov", f"--cov-config={ROOT / 'setup.cfg'}", "--cov-report=", "--cov-context=test",
+        f"--junitxml={FOLDER / name}.xml",
     ]  # fmt: skip
     code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     if code:

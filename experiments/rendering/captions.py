@@ -215,6 +215,15 @@ STUDIES: dict[str, Caption] = {
         "With all evidence and with the spectrum alone.",
         ("evidence",),
     ),
+    "tables/implants.md": Caption(
+        "The preset `robust` on implants",
+        "Targets of one real scene in the background of another: means over three draws of the "
+        "targets, seed 123, with all evidence and with the spectrum alone.",
+        ("implants",),
+    ),
+    "tables/implants_targets.md": Caption(
+        "Targets of the implants", "From the means of the table of implants.", ("implants",)
+    ),
     "tables/evidence_ablation.md": Caption(
         "The evidence taken apart",
         "Means over the eleven scenes of the medians over the seeds, from the trainings of the "

@@ -25,6 +25,7 @@ from experiments.studies import (
     evidence,
     evidence_choice,
     failures,
+    implants,
     lambda_path,
     odds,
     proposed,
@@ -46,6 +47,7 @@ _STUDIES = {
     "sensitivity": (sensitivity,),
     "robust_study": (robust_study,),
     "evidence": (evidence,),
+    "implants": (implants,),
     "evidence_choice": (evidence_choice,),
 }
 """What renders the records of each study."""

@@ -15,6 +15,7 @@ from experiments.studies import (
     evidence,
     evidence_choice,
     failures,
+    implants,
     proposed,
     robust,
     seeds,
@@ -35,13 +36,16 @@ PAGES = {
     "evidence_targets": "docs/robust.md",
     "evidence_scenes": "docs/robust.md",
     "evidence_simulated": "docs/robust.md",
+    "implants": "docs/robust.md",
+    "implants_targets": "docs/robust.md",
     "evidence_ablation": "docs/robust.md",
     "evidence_rates": "docs/robust.md",
     "evidence_choice": "docs/robust.md",
 }
 """The page of each block; the benchmarks fill those of ``docs/performance.md``."""
 _STUDIES = (
-    proposed, robust, evidence, evidence_choice, comparison, seeds, failures, sensitivity,
+    proposed, robust, evidence, evidence_choice, implants, comparison, seeds, failures,
+    sensitivity,
 )  # fmt: skip
 _PRESETS = {
     "release": "preset `release`: the authors' program",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,11 @@ class DetectorRun(Run):
         if self.seed is not None:
             settings["seed"] = self.seed
         return detectors.create(self.detector, **settings)
+
+    @property
+    def resolved_settings(self) -> Mapping[str, Any]:
+        """Every setting of the detector."""
+        return self.make().get_config()
 
     @property
     def label(self) -> str:

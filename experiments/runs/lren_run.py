@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from experiments import published
 from experiments.reporting.provenance import provenance
 from experiments.runs.run import Run, Workspace, keep_failure, keep_score
-from lren_tf import Scene, datasets, metrics
+from lren_tf import Scene, datasets, metrics, presets
 from lren_tf.records import run_record
 from lren_tf.runtime.startup import quiet_start
 
@@ -55,6 +55,16 @@ class LrenRun(PresetRun):
         """What else differs from the preset: nothing."""
         return {}
 
+    @property
+    def replaced(self) -> dict[str, Any]:
+        """What replaces settings of the preset: λ where the source has it by scene, and others."""
+        return {**({} if self.lam is None else {"lam": self.lam}), **self.settings}
+
+    @property
+    def resolved_settings(self) -> Mapping[str, Any]:
+        """Every setting of the model."""
+        return presets.resolve(self.preset, seed=self.seed, **self.replaced).as_dict()
+
     def data(self, scene: Scene) -> Any:
         """What the model is given of the scene: all of it."""
         return scene
@@ -71,9 +81,9 @@ class LrenRun(PresetRun):
         with quiet_start():  # TensorFlow only when something has to run
             from lren_tf import LREN, TrainingDiverged
 
-            lam = {} if self.lam is None else {"lam": self.lam}
-            model = LREN(self.preset, seed=self.seed, **lam, **self.settings)
+            model = LREN(self.preset, seed=self.seed, **self.replaced)
         benchmark = self.scene in published.SCENES and not scene.simulated
+        published_lam = benchmark and self.lam is not None
         data = self.data(scene)
         # Taken before training: an hour later the tree may be another one.
         record: dict[str, Any] = {
@@ -81,7 +91,7 @@ class LrenRun(PresetRun):
             "detector": "lren",
             "seed": self.seed,
             "lambda_from": (
-                "published, chosen on ground truth" if benchmark and lam else "the preset"
+                "published, chosen on ground truth" if published_lam else "the preset"
             ),
             **provenance(),
         }
@@ -105,7 +115,7 @@ class LrenRun(PresetRun):
         scored = time.perf_counter()
         further = self.further(model, scene)
         self.keep_model(model, space)
-        released = datasets.published_map(self.scene) if benchmark and lam else None
+        released = datasets.published_map(self.scene) if published_lam else None
         record |= {
             "notices": [str(w.message) for w in caught if issubclass(w.category, UserWarning)],
             "seconds": {

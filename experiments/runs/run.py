@@ -1,15 +1,16 @@
 """A run and its files: one detector on one scene, one JSON record and one score map.
 
-A run is finished when its record exists and, unless it failed, its map exists and is the one
-that the record names by its hash. The committed records in ``experiments/results`` are the
-reference; nothing but :mod:`experiments.accept` writes there. Runs of a user go to ``results/``
-at the top of the checkout, which git ignores.
+A run is finished when its record exists, has the settings that the run would have now, and,
+unless it failed, names by its hash the map that exists. The committed records in
+``experiments/results`` are the reference; nothing but :mod:`experiments.accept` writes there.
+Runs of a user go to ``results/`` at the top of the checkout, which git ignores.
 """
 
 from __future__ import annotations
 
 import abc
 import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,11 @@ class Run(abc.ABC):
         return load_scene(self.scene)
 
     @property
+    def resolved_settings(self) -> Mapping[str, Any] | None:
+        """The settings that its record would have, as they are now; None if it has none."""
+        return None
+
+    @property
     def label(self) -> str:
         """How progress lines name the run."""
         return f"{self.study}: {self.scene}, {self.stem}"
@@ -144,9 +150,16 @@ def load_map(run: Run, space: Workspace) -> np.ndarray | None:
 
 
 def is_finished(run: Run, space: Workspace) -> bool:
-    """Whether there is nothing left to do for a run."""
+    """Whether there is nothing left to do for a run.
+
+    A record of other settings is one of another run: a preset or a default has changed since.
+    """
     result = load_result(run, space)
     if result is None:
+        return False
+    settings = run.resolved_settings
+    # Through JSON, in which a tuple is a list.
+    if settings is not None and json.loads(json.dumps(settings)) != result.get("settings"):
         return False
     if result["status"] != "finished":
         return True
@@ -159,12 +172,19 @@ def load_scene(name: str) -> Scene:
     return datasets.simulate() if name == "simulated" else datasets.load(name)
 
 
-def available_scenes() -> list[str]:
-    """Return the real scenes that load, and print why each other one does not."""
+def available_scenes(
+    names: Iterable[str] = tuple(published.SCENES), load: Callable[[str], Scene] | None = None
+) -> list[str]:
+    """Return those of the names whose scene loads, and print why each other one does not.
+
+    Args:
+        names: of scenes or tables.
+        load: of one; None for :func:`load_scene`.
+    """
     scenes = []
-    for name in published.SCENES:
+    for name in names:
         try:
-            load_scene(name)
+            (load or load_scene)(name)
         except InputError as error:
             print(f"{name}: {error}", flush=True)
         else:

@@ -12,6 +12,7 @@ from experiments.studies import (
     comparison,
     evidence,
     failures,
+    implants,
     odds,
     proposed,
     robust,
@@ -30,7 +31,7 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
         *robust_study.planned(scenes), *odds.planned(tables),
-        *evidence.planned([*scenes, *further]),
+        *evidence.planned([*scenes, *further]), *implants.planned([*scenes, *further]),
     ]  # fmt: skip
     return list(dict.fromkeys(runs))
 
@@ -46,6 +47,6 @@ def everything(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
         *robust_study.planned(scenes), *odds.planned(), *failures.planned(scenes),
-        *evidence.planned([*scenes, *datasets.further_names()]),
+        *evidence.planned([*scenes, *datasets.further_names()]), *implants.planned(),
     ]  # fmt: skip
     return list(dict.fromkeys(runs))

@@ -23,7 +23,7 @@ from experiments.rendering import tables
 from experiments.runs import training_run
 from experiments.runs.command import carry_out
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import Workspace
+from experiments.runs.run import Workspace, available_scenes
 from lren_tf import InputError, Scene, datasets
 
 STUDY = "odds"
@@ -73,15 +73,7 @@ def load_table(name: str) -> Scene:
 
 def available() -> list[str]:
     """The tables that are here; says why of each other one."""
-    found = []
-    for name in FILES:
-        try:
-            load_table(name)
-        except InputError as error:
-            print(f"{name}: {error}", flush=True)
-        else:
-            found.append(name)
-    return found
+    return available_scenes(FILES, load_table)
 
 
 def planned(tables: Sequence[str] = tuple(FILES)) -> list[OddsRun]:

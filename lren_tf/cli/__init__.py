@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
         sys.stdout.flush()
     except InputError as error:
-        return _fail(str(error), 2)
+        return _fail(error.for_command_line(), 2)
     except KeyboardInterrupt as interruption:
         return _fail(str(interruption) or "interrupted.", 130)
     except (TrainingDiverged, WorkerLost) as error:

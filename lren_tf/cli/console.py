@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 import warnings
@@ -11,9 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from lren_tf.errors import InputError
-
-# Of `load_scene` and `load_map`; the longer name first where one ends in another.
-_ARGUMENTS = "truth_key|key|truth|mask|no_data|bands|drop_water|axes"
 
 
 def say(line: str) -> None:
@@ -52,18 +48,14 @@ def collected_notices(printed: bool = True) -> Iterator[list[str]]:
 
 
 @contextmanager
-def worded(**options: str) -> Iterator[None]:
-    """Say `--key` where a refusal of the library says `key=`.
+def renamed(**options: str) -> Iterator[None]:
+    """For calls of the library whose arguments the command calls otherwise.
 
     Args:
-        **options: Python's argument -> the command's option.
+        **options: the library's argument -> the command's, both as Python writes them.
     """
-
-    def option(found: re.Match[str]) -> str:
-        return options.get(found[1], f"--{found[1]}") + (" " if found[2] else "")
-
     try:
         yield
     except InputError as error:
-        text = re.sub(rf'\b({_ARGUMENTS})=(?:True)?(?=(""|\w)?)', option, str(error))
-        raise InputError(text) from error
+        error.rename(**options)
+        raise

@@ -9,7 +9,7 @@ import numpy as np
 from lren_tf.data.array_checks import varies
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import Scene
-from lren_tf.errors import InputError
+from lren_tf.errors import Argument, InputError
 
 WATER_WINDOWS = ((1340.0, 1460.0), (1790.0, 1960.0), (2450.0, np.inf))
 """First and last wavelength in nanometres of what water vapour leaves no signal in: the two
@@ -42,8 +42,11 @@ def unused_bands(scene: Scene, *, drop_water: bool = False) -> dict[str, np.ndar
     if drop_water:
         if scene.wavelengths is None:
             raise InputError(
-                f"{scene.name} says no wavelengths, so its water-absorption bands are unknown; "
-                "expected wavelengths with drop_water=True, name the bands with bands= instead."
+                argument="drop_water",
+                received=f"{scene.name} says no wavelengths, so its water-absorption bands are "
+                "unknown",
+                expected=("wavelengths with ", Argument("drop_water", "True")),
+                remedy=("name the bands with ", Argument("bands"), " instead"),
             )
         water = water_bands(scene.wavelengths) & ~bad
     valid = None if scene.valid is None else scene.valid.reshape(-1)

@@ -54,6 +54,11 @@ class Detector(abc.ABC):
     """Whether a score depends on where in the image the pixel lies. `_score` of a detector
     without sees the valid pixels alone, as an image of one column."""
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
+        return False
+
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
 

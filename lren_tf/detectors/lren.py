@@ -69,6 +69,13 @@ class LREN(Detector):
             "device": self.device,
         }
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether a score is −log₁₀ of the estimated share of background pixels above it: so are
+        the scores that are made of evidence."""
+        settings = {**dict(self.settings), "seed": self.seed}
+        return presets.resolve(self.preset, **settings).fuses_evidence
+
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         if scene.valid is None:
             return super()._scores_of_valid(scene)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.errors import InputError
+from lren_tf.errors import Argument, InputError
 from lren_tf.io.base.band_tables import BandTable
 from lren_tf.io.base.variable import Variable
 
@@ -102,8 +102,12 @@ def parse_axes(axes: str | Iterable[str]) -> Order:
         InputError: they are not one name of each kind.
     """
     refusal = InputError(
-        f"axes is {axes!r}; expected row, column and band in the order of the stored array, such "
-        "as axes=band,row,column."
+        argument="axes",
+        received=f"axes is {axes!r}",
+        expected=(
+            "row, column and band in the order of the stored array, such as ",
+            Argument("axes", "band,row,column"),
+        ),
     )
     try:
         names = axes.split(",") if isinstance(axes, str) else [str(name) for name in axes]
@@ -138,8 +142,8 @@ def found_axes(
     """
     if axes is not None:
         return Axes(parse_axes(axes), "as asked for with axes")
-    if cube.doubt:
-        raise InputError(f"{file.name}: {cube.doubt}")
+    if cube.doubt is not None:
+        raise cube.doubt
     names, named = _by_names(cube.dimensions)
     fitting, by_tables = _by_tables(cube.shape, tables)
     allowed = named & by_tables
@@ -246,9 +250,13 @@ def _one(file: Path, cube: Variable, orders: Iterable[Order], says: Sequence[str
 
 def _refusal(file: Path, cube: Variable, evidence: str) -> InputError:
     return InputError(
-        f"{file.name}: which axis of {_called(cube)} is which is not certain: {evidence}; expected "
-        "evidence that agrees, name row, column and band in the order of the stored shape, such "
-        "as axes=band,row,column."
+        argument="axes",
+        received=f"{file.name}: which axis of {_called(cube)} is which is not certain: {evidence}",
+        expected="evidence that agrees",
+        remedy=(
+            "name row, column and band in the order of the stored shape, such as ",
+            Argument("axes", "band,row,column"),
+        ),
     )
 
 

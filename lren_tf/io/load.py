@@ -21,12 +21,13 @@ from lren_tf.data.valid_pixels import (
     find_valid,
     holds_no_data_value,
 )
-from lren_tf.errors import InputError
+from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.registry import FORMATS, Format, opened
+from lren_tf.io.registry import SUFFIXES, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
@@ -92,39 +93,53 @@ def load_scene(
     """
     given, own = _no_data_values(no_data)
     how = Reading(bool(raw), fill=own)
-    file, form, variables = opened(path)
-    stored = chosen_cube(file, form, variables, key)
-    others = [variable for variable in variables if variable is not stored]
-    tables = band_tables(file, form, others, stored)
+    with opened(path) as reader:
+        scene, details = _scene(reader, key, truth_key, truth, axes, how)
+    if bands is not None or drop_water:
+        scene = _with_bands(scene, bands, drop_water)
+    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
+
+
+def _scene(
+    reader: Reader,
+    key: str | None,
+    truth_key: str | None,
+    truth: _Path | npt.ArrayLike | None,
+    axes: str | Iterable[str] | None,
+    how: Reading,
+) -> tuple[Scene, Details]:
+    """The scene of an opened file before its valid pixels are known, and what the file says."""
+    file = reader.file
+    stored = chosen_cube(reader, key)
+    others = [variable for variable in reader.variables if variable is not stored]
+    tables = band_tables(reader, others, stored)
     order = found_axes(file, stored, others, tables, axes)
     cube = replace(stored, shape=order.shape(stored.shape))
     if truth is None:
         layers = [v if upright(v) else replace(v, shape=v.shape[::-1]) for v in others]
-        found = chosen_truth(file, form, layers, cube, truth_key)
-        marked = None if found is None else form.read(file, found.name)
+        found = chosen_truth(reader, layers, cube, truth_key)
+        marked = None if found is None else reader.read(found.name)
         marked = marked if found is None or upright(found) else marked.T
     else:
         marked = _layer(truth, "truth", key=truth_key)
-    details = _fitting(form.details(file, stored.name, how), cube, order, file)
+    details = _fitting(reader.details(stored.name, how), cube, order, file)
     if details.wavelengths is None:
         details = replace(details, wavelengths=chosen_wavelengths(file, tables, others, cube))
     reading = list(details.reading)
     if order.reason:
         reading.insert(0, f"axes {order.text} as stored: {order.reason}")
     scene = Scene(
-        order.turned(form.values(file, stored.name, how)),
+        order.turned(reader.read(stored.name, how)),
         marked,
         name=scene_stem(file),
         source=str(file),
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
         georeference=details.georeference,
-        source_format=form.title,
+        source_format=reader.title,
         reading=tuple(reading),
     )
-    if bands is not None or drop_water:
-        scene = _with_bands(scene, bands, drop_water)
-    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
+    return scene, details
 
 
 def scene_stem(file: Path) -> str:
@@ -133,9 +148,10 @@ def scene_stem(file: Path) -> str:
     A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
     two scenes, and keep their names whole.
     """
-    stem = file.stem if file.suffix.lower() in FORMATS else file.name
+    stem = file.stem if file.suffix.lower() in SUFFIXES else file.name
     inner = Path(stem)
-    return inner.stem if file.suffix.lower() == ".hdr" and inner.suffix.lower() in FORMATS else stem
+    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in SUFFIXES
+    return inner.stem if named_for else stem
 
 
 def load_map(path: _Path, key: str | None = None) -> np.ndarray:
@@ -153,8 +169,8 @@ def load_map(path: _Path, key: str | None = None) -> np.ndarray:
         InputError: the file is missing, damaged or of another format; the map is missing,
             ambiguous, empty, not real numbers, or not 2-D.
     """
-    file, form, variables = opened(path)
-    return _map_of(file, form, chosen_map(file, variables, key), Reading(fill=False))
+    with opened(path) as reader:
+        return _map_of(reader, chosen_map(reader, key), Reading(fill=False))
 
 
 class PlacedMap(NamedTuple):
@@ -176,10 +192,10 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     Raises:
         InputError: as `load_map`.
     """
-    file, form, variables = opened(path)
-    variable = chosen_map(file, variables, key)
-    details = form.details(file, variable.name, AS_MEANT)
-    values = _map_of(file, form, variable, AS_MEANT)
+    with opened(path) as reader:
+        variable = chosen_map(reader, key)
+        details = reader.details(variable.name)
+        values = _map_of(reader, variable, AS_MEANT)
     missing = np.zeros(values.shape, bool)
     if values.dtype.kind != "b":
         missing |= holds_no_data_value(values, details.no_data)
@@ -188,7 +204,7 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     if missing.any():
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
-    return PlacedMap(values, details.georeference, form.title)
+    return PlacedMap(values, details.georeference, reader.title)
 
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
@@ -215,8 +231,8 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
     return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
 
 
-def _map_of(file: Path, form: Format, variable: Variable, how: Reading) -> np.ndarray:
-    values = form.values(file, variable.name, how)
+def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
+    values = reader.read(variable.name, how)
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
@@ -236,8 +252,11 @@ def _with_bands(scene: Scene, bands: str | Iterable[int] | None, drop_water: boo
     if drop_water:
         if scene.wavelengths is None:
             raise InputError(
-                f"{scene.name} says no wavelengths, so its water-absorption bands are unknown; "
-                "expected wavelengths with drop_water=True, leave it out and name bands= instead."
+                argument="drop_water",
+                received=f"{scene.name} says no wavelengths, so its water-absorption bands are "
+                "unknown",
+                expected=("wavelengths with ", Argument("drop_water", "True")),
+                remedy=("leave it out and name ", Argument("bands"), " instead"),
             )
         good &= ~water_bands(scene.wavelengths)
     return replace(scene, good_bands=good)
@@ -252,8 +271,9 @@ def _chosen(bands: str | Iterable[int], count: int) -> np.ndarray:
         index = np.array([-1])
     if index.size == 0 or index.min() < 0 or index.max() >= count:
         raise InputError(
-            f"the bands are given as {bands!r}; expected numbers from 0 to {count - 1}, at least "
-            "one."
+            argument="bands",
+            received=f"the bands are given as {bands!r}",
+            expected=f"numbers from 0 to {count - 1}, at least one",
         )
     chosen = np.zeros(count, bool)
     chosen[index] = True
@@ -323,6 +343,8 @@ def _no_data_values(
         values = [float(one) for one, own in zip(given, words, strict=True) if not own]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InputError(
-            f"no_data is {no_data!r}; expected a number, or NaN for no such value."
+            argument="no_data",
+            received=f"no_data is {no_data!r}",
+            expected="a number, or NaN for no such value",
         ) from None
     return tuple(values), any(words)

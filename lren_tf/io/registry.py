@@ -1,58 +1,69 @@
-"""Registry of the formats: readers by the suffix of a file's name, and writers of maps."""
+"""Registry of the formats: readers in the order in which they are asked, and writers of maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
 from lren_tf.io.base.layer import Layer
-from lren_tf.io.base.metadata import Details, no_details
-from lren_tf.io.base.scaling import AS_MEANT, Reading
-from lren_tf.io.base.variable import Variable, existing_file
-from lren_tf.io.formats import envi, envi_bands, envi_pair, geotiff, hdf5, tiff_pages
-from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
-from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
+from lren_tf.io.base.reader import Reader
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import a_folder
+from lren_tf.io.formats import envi, geotiff
+from lren_tf.io.formats.emit import EmitReader
+from lren_tf.io.formats.hdf5 import Hdf5Reader
+from lren_tf.io.formats.matlab import MatlabReader, write_mat
+from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
+from lren_tf.io.formats.prisma import PrismaReader
+from lren_tf.io.formats.tiff import TiffReader
+from lren_tf.io.plugins import plugin_readers
 
-
-@dataclass(frozen=True)
-class Format:
-    """The calls that every format offers."""
-
-    title: str
-    variables: Callable[[Path], list[Variable]]
-    read: Callable[..., np.ndarray]
-    details: Callable[[Path, str, Reading], Details] = no_details
-    product: bool = False
-    """Whether the layers beside a cube are those of a product, not what its owner put there."""
-    scales: bool = False
-    """Whether values can be scaled: `read` then takes a `Reading` too."""
-
-    def values(self, file: Path, name: str, how: Reading = AS_MEANT) -> np.ndarray:
-        """The values of one array."""
-        return self.read(file, name, how) if self.scales else self.read(file, name)
-
-
-_ENVI = Format("ENVI", envi.envi_variables, envi.read_envi, envi.envi_details, scales=True)
-_GEOTIFF = Format(
-    "GeoTIFF", tiff_pages.tiff_variables, envi_bands.read_tiff, envi_bands.tiff_details, scales=True
+READERS: tuple[type[Reader], ...] = (
+    MatlabReader,
+    NpyReader,
+    NpzReader,
+    TiffReader,
+    # Products before the general reader of their container.
+    PrismaReader,
+    EmitReader,
+    Hdf5Reader,
+    # Last, since its files of values are called anything, often without a suffix.
+    envi.EnviReader,
 )
-_HDF = Format(
-    "HDF5", hdf5.hdf_variables, hdf5.read_hdf, hdf5.hdf_details, product=True, scales=True
-)
+"""What reads files; the first that recognises one does. Plug-ins are asked before them."""
 
-FORMATS = {
-    ".mat": Format("MATLAB", mat_variables, read_mat),
-    ".npy": Format("NumPy", npy_variables, read_npy),
-    ".npz": Format("NumPy", npz_variables, read_npz),
-    **dict.fromkeys(envi_pair.SUFFIXES, _ENVI),
-    **dict.fromkeys(geotiff.SUFFIXES, _GEOTIFF),
-    **dict.fromkeys(hdf5.SUFFIXES, _HDF),
-}
+SUFFIXES = tuple(dict.fromkeys(suffix for reader in READERS for suffix in reader.suffixes))
+"""Of names of files, by which a reader is found."""
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Reader]:
+    """A file, opened once by the reader that recognises it, until the context ends.
+
+    Raises:
+        InputError: the file is missing, damaged or of another format.
+    """
+    with Source(path) as source:
+        for reader in (*plugin_readers(), *READERS):
+            if reader.recognises(source):
+                yield reader(source)
+                return
+        raise _unknown(source)
+
+
+def _unknown(source: Source) -> InputError:
+    if source.stream is None:
+        return a_folder(source.path)
+    return InputError(
+        received=f"{source.path.name} ends in '{source.path.suffix}'",
+        expected=f"one of {', '.join(SUFFIXES)}, or an ENVI header beside it",
+        remedy="convert the file",
+    )
 
 
 def _all_of_it(georeference: Georeference | None) -> Georeference | None:
@@ -105,21 +116,3 @@ MAP_FORMATS = {
     )
 }  # fmt: skip
 """What a map can be written as, by name."""
-
-
-def opened(path: object) -> tuple[Path, Format, list[Variable]]:
-    """A file, its format, and what it holds.
-
-    Raises:
-        InputError: the file is missing, damaged or of another format.
-    """
-    file = existing_file(path)  # type: ignore[arg-type]
-    form = FORMATS.get(file.suffix.lower())
-    if form is None and envi_pair.header_of(file) is not None:
-        form = _ENVI  # whose files of values are called anything, often without a suffix
-    if form is None:
-        raise InputError(
-            f"{file.name} ends in '{file.suffix}'; expected one of {', '.join(FORMATS)}, or an "
-            "ENVI header beside it, convert the file."
-        )
-    return file, form, form.variables(file)

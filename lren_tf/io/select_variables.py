@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.errors import InputError
+from lren_tf.errors import Argument, InputError, Text
 from lren_tf.io.base.band_tables import BandTable, is_table_of_bands
 from lren_tf.io.base.metadata import in_nanometres, is_length
+from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.variable import Variable, listed
-from lren_tf.io.registry import Format
 
 # Compared in lower case without underscores and hyphens.
 _TRUTH_NAMES = frozenset(
@@ -23,20 +23,23 @@ _TRUTH_NAMES = frozenset(
 _PLAUSIBLE = 100.0, 100_000.0
 
 
-def chosen_cube(file: Path, form: Format, variables: list[Variable], key: str | None) -> Variable:
+def chosen_cube(reader: Reader, key: str | None) -> Variable:
     """The cube: the variable `key`, or the only 3-D numeric one.
 
     Raises:
         InputError: there is none, there are several, or it is no numeric cube.
     """
+    file, variables = reader.file, reader.variables
     if key is not None:
-        variable = _named(file, variables, key, "key")
+        variable = _named(reader, variables, key, "key")
     else:
         cubes = [v for v in variables if v.numeric and len(v.shape) == 3]
         if len(cubes) > 1:
             raise InputError(
-                f"{file.name}: several variables are rows × columns × bands; expected one cube. "
-                f"Pass key= to choose one (found: {listed(cubes)})."
+                argument="key",
+                received=f"{file.name}: several variables are rows × columns × bands",
+                expected="one cube",
+                remedy=("pass ", Argument("key"), f" to choose one (found: {listed(cubes)})"),
             )
         if cubes:
             variable = cubes[0]
@@ -44,89 +47,113 @@ def chosen_cube(file: Path, form: Format, variables: list[Variable], key: str | 
             variable = variables[0]
         else:
             raise InputError(
-                f"{file.name}: no numeric variable is rows × columns × bands; expected one cube. "
-                f"Save it as a 3-D array (found: {listed(variables)})."
+                received=f"{file.name}: no numeric variable is rows × columns × bands",
+                expected="one cube",
+                remedy=f"save it as a 3-D array (found: {listed(variables)})",
             )
     if not variable.numeric:
         called = f"variable '{variable.name}'" if variable.name else "the array"
         raise InputError(
-            f"{file.name}: {called} is of type {variable.kind}; expected a real numeric cube, save "
-            "it as one or choose another variable."
+            argument="key",
+            received=f"{file.name}: {called} is of type {variable.kind}",
+            expected="a real numeric cube",
+            remedy="save it as one or choose another variable",
         )
-    if len(variable.shape) == 2 and form.title in ("ENVI", "GeoTIFF"):
+    if len(variable.shape) == 2 and reader.title in ("ENVI", "GeoTIFF"):
         raise InputError(
-            f"{file.name} has one band, {variable.shape[0]} rows × {variable.shape[1]} columns; "
-            "expected an image of several bands, pass the cube and not a map of it."
+            received=f"{file.name} has one band, {variable.shape[0]} rows × {variable.shape[1]} "
+            "columns",
+            expected="an image of several bands",
+            remedy="pass the cube and not a map of it",
         )
     if len(variable.shape) != 3 or 0 in variable.shape:
-        raise InputError(_wrong_shape(file, variables, variable, "rows × columns × bands"))
+        raise _wrong_shape(file, variables, variable, "rows × columns × bands")
     return variable
 
 
-def chosen_map(file: Path, variables: list[Variable], key: str | None) -> Variable:
+def chosen_map(reader: Reader, key: str | None) -> Variable:
     """The map: the variable `key`, or the only 2-D one.
 
     Raises:
         InputError: there is none, there are several, or it is not 2-D.
     """
+    file, variables = reader.file, reader.variables
     if key is not None:
-        variable = _named(file, variables, key, "key")
+        variable = _named(reader, variables, key, "key")
     else:
         found = [v for v in variables if v.readable and len(v.shape) == 2]
         if len(found) != 1:
             problem = "several variables are" if found else "no variable is"
-            remedy = "Pass key= to choose one" if found else "Save the map as one"
+            remedy = ("pass ", Argument("key"), " to choose one") if found else (
+                "save the map as one",
+            )
             raise InputError(
-                f"{file.name}: {problem} rows × columns; expected one map. {remedy} "
-                f"(found: {listed(found or variables)})."
+                argument="key" if found else None,
+                received=f"{file.name}: {problem} rows × columns",
+                expected="one map",
+                remedy=(*remedy, f" (found: {listed(found or variables)})"),
             )
         variable = found[0]
     if len(variable.shape) != 2 or 0 in variable.shape:
-        raise InputError(_wrong_shape(file, variables, variable, "rows × columns"))
+        raise _wrong_shape(file, variables, variable, "rows × columns")
     return variable
 
 
 def chosen_truth(
-    file: Path, form: Format, variables: list[Variable], cube: Variable, truth_key: str | None
+    reader: Reader, variables: list[Variable], cube: Variable, truth_key: str | None
 ) -> Variable | None:
     """The truth among the variables beside the cube, as `load_scene` says; None for none.
+
+    Args:
+        reader: of the file.
+        variables: those beside the cube, rows × columns.
+        cube: as rows × columns × bands.
+        truth_key: what the caller names.
 
     Raises:
         InputError: there are several, or the one that is meant has another shape.
     """
     if truth_key == "":
         return None
-    expected = cube.shape[:2]
+    file, expected = reader.file, cube.shape[:2]
     if truth_key is not None:
-        variable = _named(file, variables, truth_key, "truth_key")
+        variable = _named(reader, variables, truth_key, "truth_key")
         if variable.shape != expected:
-            raise InputError(_wrong_truth(file, variable, cube, "Pass another truth_key="))
+            raise _wrong_truth(
+                file, variable, cube, ("pass another ", Argument("truth_key"))
+            )
         return variable
 
     # A truth that cannot be read, say a sparse one, is refused by the read, not passed over.
     found = [v for v in variables if v.shape == expected and _has_truth_name(v)]
-    if not found and not form.product:
+    if not found and not reader.product:
         layers = [v for v in variables if v.shape == expected and v.readable]
-        found = [v for v in layers if _marks_a_minority(form.read(file, v.name))]
+        found = [v for v in layers if _marks_a_minority(reader.read(v.name))]
     if len(found) > 1:
         raise InputError(
-            f"{file.name}: several variables could be the truth; expected one. Pass truth_key= "
-            f'to choose one, or truth_key="" for none (found: {listed(found)}).'
-        )
+            argument="truth_key",
+            received=f"{file.name}: several variables could be the truth",
+            expected="one",
+            remedy=(
+                "pass ", Argument("truth_key"), " to choose one, or ", Argument("truth_key", '""'),
+                f" for none (found: {listed(found)})",
+            ),
+        )  # fmt: skip
     if found:
         return found[0]
     misfits = [v for v in variables if v.readable and _has_truth_name(v) and v.shape != (1, 1)]
     if misfits:
-        raise InputError(_wrong_truth(file, misfits[0], cube, 'Pass truth_key="" to do without'))
+        raise _wrong_truth(
+            file, misfits[0], cube, ("pass ", Argument("truth_key", '""'), " to do without")
+        )
     return None
 
 
-def band_tables(
-    file: Path, form: Format, variables: list[Variable], cube: Variable
-) -> list[BandTable]:
+def band_tables(reader: Reader, variables: list[Variable], cube: Variable) -> list[BandTable]:
     """The tables of wavelengths and widths in a file: attributes, then arrays.
 
     Args:
+        reader: of the file, which has to be open when the tables are read.
         variables: those beside the cube.
         cube: as it is stored.
     """
@@ -137,7 +164,7 @@ def band_tables(
         # A coordinate of an axis lists lengths if its unit is one, whatever it is called.
         coordinate = _last_name(variable) in map(str.lower, cube.dimensions)
         if is_table_of_bands(variable.name) or (coordinate and is_length(variable.unit)):
-            read = partial(form.read, file, variable.name)
+            read = partial(reader.read, variable.name)
             tables.append(BandTable(variable.name, variable.shape, read, variable.unit))
     return tables
 
@@ -231,36 +258,51 @@ def _marks_a_minority(values: np.ndarray) -> bool:
     return 0 < marked.size < values.size / 2 and bool((marked == marked[0]).all())
 
 
-def _named(file: Path, variables: list[Variable], name: str, argument: str) -> Variable:
+def _named(reader: Reader, variables: list[Variable], name: str, argument: str) -> Variable:
+    file = reader.file
     names = [variable.name for variable in variables]
     name = name.strip("/") if name not in names else name
-    if names == [""] or file.suffix.lower() == ".npy":
+    if [variable.name for variable in reader.variables] == [""]:
         raise InputError(
-            f"{file.name} holds one unnamed array; expected no {argument}=, leave '{name}' out."
+            argument=argument,
+            received=f"{file.name} holds one unnamed array",
+            expected=("no ", Argument(argument)),
+            remedy=f"leave '{name}' out",
         )
     if name not in names:
         raise InputError(
-            f"{file.name} has no variable '{name}'; expected one of its other variables. Pass "
-            f"another {argument}= (found: {', '.join(names) or 'nothing'})."
-        )
+            argument=argument,
+            received=f"{file.name} has no variable '{name}'",
+            expected="one of its other variables",
+            remedy=(
+                "pass another ", Argument(argument), f" (found: {', '.join(names) or 'nothing'})"
+            ),
+        )  # fmt: skip
     return variables[names.index(name)]
 
 
-def _wrong_shape(file: Path, variables: list[Variable], wrong: Variable, expected: str) -> str:
+def _wrong_shape(
+    file: Path, variables: list[Variable], wrong: Variable, expected: str
+) -> InputError:
     if not wrong.name:
-        return (
-            f"{file.name}: the array has shape {wrong.shape}; expected {expected}, reshape it "
-            "first."
+        return InputError(
+            received=f"{file.name}: the array has shape {wrong.shape}",
+            expected=expected,
+            remedy="reshape it first",
         )
     names = ", ".join(variable.name for variable in variables)
-    return (
-        f"{file.name}: variable '{wrong.name}' has shape {wrong.shape}; expected {expected}. "
-        f"Pass key= to choose another variable (found: {names})."
+    return InputError(
+        argument="key",
+        received=f"{file.name}: variable '{wrong.name}' has shape {wrong.shape}",
+        expected=expected,
+        remedy=("pass ", Argument("key"), f" to choose another variable (found: {names})"),
     )
 
 
-def _wrong_truth(file: Path, truth: Variable, cube: Variable, remedy: str) -> str:
-    return (
-        f"{file.name}: the truth '{truth.name}' has shape {truth.shape}; expected "
-        f"{cube.shape[:2]}, the rows × columns of '{cube.name}'. {remedy}."
+def _wrong_truth(file: Path, truth: Variable, cube: Variable, remedy: Text) -> InputError:
+    return InputError(
+        argument="truth_key",
+        received=f"{file.name}: the truth '{truth.name}' has shape {truth.shape}",
+        expected=f"{cube.shape[:2]}, the rows × columns of '{cube.name}'",
+        remedy=remedy,
     )

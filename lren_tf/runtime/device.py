@@ -6,7 +6,7 @@ import re
 
 import tensorflow as tf
 
-from lren_tf.errors import InputError
+from lren_tf.errors import Argument, InputError
 
 
 def resolve_device(device: str | None = None) -> str:
@@ -30,7 +30,11 @@ def resolve_device(device: str | None = None) -> str:
     if index >= available:
         found = f"{available} {kind}" + ("" if available == 1 else "s")
         raise InputError(
-            f"device {device!r} was asked for, but TensorFlow finds {found} here; pass "
-            "device=None to take what there is, or install the extra 'gpu'."
-        )
+            argument="device",
+            received=f"device {device!r} was asked for, but TensorFlow finds {found} here",
+            remedy=(
+                "leave ", Argument("device"), " out to take what there is, or install the extra "
+                "'gpu'",
+            ),
+        )  # fmt: skip
     return f"/{kind}:{index}"

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.io
 
 from lren_tf import datasets, detectors
-from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.errors import Argument, InputError, TrainingDiverged
 from lren_tf.validators import whole
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,8 @@ class Noise(detectors.Detector):
         whole("seed", self.seed, 0)
         if self.device not in (None, "/CPU:0"):
             raise InputError(
-                f"device {self.device!r} is not here; pass device=None to take what there is."
+                received=f"device {self.device!r} is not here",
+                remedy=("leave ", Argument("device"), " out to take what there is"),
             )
 
     def _score(self, cube: np.ndarray) -> np.ndarray:

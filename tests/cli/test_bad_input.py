@@ -101,7 +101,7 @@ class TestArrays:
             (np.savez if suffix == ".npz" else scipy.io.savemat)(f"a{suffix}", **(
                 arrays if suffix == ".npz" else {"mdict": arrays}))  # fmt: skip
         said = refusal(f"a{suffix}")
-        assert "several variables are rows × columns × bands; expected one cube. Pass --key" in said
+        assert "several variables are rows × columns × bands; expected one cube, pass --key" in said
         assert "first (12, 10, 8)" in said and "second (12, 10, 8)" in said
 
     def test_wavelengths_of_another_length(self, refusal):

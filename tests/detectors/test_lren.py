@@ -95,3 +95,16 @@ def test_tensorflow_is_not_imported_before_it_is_needed() -> None:
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("detector", "calibrated"),
+    [
+        (detectors.create("lren"), True),
+        (detectors.create("lren", settings={"evidence": ("spectrum",)}), False),
+        (detectors.create("lren", preset="release"), False),
+        (detectors.create("rx"), False),
+    ],
+)
+def test_scores_made_of_evidence_are_calibrated(detector, calibrated: bool) -> None:
+    assert detector.calibrated is calibrated

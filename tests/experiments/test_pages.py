@@ -24,6 +24,8 @@ from experiments.studies import (
     evidence,
     evidence_choice,
     failures,
+    implanted_scenes,
+    implants,
     lambda_path,
     odds,
     proposed,
@@ -37,6 +39,7 @@ from experiments.studies import (
 CHOICE = evidence_choice.record_path(REFERENCE)
 RESULTS = sorted(set(REFERENCE.records.rglob("*.json")) - {CHOICE})
 SCENES = tuple(published.SCENES)
+SIMULATED = {*varied_scenes.SCENES, *implanted_scenes.SCENES}
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,7 @@ def test_committed_tables_are_rendered_from_the_results():
         "robust_study": robust_study.table(REFERENCE),
         **evidence.blocks(REFERENCE),
         **evidence_choice.blocks(REFERENCE),
+        **implants.blocks(REFERENCE),
         "failures": failures.table(REFERENCE, SCENES),
         "failures_summary": failures.summary(REFERENCE, SCENES),
         "failures_scale": failures.scale_table(REFERENCE, SCENES),
@@ -148,7 +152,7 @@ def faults_of(path: Path) -> list[str]:
         rules |= {
             "the scene is not that of the folder": record["scene"]["name"] == scene,
             "no hash of the data": re.fullmatch("[0-9a-f]{64}", record["scene"]["sha256"]),
-            "simulated or not": record["scene"]["simulated"] is (scene in varied_scenes.SCENES),
+            "simulated or not": record["scene"]["simulated"] is (scene in SIMULATED),
             "an area outside [0, 1]": 0 <= record["metrics"]["auc_pd_pf"] <= 1,
             "a loss that is not finite": all(map(math.isfinite, training.values())),
         }

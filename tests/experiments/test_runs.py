@@ -13,7 +13,7 @@ from experiments.reporting import markdown, provenance
 from experiments.runs import run as runs
 from experiments.runs.command import execute_missing
 from experiments.runs.lren_run import LrenRun
-from experiments.runs.run import Workspace, is_finished, load_map
+from experiments.runs.run import Workspace, is_finished, load_map, load_result
 from lren_tf import LREN, TrainingDiverged, datasets
 
 RUN = LrenRun("study", "simulated", "paper", 7)
@@ -67,6 +67,16 @@ def test_a_run_whose_map_is_gone_or_another_is_not_finished(scene, space):
     np.save(RUN.map_path(space), np.zeros(scene.shape[:2], np.float32))
     assert not is_finished(RUN, space) and load_map(RUN, space) is None
     RUN.map_path(space).unlink()
+    assert not is_finished(RUN, space)
+
+
+@pytest.mark.parametrize("name", ["epochs", "a setting that is new"])
+def test_a_run_with_other_settings_is_not_finished(name, scene, space):
+    RUN.execute(scene, space)
+    record = load_result(RUN, space)
+    assert record["settings"] == json.loads(json.dumps(RUN.resolved_settings))
+    settings = {**record["settings"], name: 7}
+    RUN.result_path(space).write_text(json.dumps({**record, "settings": settings}))
     assert not is_finished(RUN, space)
 
 

@@ -19,9 +19,10 @@ from h5py import h5d, h5p, h5s, h5t
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
 from lren_tf.io.base.hdf5_nodes import node_at
-from lren_tf.io.formats.matlab import mat_variables
+from lren_tf.io.formats.matlab import MatlabReader
 from tests.io.bounds import bounded
 from tests.io.products import cube, header, write_emit, write_envi, write_geotiff, write_prisma
+from tests.io.reading import variables_by
 
 VALUES = cube(5, 4, 6)
 HUGE_BLOCK = (800, 800, 800)
@@ -190,7 +191,7 @@ class TestLinks:
         with h5py.File(tmp_path / "a.mat", "w") as hdf:
             hdf["data"] = VALUES
             hdf["link"] = h5py.ExternalLink(elsewhere, "reflectance")
-        assert [v.name for v in mat_variables(tmp_path / "a.mat")] == ["data"]
+        assert [v.name for v in variables_by(MatlabReader)(tmp_path / "a.mat")] == ["data"]
         assert load_scene(tmp_path / "a.mat").shape == VALUES.shape
 
     def test_values_in_other_files(self, tmp_path):

@@ -52,7 +52,7 @@ class TestLoadScene:
 
     def test_several_cubes(self, save):
         path = save(data=CUBE, second=CUBE[:, :, :2].copy(), map=TRUTH)
-        with pytest.raises(InputError, match=r"Pass key= .*data \(6, 5, 4\).*second \(6, 5, 2\)"):
+        with pytest.raises(InputError, match=r"pass key= .*data \(6, 5, 4\).*second \(6, 5, 2\)"):
             load_scene(path)
 
     def test_no_cube(self, save):
@@ -65,8 +65,8 @@ class TestLoadScene:
         with pytest.raises(InputError) as refusal:
             load_scene(path, key="data")
         assert str(refusal.value) == (
-            f"{path.name}: variable 'data' has shape (30, 4); expected rows × columns × bands. "
-            "Pass key= to choose another variable (found: data, map)."
+            f"{path.name}: variable 'data' has shape (30, 4); expected rows × columns × bands, "
+            "pass key= to choose another variable (found: data, map)."
         )
 
     def test_missing_keys(self, save):
@@ -181,7 +181,7 @@ class TestLoadMap:
 
     def test_several_maps(self, save):
         path = save(map=TRUTH, score=LATITUDE)
-        with pytest.raises(InputError, match=r"Pass key= .*map.*score"):
+        with pytest.raises(InputError, match=r"pass key= .*map.*score"):
             load_map(path)
         np.testing.assert_array_equal(load_map(path, key="map"), TRUTH)
 
@@ -227,7 +227,8 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["a.jpg", "a", "a.mat.gz"])
     def test_unknown_suffix(self, call, tmp_path, name):
         (tmp_path / name).write_bytes(b"x")
-        with pytest.raises(InputError, match=r"expected one of \.mat, \.npy, \.npz, \.hdr.* ENVI"):
+        said = r"expected one of \.mat, \.npy, \.npz, .*\.hdr.* ENVI"
+        with pytest.raises(InputError, match=said):
             call(tmp_path / name)
 
     @pytest.mark.parametrize("path", [None, 3, "a\0.mat"])

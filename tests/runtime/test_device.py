@@ -57,7 +57,7 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_sentence(name):
     with pytest.raises(InputError) as refusal:
         resolve_device(name)
     assert str(refusal.value) == (
-        f"device {name!r} was asked for, but TensorFlow finds 0 GPUs here; pass device=None to "
+        f"device {name!r} was asked for, but TensorFlow finds 0 GPUs here; leave device= out to "
         "take what there is, or install the extra 'gpu'."
     )
 

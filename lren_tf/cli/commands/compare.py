@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ def compare(arguments: argparse.Namespace) -> None:
         say(_table(records, titles, with_metrics=truth is not None))
         report = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
         report |= {"seconds": seconds, "notices": notices}
-        _write(scene, truth, maps, titles, targets, report)
+        calibrated = [detector.title for detector in chosen if detector.calibrated]
+        _write(scene, truth, maps, titles, calibrated, targets, report)
     for what, target in targets.items():
         say(f"{what}: {target}")
 
@@ -156,17 +157,21 @@ def _write(
     truth: np.ndarray | None,
     maps: Mapping[str, np.ndarray],
     titles: Mapping[str, str],
+    calibrated: Collection[str],
     targets: Mapping[str, Path],
     report: dict[str, Any],
 ) -> None:
-    """Draw, then write all files or none; `report` is completed on the way."""
+    """Draw, then write all files or none; `report` is completed on the way.
+
+    `calibrated` has the titles of detectors whose scores are decades already.
+    """
     from lren_tf import plots
     from lren_tf.evaluation import metrics
 
     titled = {titles[name]: score for name, score in maps.items()}
     with timed(report["seconds"], "draw"):
         figures = {
-            "picture": plots.detection_panel(*pictures(scene), titled)
+            "picture": plots.detection_panel(*pictures(scene), titled, calibrated=calibrated)
         }
         if truth is not None:
             figures["roc"] = plots.roc_curves(

@@ -6,17 +6,17 @@ import argparse
 
 import numpy as np
 
-from lren_tf.cli.console import worded
-from lren_tf.errors import InputError
+from lren_tf.cli.console import renamed
+from lren_tf.errors import Argument, InputError
 from lren_tf.io import load_map, load_placed_map, load_scene
 from lren_tf.records import json_text
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Print every metric of a score map as JSON."""
-    with worded(key="--score-key"):
+    with renamed(key="score_key"):
         score = load_placed_map(arguments.score, key=arguments.score_key).values
-    with worded(key="--truth-key", truth_key="--truth-key"):
+    with renamed(key="truth_key"):
         truth = _truth(arguments.truth, arguments.truth_key)
     from lren_tf.evaluation import metrics
 
@@ -34,7 +34,9 @@ def _truth(path: str, key: str | None) -> np.ndarray:
         return load_map(path)
     if scene.truth is None:
         raise InputError(
-            f"{path} holds a cube without truth; expected a truth map, pass its variable with "
-            "truth_key= or another file."
+            argument="truth_key",
+            received=f"{path} holds a cube without truth",
+            expected="a truth map",
+            remedy=("pass its variable with ", Argument("truth_key"), " or another file"),
         )
     return scene.truth

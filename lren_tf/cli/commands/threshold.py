@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lren_tf.cli.console import collected_notices, say, worded
+from lren_tf.cli.console import collected_notices, renamed, say
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.threshold import threshold_endings, threshold_request
 from lren_tf.io import load_placed_map
@@ -23,7 +23,7 @@ def threshold(arguments: argparse.Namespace) -> None:
     requested = requested_format(arguments)
     _targets(arguments, MapOutput(requested))
     with collected_notices() as notices:
-        with worded(key="--score-key"):
+        with renamed(key="score_key"):
             score, georeference, source_format = load_placed_map(
                 arguments.score, arguments.score_key
             )

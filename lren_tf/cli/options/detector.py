@@ -111,8 +111,7 @@ def started() -> Iterator[None]:
 
         _import_drawing()
         tf.get_logger().setLevel("ERROR")
-        with _device_worded():
-            yield
+        yield
 
 
 def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:
@@ -131,10 +130,9 @@ def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:
 
 def _create(name: str, asked: Mapping[str, str]) -> Detector:
     kinds = get_type_hints(detectors.detector_class(name))
-    with _device_worded():
-        return detectors.create(
-            name, **{n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
-        )
+    return detectors.create(
+        name, **{n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
+    )
 
 
 def _import_drawing() -> None:
@@ -153,13 +151,3 @@ def _started() -> Iterator[None]:
             tf.get_logger().setLevel("ERROR")
             if tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.enable_op_determinism()
-
-
-@contextmanager
-def _device_worded() -> Iterator[None]:
-    """Say ``--device`` where a refusal of the library says ``device=``."""
-    try:
-        yield
-    except InputError as error:
-        text = str(error).replace("pass device=None to", "leave --device out to")
-        raise InputError(text) from error

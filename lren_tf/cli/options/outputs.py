@@ -78,7 +78,8 @@ class MapOutput:
             if asked != AUTO:
                 raise
             # The user has chosen nothing that needs more than reading did.
-            raise InputError(f"{str(error).rstrip('.')}, or pass --format npy.") from error
+            error.add_remedy("pass --format npy")
+            raise
         if asked == AUTO and form is _NUMPY and georeference is not None:
             warnings.warn(
                 "nothing says how the pixels of the scene lie on a map grid: maps are written as "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lren_tf import datasets
-from lren_tf.cli.console import worded
+from lren_tf.cli.console import renamed
 from lren_tf.data.pseudo_colour import pseudo_colour
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
@@ -96,9 +96,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
     check_scene(arguments)
     name = arguments.scene
     if not is_name(name):
-        with worded(
-            truth_key="--truth-key", no_data="--no-data", drop_water="--drop-water-bands"
-        ):
+        with renamed(drop_water="drop_water_bands"):
             return load_scene(
                 name,
                 key=arguments.key,

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
-from lren_tf.io.base.scaling import AS_MEANT, Reading
 
 # Units of length as headers spell them, in lower case -> nanometres.
 _NANOMETRES = {
@@ -50,11 +48,6 @@ class Details:
     georeference: Georeference | None = None
     reading: tuple[str, ...] = ()
     filled: bool = False
-
-
-def no_details(file: Path, name: str, how: Reading = AS_MEANT) -> Details:
-    """Those of a format that has none."""
-    return Details()
 
 
 def is_length(unit: str | None) -> bool:

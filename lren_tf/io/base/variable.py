@@ -36,7 +36,7 @@ class Variable:
             name at all.
         unit: what the file says of the unit of its values, or None.
         tables: tables of bands that the file attaches to it.
-        doubt: why its axes have to be asked for, as a sentence; empty where they need not be.
+        doubt: the refusal where its axes have to be asked for, or None.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Variable:
     dimensions: tuple[str, ...] = ()
     unit: str | None = None
     tables: tuple[BandTable, ...] = field(default=(), compare=False, repr=False)
-    doubt: str = ""
+    doubt: InputError | None = field(default=None, compare=False, repr=False)
 
     @property
     def numeric(self) -> bool:
@@ -62,29 +62,43 @@ def listed(variables: Iterable[Variable]) -> str:
     return ", ".join(str(variable) for variable in variables) or "nothing"
 
 
-def existing_file(path: str | os.PathLike[str]) -> Path:
-    """`path` as a `Path` to a regular file that can be opened and is not empty.
+def existing_path(path: str | os.PathLike[str]) -> Path:
+    """`path` as a `Path` to a folder or a regular file.
 
     Raises:
-        InputError: it is missing, a folder, unreadable or empty.
+        InputError: it is missing, or of another kind.
     """
     file = as_path(path)
     if not os.path.exists(file):
-        raise InputError(f"{file} does not exist; expected a file, check the path.")
-    if not os.path.isfile(file):
-        found = "a folder" if os.path.isdir(file) else "not a regular file"
-        raise InputError(f"{file} is {found}; expected a file, pass the path of one.")
-    try:
-        with file.open("rb") as stream:
-            empty = not stream.read(1)
-    except OSError as error:
         raise InputError(
-            f"{file} cannot be read ({error.strerror or error}); expected a readable file, check "
-            "its permissions."
-        ) from error
-    if empty:
-        raise InputError(f"{file.name} is empty; expected a scene, copy or download it again.")
+            received=f"{file} does not exist", expected="a file", remedy="check the path"
+        )
+    if os.path.isdir(file):
+        return file
+    if not os.path.isfile(file):
+        raise InputError(
+            received=f"{file} is not a regular file", expected="a file",
+            remedy="pass the path of one",
+        )  # fmt: skip
     return file
+
+
+def a_folder(path: Path) -> InputError:
+    """The refusal of a folder that nothing reads."""
+    return InputError(
+        received=f"{path} is a folder", expected="a file", remedy="pass the path of one"
+    )
+
+
+def no_variable(file: Path, name: str, variables: Iterable[Variable]) -> InputError:
+    """The refusal of a name that no array of a file has."""
+    names = ", ".join(variable.name for variable in variables) or "nothing"
+    return InputError(
+        argument="key",
+        received=f"{file.name} has no variable '{name}'",
+        expected="one of its variables",
+        remedy=f"pass the name of one (found: {names})",
+    )
 
 
 def damaged(file: Path, what: str, error: BaseException | str) -> InputError:
@@ -93,8 +107,9 @@ def damaged(file: Path, what: str, error: BaseException | str) -> InputError:
     # Third-party reasons may run over several lines and end in a full stop.
     reason = " ".join(reason.split()).rstrip(".")[:160]
     return InputError(
-        f"{file.name}: not a readable {what} ({reason}); expected a complete one, copy or "
-        "download it again."
+        received=f"{file.name}: not a readable {what} ({reason})",
+        expected="a complete one",
+        remedy="copy or download it again",
     )
 
 
@@ -133,8 +148,10 @@ def check_declared_size(file: Path, name: str, shape: tuple[int, ...], itemsize:
     size = file.stat().st_size
     if declared > max(_ALWAYS_ALLOWED_BYTES, size * _LARGEST_EXPANSION):
         raise InputError(
-            f"{file.name}: {_called(name)} declares shape {shape}, {declared} bytes, in a file "
-            f"of {size} bytes; expected sizes that agree, copy or download the file again."
+            received=f"{file.name}: {_called(name)} declares shape {shape}, {declared} bytes, in "
+            f"a file of {size} bytes",
+            expected="sizes that agree",
+            remedy="copy or download the file again",
         )
 
 
@@ -152,9 +169,10 @@ def check_block_size(
     """
     if block_bytes > max(_ALWAYS_ALLOWED_BYTES, array_bytes):
         raise InputError(
-            f"{file.name}: {_called(name)} of {array_bytes} bytes is stored in blocks of shape "
-            f"{block}, {block_bytes} bytes each; expected blocks no larger than the array, save "
-            "it again with smaller ones."
+            received=f"{file.name}: {_called(name)} of {array_bytes} bytes is stored in blocks of "
+            f"shape {block}, {block_bytes} bytes each",
+            expected="blocks no larger than the array",
+            remedy="save it again with smaller ones",
         )
 
 

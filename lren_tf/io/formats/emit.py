@@ -11,18 +11,52 @@ Source: EMIT L2A algorithm and user guides, LP DAAC, collection EMITL2ARFL.001.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details, in_nanometres
+from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.source import Source
+from lren_tf.io.formats.hdf5 import Hdf5Reader
 
 _FILL = -9999.0
 _BANDS = "sensor_band_parameters"
 
 
-def is_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
+class EmitReader(Hdf5Reader):
+    """A granule: its arrays by path, and what is known of one with the bands of its table."""
+
+    @classmethod
+    def recognises(cls, source: Source) -> bool:
+        return cls.holds(source, f"{_BANDS}/wavelengths")
+
+    def details(self, name: str, how: Reading = AS_MEANT) -> Details:
+        """Fill value, wavelengths, bands not affected by water vapour, and georeference.
+
+        Raises:
+            InputError: also when a table does not fit the cube.
+        """
+        general = super().details(name, how)
+        with self.library():
+            node = self.node(name)
+            if not _has_bands_of_emit(self.hdf, node.shape):
+                return general
+            known = _details(self.hdf, node)
+        scaled = bool(general.reading) and not how.raw
+        no_data = sorted({float(value) for value in (_FILL, *general.no_data)})  # type: ignore[arg-type]
+        return replace(
+            known,
+            no_data=() if scaled else tuple(no_data),
+            filled=general.filled,
+            reading=general.reading,
+        )
+
+
+def _has_bands_of_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
     """Whether an array of this shape is a cube of EMIT's, by its table of bands.
 
     Other products keep a table of that name for bands on another axis, or for another array.
@@ -37,23 +71,21 @@ def is_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
     )
 
 
-def details(hdf: h5py.File, name: str) -> Details:
-    """Fill value, wavelengths, bands not affected by water vapour, and georeference of a cube.
+def _details(hdf: h5py.File, node: h5py.Dataset) -> Details:
+    """What the tables of a granule say of a cube.
 
     Raises:
-        ValueError: a table does not fit the cube.
+        ValueError: a table does not fit it.
     """
-    node, listed = array_at(hdf, name), array_at(hdf, f"{_BANDS}/wavelengths")
-    if node is None or listed is None:
-        raise ValueError(f"'{name}' or its wavelengths are not there")
+    listed = array_at(hdf, f"{_BANDS}/wavelengths")
     # Shapes first, for what declares another one may declare any.
-    if node.ndim != 3 or listed.shape != node.shape[2:]:
-        raise ValueError(f"{listed.shape} wavelengths for '{name}' of shape {node.shape}")
+    if listed is None or node.ndim != 3 or listed.shape != node.shape[2:]:
+        shape = None if listed is None else listed.shape
+        raise ValueError(f"{shape} wavelengths for '{node.name[1:]}' of shape {node.shape}")
     flags = array_at(hdf, f"{_BANDS}/good_wavelengths")
     if flags is not None and flags.shape != listed.shape:
         raise ValueError(f"{flags.shape} flags of bands for {listed.shape} wavelengths")
     return Details(
-        no_data=(_FILL,),
         good_bands=None if flags is None else np.nan_to_num(values(flags)) != 0,
         wavelengths=in_nanometres(values(listed), "nm"),
         georeference=_georeference(hdf, node.shape[:2]),

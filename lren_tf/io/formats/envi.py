@@ -1,4 +1,4 @@
-"""ENVI images: a text header (`.hdr`) beside a file of raw values, read through SPy.
+"""ENVI images: a text header (`.hdr`) beside a file of raw values.
 
 Either of the two files can be named. The values are mapped into memory, not read: a
 band-interleaved-by-pixel image in the machine's byte order is never copied; other layouts are
@@ -8,14 +8,12 @@ factor` is divided by, or gains and offsets of bands are applied, which makes a 
 written with one band; `lren_tf.io.formats.envi_georeference` has the georeference of both.
 """
 
-
 from __future__ import annotations
 
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -24,123 +22,120 @@ from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.optional import needs
 from lren_tf.io.base.place_checks import checked_place
+from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
-from lren_tf.io.base.variable import Variable, damaged, reading
-from lren_tf.io.formats.envi_bands import (
-    details_of_header,
-    no_data_of,
-    read_tiff,
-    scaling_of,
-    tiff_details,
-)
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, reading
+from lren_tf.io.formats.envi_bands import details_of_header, no_data_of, scaling_of
 from lren_tf.io.formats.envi_georeference import entries_of, georeference_of, with_entries
 from lren_tf.io.formats.envi_header import (
-    Header,
     as_number,
     note_what_is_lost,
     unused_entries,
 )
 from lren_tf.io.formats.envi_pair import (
+    SUFFIXES,
     TYPES,
+    Pair,
     declared_bytes,
+    header_of,
     layout_of,
     note_layout,
     pair_of,
-    silent_notes,
     sizes_of,
 )
-from lren_tf.io.formats.tiff_pages import tiff_variables
+from lren_tf.io.formats.tiff import TiffReader
 
-_WHAT = "ENVI image"
+# Axes of the stored values, of rows (0), columns (1) and bands (2).
+_STORED = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}
 
 
-def envi_variables(path: Path) -> list[Variable]:
+class EnviReader(Reader):
     """The one image of a pair of files, from its header.
 
-    Returns:
-        A list of one `Variable` with an empty name and the shape (rows, columns, bands), or
-        (rows, columns) of an image with one band.
+    Its variable has an empty name and the shape (rows, columns, bands), or (rows, columns) of an
+    image with one band.
 
     Raises:
         InputError: header or values are missing, or the header is damaged, of a kind that is
             not read, or declares more than the file of values holds.
     """
-    with silent_notes():
-        pair = pair_of(path)
-        if pair.tiff:
-            return tiff_variables(pair.data_file)
-        shape, dtype = layout_of(pair)
-    kind = f"complex {dtype.name}" if dtype.kind == "c" else dtype.name
-    grid = shape[:2] if shape[2] == 1 else shape
-    return [Variable("", grid, kind, readable=dtype.kind != "c")]
 
+    title = "ENVI"
+    suffixes = SUFFIXES
+    what = "ENVI image"
 
-def read_envi(path: Path, name: str = "", how: Reading = AS_MEANT) -> np.ndarray:
-    """The values of an image, (rows, columns, bands), or (rows, columns) of one band.
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._pair = pair_of(source)
+        self._tiff = TiffReader(self._pair.data, self._pair.header) if self._pair.tiff else None
+        if self._tiff is not None:
+            self.variables = self._tiff.variables
+            return
+        self._shape, self._dtype = layout_of(self._pair)
+        is_complex = self._dtype.kind == "c"
+        kind = f"complex {self._dtype.name}" if is_complex else self._dtype.name
+        grid = self._shape[:2] if self._shape[2] == 1 else self._shape
+        self.variables = [Variable("", grid, kind, readable=not is_complex)]
 
-    Returns:
-        A read-only memory map in the dtype of the file, or a float array if the header has a
-        `reflectance scale factor` other than 1, or gains and offsets.
-
-    Raises:
-        InputError: as `envi_variables`.
-    """
-    with silent_notes():
-        pair = pair_of(path)
-        if pair.tiff:
-            return read_tiff(pair.data_file, "", how)
-        shape, _ = layout_of(pair)
-        scaling = Scaling() if how.raw else scaling_of(pair.header, shape[2])
-        no_data = no_data_of(pair.header, shape[2]) if how.fill else ()
-    with reading(pair.data_file, _WHAT):
-        values = _opened(pair.header, pair.data_file).open_memmap(
-            interleave="bip", writable=False
+    @classmethod
+    def recognises(cls, source: Source) -> bool:
+        """Whether the suffix is ENVI's, or a header lies beside a file of any name."""
+        return super().recognises(source) or (
+            source.stream is not None and header_of(source.path) is not None
         )
-        if values is None or values.shape != shape:
-            raise damaged(pair.data_file, _WHAT, "its values cannot be mapped into memory")
-        if scaling:
-            values = scaling.applied(values, no_data)
-    return values[:, :, 0] if shape[2] == 1 else values
 
+    def read(self, name: str = "", how: Reading = AS_MEANT) -> np.ndarray:
+        """The values of the image.
 
-def envi_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
-    """Bad bands, no-data value, wavelengths and georeference, from the header.
+        Returns:
+            A read-only memory map in the dtype of the file, or a float array if the header has a
+            `reflectance scale factor` other than 1, or gains and offsets.
+        """
+        if self._tiff is not None:
+            return self._tiff.read(name, how)
+        header, data_file, bands = self._pair.header, self._pair.data_file, self._shape[2]
+        scaling = Scaling() if how.raw else scaling_of(header, bands)
+        no_data = no_data_of(header, bands) if how.fill else ()
+        with reading(data_file, self.what):
+            values = _mapped(self._pair)
+            if scaling:
+                values = scaling.applied(values, no_data)
+        return values[:, :, 0] if bands == 1 else values
 
-    What of the header is not used is told by a `UserWarning`.
+    def details(self, name: str = "", how: Reading = AS_MEANT) -> Details:
+        """Bad bands, no-data value, wavelengths and georeference, from the header.
 
-    Raises:
-        InputError: as `envi_variables`; also when an entry has not the length of the bands, or
-            is no number.
-    """
-    pair = pair_of(path)
-    header = pair.header
-    if pair.tiff:
-        return tiff_details(pair.data_file, "", how)
-    shape, dtype = layout_of(pair)
-    note_what_is_lost(header)
-    note_layout(pair, shape, dtype)
-    more = pair.data_file.stat().st_size - declared_bytes(header)
-    if more:
-        warnings.warn(
-            f"{pair.data_file.name} holds {more} bytes more than {header.file.name} declares; they "
-            "are not read.",
-            stacklevel=2,
+        Raises:
+            InputError: also when an entry has not the length of the bands, or is no number.
+        """
+        if self._tiff is not None:
+            return self._tiff.details(name, how)
+        pair, header, shape = self._pair, self._pair.header, self._shape
+        note_what_is_lost(header)
+        note_layout(pair, shape, self._dtype)
+        more = pair.data.size - declared_bytes(header)
+        if more:
+            warnings.warn(
+                f"{pair.data_file.name} holds {more} bytes more than {header.file.name} declares; "
+                "they are not read.",
+                stacklevel=2,
+            )
+        scaling = scaling_of(header, shape[2], told=True)
+        said = details_of_header(header, shape[2])
+        text = [text for text in (scaling.text(how.raw),) if text]
+        unused = unused_entries(header)
+        if unused:
+            text.append(f"entries of the header that are not used: {', '.join(unused)}")
+        return replace(
+            said,
+            no_data=() if scaling and not how.raw else said.no_data,
+            filled=bool(scaling and not how.raw and said.no_data),
+            georeference=checked_place(
+                header.file.name, georeference_of(header.file, header), shape[0], shape[1]
+            ),
+            reading=tuple(text),
         )
-    scaling = scaling_of(header, shape[2])
-    said = details_of_header(header, shape[2])
-    text = [text for text in (scaling.text(how.raw),) if text]
-    unused = unused_entries(header)
-    if unused:
-        text.append(f"entries of the header that are not used: {', '.join(unused)}")
-    return replace(
-        said,
-        no_data=() if scaling and not how.raw else said.no_data,
-        filled=bool(scaling and not how.raw and said.no_data),
-        georeference=checked_place(
-            header.file.name, georeference_of(header.file, header), shape[0], shape[1]
-        ),
-        reading=tuple(text),
-    )
 
 
 def georeference_for_envi(georeference: Georeference | None) -> Georeference | None:
@@ -188,30 +183,19 @@ def write_envi(data_file: Path, header_file: Path, layer: Layer) -> None:
         stream.write(little.data)
 
 
-def _opened(header: Header, data_file: Path) -> Any:
-    """SPy's image of the pair."""
-    envi = _envi()
-    from spectral.io.bilfile import BilFile
-    from spectral.io.bipfile import BipFile
-    from spectral.io.bsqfile import BsqFile
-
-    shape, _, offset = sizes_of(header)
-    interleave = header.plain("interleave").lower() or "bsq"
-    # As SPy wants them: texts of plain numbers.
-    entries = dict(header) | {
-        "lines": str(shape[0]), "samples": str(shape[1]), "bands": str(shape[2]),
-        "header offset": str(offset), "data type": header.plain("data type"),
-        "interleave": interleave,
-        "byte order": str(int(as_number(header.plain("byte order")) or 0)),
-    }  # fmt: skip
-    envi.check_compatibility(entries)
-    params = envi.gen_params(entries)
-    params.filename = str(data_file.absolute())
-    kinds = {"bil": BilFile, "bip": BipFile, "bsq": BsqFile}
-    return kinds[interleave](params, entries)
+def _mapped(pair: Pair) -> np.ndarray:
+    """The values as rows × columns × bands, mapped into memory in the layout of the file."""
+    header = pair.header
+    shape, dtype, offset = sizes_of(header)
+    axes = _STORED[header.plain("interleave").lower() or "bsq"]
+    order = ">" if as_number(header.plain("byte order")) == 1 else "<"
+    stored = np.memmap(
+        pair.data.stream, dtype.newbyteorder(order), "r", offset, tuple(shape[a] for a in axes)
+    )
+    return stored.transpose([axes.index(axis) for axis in range(3)])
 
 
 def _envi() -> ModuleType:
-    with needs("spectral", "reading or writing an ENVI image"):
+    with needs("spectral", "writing an ENVI image"):
         from spectral.io import envi
     return envi

@@ -1,28 +1,17 @@
-"""Bands by an ENVI header: scaling, no data, wavelengths, bad ones; also those of a TIFF."""
+"""Bands by an ENVI header: scaling, no data, wavelengths, bad ones."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from lren_tf.data.valid_pixels import NoData
-from lren_tf.errors import InputError
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
-from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
-from lren_tf.io.base.variable import damaged, existing_file
-from lren_tf.io.formats.envi_header import Header, as_number, read_header
-from lren_tf.io.formats.envi_pair import (
-    declared_bytes,
-    header_of,
-    same_stem,
-    silent_notes,
-    sizes_of,
-)
-from lren_tf.io.formats.tiff_pages import read_tiff_pages, tiff_pages_details, tiff_variables
+from lren_tf.io.base.scaling import Scaling
+from lren_tf.io.base.variable import damaged
+from lren_tf.io.formats.envi_header import Header, as_number
 
 
 def details_of_header(header: Header, bands: int) -> Details:
@@ -39,60 +28,12 @@ def details_of_header(header: Header, bands: int) -> Details:
     )
 
 
-def read_tiff(path: Path, name: str = "", how: Reading = AS_MEANT) -> np.ndarray:
-    """As `read_tiff_pages`, with what an ENVI header beside the file says of no data."""
-    with silent_notes():
-        header = _header_beside_tiff(path)
-    if header is None or not how.fill:
-        return read_tiff_pages(path, name, how)
-    return read_tiff_pages(path, name, how, no_data_of(header, sizes_of(header)[0][2]))
+def scaling_of(header: Header, bands: int, *, told: bool = False) -> Scaling:
+    """Gains and offsets by band, or else the reflectance scale factor.
 
-
-def tiff_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
-    """As `tiff_pages_details`, with what an ENVI header beside the file says of bands.
-
-    What the file says itself stands above it.
+    Args:
+        told: whether a `UserWarning` tells of a factor that is not applied.
     """
-    found = tiff_pages_details(path, name, how)
-    header = _header_beside_tiff(path)
-    if header is None:
-        return found
-    said = details_of_header(header, sizes_of(header)[0][2])
-    scaled = bool(found.reading) and not how.raw
-    text = f"bands and no data also by {header.file.name}"
-    return replace(
-        found,
-        no_data=found.no_data if scaled else found.no_data or said.no_data,
-        good_bands=said.good_bands if found.good_bands is None else found.good_bands,
-        wavelengths=said.wavelengths if found.wavelengths is None else found.wavelengths,
-        reading=(*found.reading, text),
-    )
-
-
-def _header_beside_tiff(path: Path) -> Header | None:
-    """The ENVI header that describes a TIFF, or None; one that cannot be read is told."""
-    file = existing_file(path)
-    beside = header_of(file)
-    if beside is None:
-        return None
-    try:
-        header = read_header(existing_file(beside))
-        shape, _, _ = sizes_of(header)
-        variable = tiff_variables(file)[0]
-        own = variable.shape if len(variable.shape) == 3 else (*variable.shape, 1)
-        named = beside.name.lower() == f"{file.name}.hdr".lower()
-        raw = [one for one in same_stem(header) if one.stat().st_size == declared_bytes(header)]
-        of_tiff = "tif" in header.plain("file type").lower() or named or not raw
-        return header if shape == own and of_tiff else None
-    except InputError as error:
-        warnings.warn(
-            f"{file.name}: the header {beside.name} beside it is not used: {error}", stacklevel=3
-        )
-        return None
-
-
-def scaling_of(header: Header, bands: int) -> Scaling:
-    """Gains and offsets by band, or else the reflectance scale factor."""
     gains = header.numbers("data gain values", bands)
     offsets = header.numbers("data offset values", bands)
     factor = header.number("reflectance scale factor")
@@ -101,7 +42,7 @@ def scaling_of(header: Header, bands: int) -> Scaling:
             1.0 if gains is None else gains, 0.0 if offsets is None else offsets
         )
         if found:
-            if factor not in (None, 1):
+            if told and factor not in (None, 1):
                 warnings.warn(
                     f"{header.file.name} has gains or offsets and a 'reflectance scale factor': "
                     "the factor is not applied.",

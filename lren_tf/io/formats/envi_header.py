@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.source import Source
 from lren_tf.io.base.variable import damaged
 
 WHAT = "ENVI header"
@@ -79,8 +80,9 @@ class Header(dict[str, "str | list[str]"]):
         number = as_number(text)
         if number is None or not math.isfinite(number):
             raise InputError(
-                f"{self.file.name}: {self.where(entry)} is '{text[:60]}'; expected a number, "
-                "correct the header or take the entry out."
+                received=f"{self.file.name}: {self.where(entry)} is '{text[:60]}'",
+                expected="a number",
+                remedy="correct the header or take the entry out",
             )
         return number
 
@@ -95,8 +97,10 @@ class Header(dict[str, "str | list[str]"]):
             return None
         if len(values) != length:
             raise InputError(
-                f"{self.file.name}: '{entry}' has {len(values)} entries for {length} {what}s; "
-                f"expected one for each {what}, correct the header or take the entry out."
+                received=f"{self.file.name}: '{entry}' has {len(values)} entries for {length} "
+                f"{what}s",
+                expected=f"one for each {what}",
+                remedy="correct the header or take the entry out",
             )
         numbers = [as_number(value) for value in values]
         if not all(number is not None and math.isfinite(number) for number in numbers):
@@ -125,17 +129,17 @@ def as_number(text: str) -> float | None:
         return None
 
 
-def read_header(file: Path) -> Header:
+def read_header(source: Source) -> Header:
     """The entries of a header.
 
     Raises:
         InputError: the file is none, far too long, or a brace is not closed.
     """
-    size = file.stat().st_size
+    file, size = source.path, source.size
     if size > _LARGEST_BYTES:
         raise damaged(file, WHAT, f"{size} bytes are no text header")
     try:
-        content = file.read_bytes()
+        content = source.start_over().read()
     except OSError as error:
         raise damaged(file, WHAT, error) from error
     lines = _text(content).splitlines()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.io.base.variable import damaged, existing_file
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import a_folder, damaged
 from lren_tf.io.formats import geotiff
 from lren_tf.io.formats.envi_header import Header, as_number, read_header
 
@@ -53,63 +52,69 @@ class Pair:
     """A header and its file of values.
 
     Attributes:
+        header: parsed.
+        data: the file of values, open.
         tiff: whether the values are those of a TIFF, which is then read as one.
     """
 
     header: Header
-    data_file: Path
+    data: Source
     tiff: bool
 
-
-@contextmanager
-def silent_notes() -> Iterator[None]:
-    """For what is read again: its notes have been told, or will be, by `envi_details`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
+    @property
+    def data_file(self) -> Path:
+        """The path of the file of values."""
+        return self.data.path
 
 
-def pair_of(path: Path) -> Pair:
-    file = existing_file(path)
+def pair_of(source: Source) -> Pair:
+    """The pair that a header or a file of values belongs to; the other one is opened too.
+
+    Raises:
+        InputError: the other one is missing, or the values are no raw numbers.
+    """
+    file = source.path
     if file.suffix.lower() == ".hdr":
-        header_file, data_file = file, None
+        header = read_header(source)
+        data = source.enter(Source(_data_of(header)))
     else:
         found = header_of(file)
         if found is None:
             raise InputError(
-                f"{file.name} has no ENVI header beside it; expected {file.name}.hdr or "
-                f"{file.stem}.hdr, put the header there."
+                received=f"{file.name} has no ENVI header beside it",
+                expected=f"{file.name}.hdr or {file.stem}.hdr",
+                remedy="put the header there",
             )
-        header_file, data_file = existing_file(found), file
-    header = read_header(header_file)
-    if data_file is None:
-        data_file = _data_of(header)
-    data_file = existing_file(data_file)
-    return Pair(header, data_file, _is_tiff(header, data_file))
+        header = read_header(source.enter(Source(found)))
+        data = source
+    return Pair(header, data, _is_tiff(header, data))
 
 
-def _is_tiff(header: Header, data_file: Path) -> bool:
+def _is_tiff(header: Header, data: Source) -> bool:
     """Whether the values are those of a TIFF; refuses what is neither that nor raw numbers."""
     kind = " ".join(header.plain("file type").lower().split())
     found = None
+    if data.stream is None:
+        raise a_folder(data.path)
     if not _offset(header):
-        with data_file.open("rb") as stream:
-            start = stream.read(16)
-        found = next((name for sign, name in _SIGNATURES.items() if start.startswith(sign)), None)
+        signed = (name for sign, name in _SIGNATURES.items() if data.start.startswith(sign))
+        found = next(signed, None)
     if found == "TIFF":
         return True
     if "library" in kind:
         raise InputError(
-            f"{header.file.name} describes a spectral library; expected an image, pass the header "
-            "of one."
+            received=f"{header.file.name} describes a spectral library",
+            expected="an image",
+            remedy="pass the header of one",
         )
     said = "tif" in kind or any(word in kind for word in _OTHER_TYPES)
     if found is not None or (said and kind not in _RAW_TYPES):
         what = f"is a {found} file" if found else "holds no raw numbers"
         raise InputError(
-            f"{data_file.name} {what} (its header {header.file.name} says 'file type = "
-            f"{header.plain('file type')}'); expected raw numbers, pass a file in a format of its "
-            "own by its own name."
+            received=f"{data.path.name} {what} (its header {header.file.name} says 'file type = "
+            f"{header.plain('file type')}')",
+            expected="raw numbers",
+            remedy="pass a file in a format of its own by its own name",
         )
     return False
 
@@ -137,8 +142,9 @@ def _data_of(header: Header) -> Path:
         found = [file for file in usual if file.suffix.lower() in geotiff.SUFFIXES] or found
     if not found:
         raise InputError(
-            f"{header.file.name} has no file of values beside it; expected {bare.name} or "
-            f"{bare.name}.img (.dat, .raw, .bsq, .bil, .bip), put it there."
+            received=f"{header.file.name} has no file of values beside it",
+            expected=f"{bare.name} or {bare.name}.img (.dat, .raw, .bsq, .bil, .bip)",
+            remedy="put it there",
         )
     others = [file.name for file in fitting if file != found[0]]
     if others and found[0] in fitting and found[0].name != bare.name:
@@ -181,8 +187,10 @@ def sizes_of(header: Header) -> tuple[tuple[int, int, int], np.dtype, int]:
     code = header.plain("data type")
     if not code and "data type" not in header:
         raise InputError(
-            f"{file.name} has no entry 'data type'; expected one, add data type = 1 (bytes), 2 "
-            "(int16), 3 (int32), 4 (float32), 5 (float64), 12 (uint16) or 13 (uint32)."
+            received=f"{file.name} has no entry 'data type'",
+            expected="one",
+            remedy="add data type = 1 (bytes), 2 (int16), 3 (int32), 4 (float32), 5 (float64), 12 "
+            "(uint16) or 13 (uint32)",
         )
     if code not in TYPES:
         raise damaged(file, "ENVI header", f"'data type' is {code}")
@@ -202,27 +210,39 @@ def layout_of(pair: Pair) -> tuple[tuple[int, int, int], np.dtype]:
     interleave = header.plain("interleave").lower()
     if "interleave" in header and interleave not in _INTERLEAVES:
         raise InputError(
-            f"{file.name}: {header.where('interleave')} is {interleave}; expected bsq, bil or bip, "
-            "correct the header."
+            received=f"{file.name}: {header.where('interleave')} is {interleave}",
+            expected="bsq, bil or bip",
+            remedy="correct the header",
         )
     order = as_number(header.plain("byte order")) if "byte order" in header else 0.0
     if order not in (0, 1):
         raise InputError(
-            f"{file.name}: {header.where('byte order')} is {header.plain('byte order')}; expected "
-            "0 (least significant byte first) or 1, correct the header."
+            received=f"{file.name}: {header.where('byte order')} is {header.plain('byte order')}",
+            expected="0 (least significant byte first) or 1",
+            remedy="correct the header",
         )
     if (header.number("file compression") or 0) != 0:
         raise InputError(
-            f"{data_file.name} is compressed; expected plain values, save the image without "
-            "compression."
+            received=f"{data_file.name} is compressed",
+            expected="plain values",
+            remedy="save the image without compression",
         )
-    expected, held = declared_bytes(header), data_file.stat().st_size
+    for entry in ("major frame offsets", "minor frame offsets"):
+        if any(as_number(part) != 0 for part in header.listed(entry)):
+            raise InputError(
+                received=f"{file.name}: {header.where(entry)} says that other bytes lie between "
+                "the values; frame offsets are not supported",
+                expected="values one after the other",
+                remedy="save the image again, in ENVI by Save As",
+            )
+    expected, held = declared_bytes(header), pair.data.size
     if held < expected:
         rows, columns, bands = shape
         raise InputError(
-            f"{data_file.name} holds {held} bytes; expected {expected}, which {file.name} declares "
-            f"({rows} rows × {columns} columns × {bands} bands of {dtype.name}), copy or download "
-            "both files again."
+            received=f"{data_file.name} holds {held} bytes",
+            expected=f"{expected}, which {file.name} declares ({rows} rows × {columns} columns × "
+            f"{bands} bands of {dtype.name})",
+            remedy="copy or download both files again",
         )
     scale = header.number("reflectance scale factor")
     if scale is not None and scale <= 0:

@@ -30,7 +30,6 @@ from lren_tf.io.base.variable import (
     Variable,
     check_block_size,
     check_declared_size,
-    existing_file,
     reading,
 )
 
@@ -44,108 +43,110 @@ _WHAT = "GeoTIFF"
 _BLOCK_ELEMENTS = 1 << 22
 
 
-def count_pages(path: Path) -> int:
-    """How many images a file holds, without overviews and masks."""
-    with _opened(path) as image:
-        return max(1, len(image.subdatasets))
-
-
-def description(path: Path) -> str:
-    """The text that the file's program has left in it."""
-    with _opened(path) as image:
-        return str(image.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
-
-
-def itemsize(path: Path) -> int:
-    """Bytes of one value of the first image."""
-    with _opened(path) as image:
-        return _dtype(image).itemsize
-
-
-def geotiff_variables(path: Path, page: int | None = None) -> list[Variable]:
-    """One image of a file.
+class Image:
+    """One image of a TIFF, opened once; a context manager that closes it.
 
     Args:
+        file: the TIFF.
         page: of several images, counted from 1; None for the first.
 
-    Returns:
-        A list of one `Variable` with an empty name and the shape (rows, columns, bands), or
-        (rows, columns) of an image with one band.
+    Attributes:
+        variable: without a name, of the shape (rows, columns, bands), or (rows, columns) of an
+            image with one band.
+        itemsize: bytes of one value.
+        pages: how many images the file holds, without overviews and masks.
+        description: the text that the file's program has left in it.
 
     Raises:
-        InputError: no such file, no GeoTIFF, a damaged one, one whose declared size cannot be
-            right, or rasterio is not installed.
+        InputError: no GeoTIFF, a damaged one, one whose declared size cannot be right, or
+            rasterio is not installed.
     """
-    with _opened(path, page) as image:
-        shape = (image.height, image.width, image.count)
-        dtype = _dtype(image)
-    kind = dtype.name if dtype.kind != "c" else f"complex {dtype.name}"
-    return [Variable("", shape[:2] if shape[2] == 1 else shape, kind, dtype.kind != "c")]
 
+    def __init__(self, file: Path, page: int | None = None) -> None:
+        self.file = file
+        with needs("rasterio", "reading a GeoTIFF"):
+            import rasterio
+        name = str(file) if page is None else f"GTIFF_DIR:{page}:{file}"
+        with self._library():
+            # One driver: the others of GDAL would follow a path or an address inside the file.
+            self._image: DatasetReader = rasterio.open(name, driver="GTiff")
+            _check_sizes(file, self._image)
+            self._shape = (self._image.height, self._image.width, self._image.count)
+            self._dtype = _dtype(self._image)
+            self.pages = max(1, len(self._image.subdatasets))
+            self.description = str(self._image.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
+        self.itemsize = self._dtype.itemsize
+        is_complex = self._dtype.kind == "c"
+        kind = f"complex {self._dtype.name}" if is_complex else self._dtype.name
+        grid = self._shape[:2] if self._shape[2] == 1 else self._shape
+        self.variable = Variable("", grid, kind, readable=not is_complex)
 
-def read_geotiff(
-    path: Path,
-    name: str = "",
-    how: Reading = AS_MEANT,
-    no_data: tuple[NoData, ...] = (),
-    page: int | None = None,
-) -> np.ndarray:
-    """The values of an image, (rows, columns, bands), or (rows, columns) of one band.
+    def __enter__(self) -> Image:
+        return self
 
-    Args:
-        no_data: stored values that mark missing data, where the file itself says none.
-        page: as `geotiff_variables`.
+    def __exit__(self, *error: object) -> None:
+        self._image.close()
 
-    Raises:
-        InputError: as `geotiff_variables`.
-    """
-    file = existing_file(path)
-    with _opened(file, page) as image:
+    def read(self, how: Reading = AS_MEANT, no_data: tuple[NoData, ...] = ()) -> np.ndarray:
+        """The values, with the shape of `variable`.
+
+        Args:
+            no_data: stored values that mark missing data, where the file itself says none.
+
+        Raises:
+            InputError: damaged values.
+        """
         from rasterio.windows import Window
 
-        shape = (image.height, image.width, image.count)
-        dtype = _dtype(image)
-        scaling = Scaling() if how.raw else _scaling(image)
-        no_data = (_no_data(image) or no_data) if how.fill else ()
-        out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
-        block = image.block_shapes[0][0]
-        rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
-        for start in range(0, shape[0], rows):
-            window = Window(0, start, shape[1], min(rows, shape[0] - start))
-            values = np.moveaxis(image.read(window=window), 0, -1)
-            if scaling:
-                values = scaling.applied(values, no_data)
-            out[start : start + rows] = values
-    return out[:, :, 0] if shape[2] == 1 else out
+        shape, dtype, image = self._shape, self._dtype, self._image
+        with self._library():
+            scaling = Scaling() if how.raw else _scaling(image)
+            no_data = (_no_data(image) or no_data) if how.fill else ()
+            out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
+            block = image.block_shapes[0][0]
+            rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
+            for start in range(0, shape[0], rows):
+                window = Window(0, start, shape[1], min(rows, shape[0] - start))
+                values = np.moveaxis(image.read(window=window), 0, -1)
+                if scaling:
+                    values = scaling.applied(values, no_data)
+                out[start : start + rows] = values
+        return out[:, :, 0] if shape[2] == 1 else out
 
+    def details(self, how: Reading = AS_MEANT) -> Details:
+        """No-data values, the file's own mask, wavelengths and georeference.
 
-def geotiff_details(
-    path: Path, name: str = "", how: Reading = AS_MEANT, page: int | None = None
-) -> Details:
-    """No-data values, the file's own mask, wavelengths and georeference.
+        Raises:
+            InputError: damaged values.
+        """
+        image = self._image
+        with self._library():
+            scaling = _scaling(image)
+            text = scaling.text(how.raw)
+            valid, alpha = _masks(image)
+            place, problem = _georeference(image)
+            found = Details(
+                no_data=() if scaling and not how.raw else _no_data(image),
+                filled=bool(scaling and not how.raw and _no_data(image)),
+                valid=valid,
+                good_bands=None if not alpha.any() else ~alpha,
+                wavelengths=_wavelengths(image, alpha),
+                reading=(text,) if text else (),
+            )
+        # Outside of what keeps the warnings of libraries quiet.
+        if problem:
+            warnings.warn(
+                f"{self.file.name} has {problem}: the scene has no coordinates.", stacklevel=2
+            )
+        return replace(found, georeference=checked_place(self.file.name, place, *self._shape[:2]))
 
-    Raises:
-        InputError: as `geotiff_variables`.
-    """
-    with _opened(path, page) as image:
-        scaling = _scaling(image)
-        text = scaling.text(how.raw)
-        valid, alpha = _masks(image)
-        place, problem = _georeference(image)
-        shape = image.height, image.width
-        found = Details(
-            no_data=() if scaling and not how.raw else _no_data(image),
-            filled=bool(scaling and not how.raw and _no_data(image)),
-            valid=valid,
-            good_bands=None if not alpha.any() else ~alpha,
-            wavelengths=_wavelengths(image, alpha),
-            reading=(text,) if text else (),
-        )
-    # Outside of what keeps the warnings of libraries quiet.
-    name = Path(path).name
-    if problem:
-        warnings.warn(f"{name} has {problem}: the scene has no coordinates.", stacklevel=2)
-    return replace(found, georeference=checked_place(name, place, *shape))
+    @contextmanager
+    def _library(self) -> Iterator[None]:
+        import rasterio
+
+        # Without an environment GDAL writes to stderr what its exceptions say.
+        with reading(self.file, _WHAT), rasterio.Env():
+            yield
 
 
 def _masks(image: DatasetReader) -> tuple[np.ndarray | None, np.ndarray]:
@@ -255,18 +256,6 @@ def write_geotiff(file: Path, layer: Layer) -> None:
             image.write(values, 1)
             image.set_band_description(1, layer.name)
         file.write_bytes(memory.getbuffer())
-
-
-@contextmanager
-def _opened(path: Path, page: int | None = None) -> Iterator[DatasetReader]:
-    file = existing_file(path)
-    name = str(file) if page is None else f"GTIFF_DIR:{page}:{file}"
-    with needs("rasterio", "reading a GeoTIFF"):
-        import rasterio
-    # One driver: the others of GDAL would follow a path or an address inside the file.
-    with reading(file, _WHAT), rasterio.Env(), rasterio.open(name, driver="GTiff") as image:
-        _check_sizes(file, image)
-        yield image
 
 
 def _check_sizes(file: Path, image: DatasetReader) -> None:

@@ -1,126 +1,111 @@
-"""HDF5 and netCDF-4 files: EMIT, PRISMA, and any other that holds one cube.
+"""HDF5 and netCDF-4 files in general: whatever holds one cube.
 
-Arrays are named by their path in the file, without the first slash. Of a product that is known
-(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) the cube, its bands and its place are
-known too; of any other file the only 3-D numeric array is the cube, and `lren_tf.io.axes` tells
-the order of its axes.
+Arrays are named by their path in the file, without the first slash. The only 3-D numeric array is
+the cube, and `lren_tf.io.axes` tells the order of its axes. Products that are known
+(`lren_tf.io.formats.emit`, `lren_tf.io.formats.prisma`) have readers of their own, made of this.
 """
 
 from __future__ import annotations
-
-import warnings
-from dataclasses import replace
-from pathlib import Path
 
 import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
-from lren_tf.io.base.hdf5_evidence import (
-    attribute_tables,
-    attributes,
-    dimension_names,
-    fill_values,
-    scaling_of,
-    unit_of,
-)
-from lren_tf.io.base.hdf5_nodes import array_at, values
+from lren_tf.io.base.hdf5_arrays import array_of, details_of
+from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
+from lren_tf.io.base.hdf5_nodes import array_at
 from lren_tf.io.base.metadata import Details
-from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
-from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
-from lren_tf.io.formats import emit, prisma
-
-SUFFIXES = (".nc", ".nc4", ".he5", ".h5", ".hdf5", ".hdf")
-
-_WHAT = "HDF5 file"
+from lren_tf.io.base.reader import Reader
+from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, damaged
 
 
-def hdf_variables(path: Path) -> list[Variable]:
-    """The arrays of a file, by path; of a PRISMA product its joint cube and its 2-D layers.
+class Hdf5Reader(Reader):
+    """The arrays of a file, by path.
 
-    Raises:
-        InputError: no such file, or not a complete HDF5 file.
-    """
-    file = existing_file(path)
-    _check_signature(file)
-    found: list[Variable] = []
+    A reader of a product is a subclass: `recognises` looks at `source.hdf5`, the constructor may
+    replace `variables`, and `read` and `details` know what the general ones cannot.
 
-    def visit(name: str | bytes, node: h5py.Group | h5py.Dataset) -> None:
-        # A name that is no text arrives as bytes; nobody could ask for it.
-        if isinstance(name, str) and isinstance(node, h5py.Dataset) and node.shape is not None:
-            found.append(_variable(name, node))
-
-    with reading(file, _WHAT), h5py.File(file, "r") as hdf:
-        hdf.visititems(visit)
-        if prisma.is_prisma(hdf):
-            flat = [variable for variable in found if len(variable.shape) != 3]
-            return [prisma.variable(hdf), *flat]
-    return found
-
-
-def read_hdf(path: Path, name: str, how: Reading = AS_MEANT) -> np.ndarray:
-    """One array of a file, scaled as its attributes say, or the joint cube of a PRISMA product.
+    Attributes:
+        hdf: the open file.
 
     Raises:
-        InputError: as `hdf_variables`; also when there is no such array, it holds no real
-            numbers, or its declared size cannot be right.
+        InputError: not a complete HDF5 file.
     """
-    file = existing_file(path)
-    _check_signature(file)
-    with reading(file, _WHAT), h5py.File(file, "r") as hdf:
-        if name == prisma.NAME and prisma.is_prisma(hdf):
-            declared = prisma.variable(hdf)
-            check_declared_size(file, name, declared.shape, 4)
-            return prisma.read(hdf)
-        node = array_at(hdf, name)
-        if node is None or not (variable := _variable(name, node)).readable:
+
+    title = "HDF5"
+    suffixes = (".nc", ".nc4", ".he5", ".h5", ".hdf5", ".hdf")
+    product = True
+    what = "HDF5 file"
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        if source.hdf5 is None:
+            raise damaged(
+                self.file, self.what,
+                "its first bytes are not those of HDF5; netCDF-3 and HDF4 are not read",
+            )  # fmt: skip
+        self.hdf: h5py.File = source.hdf5
+        with self.library():
+            self.variables = self._arrays()
+
+    @classmethod
+    def holds(cls, source: Source, *paths: str) -> bool:
+        """Whether a file is HDF5 of this class's suffixes, with an array at each of these paths."""
+        if source.path.suffix.lower() not in cls.suffixes:
+            return False
+        try:
+            hdf = source.hdf5
+            return hdf is not None and all(array_at(hdf, path) is not None for path in paths)
+        except Exception:  # h5py raises nearly anything on damaged content; who reads it says so
+            return False
+
+    def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+        """One array of the file, scaled as its attributes say."""
+        variable = next((v for v in self.variables if v.name == name and v.readable), None)
+        if variable is None:
             raise InputError(
-                f"{file.name} has no array of real numbers at '{name}'; expected the path of one, "
-                "pass another."
+                argument="key",
+                received=f"{self.file.name} has no array of real numbers at '{name}'",
+                expected="the path of one",
+                remedy="pass another",
             )
-        array = values(node)
-        if array.shape != variable.shape:
-            raise damaged(file, _WHAT, f"'{name}' is {array.shape}, declared {variable.shape}")
-        array = array.view(_unsigned(node))
-        scaling = Scaling() if how.raw else scaling_of(node)
-        if not scaling:
-            return array
-        return scaling.applied(array, fill_values(node) if how.fill else ())
+        with self.library():
+            array = array_of(self.node(name), how)
+            if array.shape != variable.shape:
+                raise damaged(
+                    self.file, self.what, f"'{name}' is {array.shape}, declared {variable.shape}"
+                )
+        return array
 
+    def details(self, name: str, how: Reading = AS_MEANT) -> Details:
+        """What the attributes of an array say of its scale and of no data."""
+        with self.library():
+            node = self.node(name)
+        return details_of(self.file, node, how)
 
-def hdf_details(path: Path, name: str, how: Reading = AS_MEANT) -> Details:
-    """What the file says about one of its arrays.
+    def node(self, name: str) -> h5py.Dataset:
+        """The array at a path.
 
-    Raises:
-        InputError: as `hdf_variables`; also when the file's tables do not fit its cube.
-    """
-    file = existing_file(path)
-    with reading(file, _WHAT), h5py.File(file, "r") as hdf:
-        if name == prisma.NAME and prisma.is_prisma(hdf):
-            return prisma.details(hdf)
-        node = array_at(hdf, name)
+        Raises:
+            ValueError: there is none inside the file.
+        """
+        node = array_at(self.hdf, name)
         if node is None:
             raise ValueError(f"'{name}' is not there")
-        of_emit = emit.is_emit(hdf, node.shape)
-        found = emit.details(hdf, name) if of_emit else Details()
-        scaling = scaling_of(node)
-        if scaling and not how.raw:
-            found = replace(found, no_data=(), filled=bool(fill_values(node)))
-        else:
-            said = {float(value) for value in (*found.no_data, *fill_values(node))}
-            found = replace(found, no_data=tuple(sorted(said)))
-        text = scaling.text(how.raw)
-    if scaling.problem:
-        warnings.warn(f"{file.name}: {scaling.problem}", stacklevel=3)
-    return replace(found, reading=(*found.reading, text) if text else found.reading)
+        return node
 
+    def _arrays(self) -> list[Variable]:
+        found: list[Variable] = []
 
-def _unsigned(node: h5py.Dataset) -> np.dtype:
-    """The type of the values: netCDF marks unsigned integers that are stored as signed ones."""
-    said = str(dict(attributes(node)).get("_Unsigned", "")).lower()
-    if "true" not in said or node.dtype.kind != "i":
-        return node.dtype
-    return np.dtype(node.dtype.str.replace("i", "u"))
+        def visit(name: str | bytes, node: h5py.Group | h5py.Dataset) -> None:
+            # A name that is no text arrives as bytes; nobody could ask for it.
+            if isinstance(name, str) and isinstance(node, h5py.Dataset) and node.shape is not None:
+                found.append(_variable(name, node))
+
+        self.hdf.visititems(visit)
+        return found
 
 
 def _variable(name: str, node: h5py.Dataset) -> Variable:
@@ -134,10 +119,3 @@ def _variable(name: str, node: h5py.Dataset) -> Variable:
         unit_of(node) if readable and node.ndim == 1 else None,
         attribute_tables(node) if readable and node.ndim == 3 else (),
     )  # fmt: skip
-
-
-def _check_signature(file: Path) -> None:
-    if not h5py.is_hdf5(file):
-        raise damaged(
-            file, _WHAT, "its first bytes are not those of HDF5; netCDF-3 and HDF4 are not read"
-        )

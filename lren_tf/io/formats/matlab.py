@@ -21,9 +21,14 @@ import numpy as np
 import scipy.io
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.hdf5_arrays import array_of, details_of
 from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
-from lren_tf.io.base.hdf5_nodes import array_at, node_at, values
-from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.base.hdf5_nodes import array_at, node_at
+from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.reader import Reader
+from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, check_declared_size, damaged, no_variable
 from lren_tf.io.formats.matlab5_headers import FILE_HEADER_BYTES, mat5_variables
 from lren_tf.runtime.files import as_path, atomic_path
 
@@ -33,70 +38,72 @@ _ITEM_BYTES = {
     "double": 8,
     **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
-_WHAT = "MATLAB file"
 _USER_BLOCK_BYTES = 512
 
 
-def mat_variables(path: str | os.PathLike[str]) -> list[Variable]:
-    """The variables of a MATLAB file, from their headers (HDF5 lists by name).
+class MatlabReader(Reader):
+    """A MATLAB file: its variables with MATLAB's axes, whichever version it was saved in.
 
     Kinds are MATLAB's class names (`double`, `uint16`, `logical`, `cell`, ...) and `sparse`.
 
     Raises:
-        InputError: no such file, or not a complete MATLAB file of version 5, 7 or 7.3.
+        InputError: not a complete MATLAB file of version 5, 7 or 7.3.
     """
-    file = existing_file(path)
-    with reading(file, _WHAT):
-        order = _byte_order(file)
-        if order is not None:
-            return mat5_variables(file, order)
-        with h5py.File(file, "r") as hdf:
-            nodes = {name: node_at(hdf, name) for name in hdf if not name.startswith("#")}
-            reversed_axes = _by_matlab(hdf)
-            return [
-                _variable_73(name, node, reversed_axes)
-                for name, node in nodes.items()
-                if node is not None
-            ]
 
+    title = "MATLAB"
+    suffixes = (".mat",)
+    what = "MATLAB file"
 
-def read_mat(path: str | os.PathLike[str], name: str) -> np.ndarray:
-    """One variable of a MATLAB file as a dense array.
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._hdf = source.hdf5
+        with self.library():
+            if self._hdf is None:
+                order = _byte_order(self.file, source.start)
+                found = mat5_variables(source.start_over(), source.size, order)
+            else:
+                self._reversed = _by_matlab(self._hdf)
+                nodes = {n: node_at(self._hdf, n) for n in self._hdf if not n.startswith("#")}
+                found = [
+                    _variable_73(name, node, self._reversed)
+                    for name, node in nodes.items()
+                    if node is not None
+                ]
+        self.variables = found
 
-    Returns:
-        The array with MATLAB's axes and the dtype stored in the file (MATLAB shrinks doubles
-        which hold small integers); `logical` becomes bool.
+    def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+        """One variable as a dense array.
 
-    Raises:
-        InputError: as `mat_variables`; also when there is no such variable, it is not a dense
-            real or logical array, or its declared size cannot be right.
-    """
-    file = existing_file(path)
-    variables = {variable.name: variable for variable in mat_variables(file)}
-    if name not in variables:
-        raise InputError(
-            f"{file.name} has no variable '{name}'; expected one of its variables, pass the name "
-            f"of one (found: {', '.join(variables) or 'nothing'})."
-        )
-    variable = variables[name]
-    if not variable.readable:
-        raise InputError(
-            f"{file.name}: variable '{name}' is of type {variable.kind}; expected a dense array "
-            "of real numbers, save it as one (sparse ones with full)."
-        )
-    itemsize = _ITEM_BYTES[variable.kind]
-    check_declared_size(file, name, variable.shape, itemsize)
-    with reading(file, _WHAT):
-        if _byte_order(file) is None:
-            with h5py.File(file, "r") as hdf:
-                array = values(array_at(hdf, name))
-                array = array.T if _by_matlab(hdf) else array
-        else:
-            with file.open("rb") as stream:
-                array = scipy.io.loadmat(stream, variable_names=[name])[name]
-        if array.shape != variable.shape:
-            raise damaged(file, _WHAT, f"'{name}' is {array.shape}, declared {variable.shape}")
-    return array != 0 if variable.kind == "logical" else array
+        Returns:
+            The array with MATLAB's axes and the dtype stored in the file (MATLAB shrinks doubles
+            which hold small integers); `logical` becomes bool.
+        """
+        variable = next((v for v in self.variables if v.name == name), None)
+        if variable is None:
+            raise no_variable(self.file, name, self.variables)
+        if not variable.readable:
+            raise InputError(
+                received=f"{self.file.name}: variable '{name}' is of type {variable.kind}",
+                expected="a dense array of real numbers",
+                remedy="save it as one (sparse ones with full)",
+            )
+        check_declared_size(self.file, name, variable.shape, _ITEM_BYTES[variable.kind])
+        with self.library():
+            if self._hdf is not None:
+                array = array_of(array_at(self._hdf, name), how)
+                array = array.T if self._reversed else array
+            else:
+                array = scipy.io.loadmat(self.source.start_over(), variable_names=[name])[name]
+            if array.shape != variable.shape:
+                raise damaged(
+                    self.file, self.what, f"'{name}' is {array.shape}, declared {variable.shape}"
+                )
+        return array != 0 if variable.kind == "logical" else array
+
+    def details(self, name: str, how: Reading = AS_MEANT) -> Details:
+        """What attributes of version 7.3 say of a variable's scale and of no data."""
+        node = None if self._hdf is None else array_at(self._hdf, name)
+        return Details() if node is None else details_of(self.file, node, how)
 
 
 def write_mat(path: str | os.PathLike[str], variables: Mapping[str, np.ndarray]) -> Path:
@@ -149,24 +156,22 @@ def write_mat(path: str | os.PathLike[str], variables: Mapping[str, np.ndarray])
     return target
 
 
-def _byte_order(file: Path) -> str | None:
-    """`<` or `>` for MATLAB 5 to 7, None for 7.3 (HDF5); judged by content, not by name.
+def _byte_order(file: Path, start: bytes) -> str:
+    """`<` or `>` of a file of version 5 to 7; judged by content, not by name.
 
     Raises:
-        InputError: the content is neither.
+        InputError: the content is another one.
     """
-    if h5py.is_hdf5(file):
-        return None
-    with file.open("rb") as stream:
-        header = stream.read(FILE_HEADER_BYTES)
+    header = start[:FILE_HEADER_BYTES]
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     version = None if order is None else struct.unpack(order + "H", header[124:126])[0]
-    if version == 0x0100:
+    if order is not None and version == 0x0100:
         return order
     if version == 0x0200:
-        raise damaged(file, _WHAT, "the header says version 7.3, but no HDF5 content follows")
+        reason = "the header says version 7.3, but no HDF5 content follows"
+        raise damaged(file, MatlabReader.what, reason)
     # Version 4 has no signature at all, so nearly any garbage would pass for it.
-    raise damaged(file, _WHAT, "its first bytes are not those of version 5, 7 or 7.3")
+    raise damaged(file, MatlabReader.what, "its first bytes are not those of version 5, 7 or 7.3")
 
 
 def _by_matlab(hdf: h5py.File) -> bool:

@@ -13,8 +13,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from lren_tf.io.base.variable import Variable
 
@@ -35,11 +34,12 @@ _FLAG_LOGICAL, _FLAG_COMPLEX = 0x02, 0x08
 _PREFIX_BYTES = 4096
 
 
-def mat5_variables(file: Path, order: str) -> list[Variable]:
-    """The variables of the file in its order.
+def mat5_variables(stream: IO[bytes], size: int, order: str) -> list[Variable]:
+    """The variables of a file in its order.
 
     Args:
-        file: a MATLAB 5 to 7 file.
+        stream: a MATLAB 5 to 7 file.
+        size: its length in bytes.
         order: its byte order, `<` or `>`.
 
     Returns:
@@ -49,25 +49,23 @@ def mat5_variables(file: Path, order: str) -> list[Variable]:
     Raises:
         ValueError, struct.error, zlib.error: the file is damaged.
     """
-    size = file.stat().st_size
     found: dict[str, Variable] = {}
-    with file.open("rb") as stream:
-        position = FILE_HEADER_BYTES
-        while position < size:
-            stream.seek(position)
-            code, count = struct.unpack(order + "II", stream.read(8))
-            position += 8 + count
-            if count == 0 or position > size:
-                raise ValueError(f"an element of {count} bytes does not fit the file")
-            variable = _variable(_prefix(stream, code, count, order), order)
-            if variable.name in found:
-                raise ValueError(f"'{variable.name}' is stored twice")
-            if variable.name:  # MATLAB keeps its workspace of functions under no name
-                found[variable.name] = variable
+    position = FILE_HEADER_BYTES
+    while position < size:
+        stream.seek(position)
+        code, count = struct.unpack(order + "II", stream.read(8))
+        position += 8 + count
+        if count == 0 or position > size:
+            raise ValueError(f"an element of {count} bytes does not fit the file")
+        variable = _variable(_prefix(stream, code, count, order), order)
+        if variable.name in found:
+            raise ValueError(f"'{variable.name}' is stored twice")
+        if variable.name:  # MATLAB keeps its workspace of functions under no name
+            found[variable.name] = variable
     return list(found.values())
 
 
-def _prefix(stream: BinaryIO, code: int, count: int, order: str) -> bytes:
+def _prefix(stream: IO[bytes], code: int, count: int, order: str) -> bytes:
     """The first bytes of a matrix element's content, inflated."""
     raw = stream.read(min(count, _PREFIX_BYTES))
     if code == _COMPRESSED:

@@ -7,13 +7,16 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from lren_tf.errors import InputError
-from lren_tf.io.base.variable import Variable, check_declared_size, damaged, existing_file, reading
+from lren_tf.io.base.reader import Reader
+from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, check_declared_size, damaged, no_variable
 from lren_tf.runtime.files import as_path, atomic_path
 
 _MEMBER_SUFFIX = ".npy"
@@ -23,76 +26,77 @@ _LARGEST_HEADER_BYTES = 1 << 16
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def npy_variables(path: str | os.PathLike[str]) -> list[Variable]:
-    """The one array of a `.npy` file, from its header.
-
-    Returns:
-        A list of one `Variable` with an empty name.
+class NpyReader(Reader):
+    """A `.npy` file: one array without a name, mapped into memory.
 
     Raises:
-        InputError: no such file, not a `.npy` file, truncated, or a pickled object.
+        InputError: not a `.npy` file, or truncated.
     """
-    file = existing_file(path)
-    with reading(file, "NumPy .npy file"), file.open("rb") as stream:
-        return [_header(stream, file, "", file.stat().st_size)]
+
+    title = "NumPy"
+    suffixes = (".npy",)
+    what = "NumPy .npy file"
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        with self.library():
+            self._header = _read_header(source.start_over(), self.file, "", source.size)
+        self.variables = [self._header.variable]
+
+    def read(self, name: str = "", how: Reading = AS_MEANT) -> np.ndarray:
+        """The array, with the shape and dtype it was saved with."""
+        header = self._header
+        _require_readable(self.file, header.variable)
+        if 0 in header.variable.shape or not header.variable.shape:  # which cannot be mapped
+            with self.library():
+                return npy_format.read_array(self.source.start_over(), allow_pickle=False)
+        with self.library():
+            return np.memmap(
+                self.source.stream, header.dtype, "r", header.start, header.variable.shape,
+                "F" if header.columns_first else "C",
+            )  # fmt: skip
 
 
-def read_npy(path: str | os.PathLike[str], name: str = "") -> np.ndarray:
-    """The array of a `.npy` file, with the shape and dtype it was saved with.
+class NpzReader(Reader):
+    """A `.npz` archive: its arrays by name, in the archive's order.
 
     Raises:
-        InputError: as `npy_variables`; also when the dtype is not bool or real numbers.
+        InputError: not an archive, or a damaged one.
     """
-    file = existing_file(path)
-    _require_readable(file, npy_variables(file)[0])
-    with reading(file, "NumPy .npy file"):
-        return np.load(file, mmap_mode="r", allow_pickle=False)
 
+    title = "NumPy"
+    suffixes = (".npz",)
+    what = "NumPy .npz archive"
 
-def npz_variables(path: str | os.PathLike[str]) -> list[Variable]:
-    """The arrays of a `.npz` archive, from their headers, in the archive's order.
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        with self.library():
+            self._archive = source.enter(zipfile.ZipFile(source.start_over()))
+            self._members: dict[str, tuple[zipfile.ZipInfo, Variable]] = {}
+            for member in self._archive.infolist():
+                if member.filename.endswith(_MEMBER_SUFFIX):
+                    name = member.filename.removesuffix(_MEMBER_SUFFIX)
+                    self._members[name] = member, self._variable(member, name)
+        self.variables = [variable for _, variable in self._members.values()]
 
-    Raises:
-        InputError: no such file, not an archive, or a damaged one.
-    """
-    file = existing_file(path)
-    with reading(file, "NumPy .npz archive"), zipfile.ZipFile(file) as archive:
-        found = []
-        for member in archive.infolist():
-            if member.filename.endswith(_MEMBER_SUFFIX):
-                name = member.filename.removesuffix(_MEMBER_SUFFIX)
-                if member.compress_type not in _COMPRESSIONS:
-                    raise ValueError(f"'{name}' is not compressed as NumPy does it")
-                with archive.open(member) as stream:
-                    found.append(_header(stream, file, name, member.file_size))
-        return found
-
-
-def read_npz(path: str | os.PathLike[str], name: str) -> np.ndarray:
-    """One array of a `.npz` archive, with the shape and dtype it was saved with.
-
-    Raises:
-        InputError: as `npz_variables`; also when there is no such array, its dtype is not
-            bool or real numbers, or its checksum does not agree.
-    """
-    file = existing_file(path)
-    with reading(file, "NumPy .npz archive"), zipfile.ZipFile(file) as archive:
-        try:
-            member = archive.getinfo(name + _MEMBER_SUFFIX)
-        except KeyError:
-            raise InputError(
-                f"{file.name} has no variable '{name}'; expected one of its arrays, pass the name "
-                "of one."
-            ) from None
-        with archive.open(member) as stream:
-            variable = _header(stream, file, name, member.file_size)
-        _require_readable(file, variable)
-        with archive.open(member) as stream:
+    def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+        """One array, with the shape and dtype it was saved with; its checksum is compared."""
+        if name not in self._members:
+            raise no_variable(self.file, name, self.variables)
+        member, variable = self._members[name]
+        _require_readable(self.file, variable)
+        with self.library(), self._archive.open(member) as stream:
             array = npy_format.read_array(stream, allow_pickle=False)
             # The archive's checksum is compared only when the end of the member is read.
             if stream.read(1):
-                raise damaged(file, "NumPy .npz archive", f"'{name}' has trailing bytes")
+                raise damaged(self.file, self.what, f"'{name}' has trailing bytes")
         return array
+
+    def _variable(self, member: zipfile.ZipInfo, name: str) -> Variable:
+        if member.compress_type not in _COMPRESSIONS:
+            raise ValueError(f"'{name}' is not compressed as NumPy does it")
+        with self._archive.open(member) as stream:
+            return _read_header(stream, self.file, name, member.file_size).variable
 
 
 def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
@@ -112,13 +116,16 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
     target = as_path(path)
     if target.suffix.lower() != _MEMBER_SUFFIX:
         raise InputError(
-            f"{target.name} ends in '{target.suffix}'; expected '.npy', rename the output."
+            received=f"{target.name} ends in '{target.suffix}'",
+            expected="'.npy'",
+            remedy="rename the output",
         )
     array = np.asarray(array)
     if array.dtype.kind not in "biufc":
         raise InputError(
-            f"cannot write dtype {array.dtype} to {target.name}; expected numbers, convert the "
-            "array first."
+            received=f"cannot write dtype {array.dtype} to {target.name}",
+            expected="numbers",
+            remedy="convert the array first",
         )
     array = np.asarray(array, order="C")
     with atomic_path(target) as temporary, temporary.open("wb") as stream:
@@ -128,33 +135,47 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
     return target
 
 
-def _header(stream: IO[bytes], file: Path, name: str, size: int) -> Variable:
+class _Header(NamedTuple):
+    """What stands at the beginning of a `.npy` file."""
+
+    variable: Variable
+    dtype: np.dtype
+    columns_first: bool
+    start: int
+    """Byte at which the values begin."""
+
+
+def _read_header(stream: IO[bytes], file: Path, name: str, size: int) -> _Header:
     """Parse a `.npy` header at the start of `stream`, whose whole length is `size`."""
     stream = io.BytesIO(stream.read(_LARGEST_HEADER_BYTES))
     version = npy_format.read_magic(stream)
     if version == (1, 0):
-        shape, _, dtype = npy_format.read_array_header_1_0(stream)
+        shape, columns_first, dtype = npy_format.read_array_header_1_0(stream)
     elif version == (2, 0):
-        shape, _, dtype = npy_format.read_array_header_2_0(stream)
+        shape, columns_first, dtype = npy_format.read_array_header_2_0(stream)
     else:
         # Version 3 exists for field names outside Latin-1 only: a structured array.
         raise ValueError(f"format version {version[0]}.{version[1]} holds no plain array")
     if any(length < 0 for length in shape):
         raise ValueError(f"negative length in shape {shape}")
+    start = stream.tell()
     if dtype.hasobject:
-        return Variable(name, shape, "pickled object", readable=False)
+        variable = Variable(name, shape, "pickled object", readable=False)
+        return _Header(variable, dtype, columns_first, start)
     needed = math.prod(shape) * dtype.itemsize
-    held = size - stream.tell()
+    held = size - start
     if needed > held:
         raise ValueError(f"the header declares {needed} bytes of values, the file holds {held}")
     check_declared_size(file, name, shape, dtype.itemsize)
-    return Variable(name, shape, str(dtype), readable=dtype.kind in "biuf")
+    variable = Variable(name, shape, str(dtype), readable=dtype.kind in "biuf")
+    return _Header(variable, dtype, columns_first, start)
 
 
 def _require_readable(file: Path, variable: Variable) -> None:
     if not variable.readable:
         called = f"variable '{variable.name}'" if variable.name else "the array"
         raise InputError(
-            f"{file.name}: {called} is of type {variable.kind}; expected real numbers, save it as "
-            "a plain numeric array."
+            received=f"{file.name}: {called} is of type {variable.kind}",
+            expected="real numbers",
+            remedy="save it as a plain numeric array",
         )

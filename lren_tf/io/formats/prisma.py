@@ -19,7 +19,10 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.io.base.crs import wkt_of_epsg
 from lren_tf.io.base.hdf5_nodes import array_at, check_readable
 from lren_tf.io.base.metadata import Details
-from lren_tf.io.base.variable import Variable
+from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, check_declared_size
+from lren_tf.io.formats.hdf5 import Hdf5Reader
 
 NAME = "VNIR_Cube and SWIR_Cube"
 """What the joint cube is called."""
@@ -30,12 +33,38 @@ _LARGEST = 65535.0
 _PIXEL_METRES = 30.0
 
 
-def is_prisma(hdf: h5py.File) -> bool:
-    """Whether the file is a level 2D product."""
-    return all(array_at(hdf, f"{_FIELDS}/{part.upper()}_Cube") is not None for part in _PARTS)
+class PrismaReader(Hdf5Reader):
+    """A product of level 2D: the joint cube and the 2-D layers.
+
+    Raises:
+        InputError: also when the two cubes, or their wavelengths, do not fit each other.
+    """
+
+    @classmethod
+    def recognises(cls, source: Source) -> bool:
+        return cls.holds(source, *(f"{_FIELDS}/{part.upper()}_Cube" for part in _PARTS))
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        with self.library():
+            self._joint = _joint(self.hdf)
+        self.variables = [self._joint, *(v for v in self.variables if len(v.shape) != 3)]
+
+    def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+        if name != NAME:
+            return super().read(name, how)
+        check_declared_size(self.file, name, self._joint.shape, 4)
+        with self.library():
+            return _read_joint(self.hdf)
+
+    def details(self, name: str, how: Reading = AS_MEANT) -> Details:
+        if name != NAME:
+            return super().details(name, how)
+        with self.library():
+            return _details_joint(self.hdf)
 
 
-def variable(hdf: h5py.File) -> Variable:
+def _joint(hdf: h5py.File) -> Variable:
     """The joint cube.
 
     Raises:
@@ -46,14 +75,14 @@ def variable(hdf: h5py.File) -> Variable:
     return Variable(NAME, shape, "float32", True, dimensions=("row", "column", "band"))
 
 
-def read(hdf: h5py.File) -> np.ndarray:
+def _read_joint(hdf: h5py.File) -> np.ndarray:
     """Reflectance [H, W, B] float32, NaN outside the swath.
 
     Raises:
-        ValueError, KeyError: as `variable`; also when the limits of the scale are missing.
+        ValueError, KeyError: as `_joint`; also when the limits of the scale are missing.
     """
     bands = _bands(hdf)
-    rows, columns, count = variable(hdf).shape
+    rows, columns, count = _joint(hdf).shape
     out = np.empty((rows, columns, count), np.float32)
     outside = np.ones((rows, columns), bool)
     for part in _PARTS:
@@ -73,7 +102,7 @@ def read(hdf: h5py.File) -> np.ndarray:
     return out
 
 
-def details(hdf: h5py.File) -> Details:
+def _details_joint(hdf: h5py.File) -> Details:
     """Wavelengths and place of the joint cube."""
     return Details(
         wavelengths=np.array([centre for centre, _, _ in _bands(hdf)]),

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.data.valid_pixels import NoData
-from lren_tf.errors import InputError
+from lren_tf.errors import Argument, InputError
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
-from lren_tf.io.base.variable import Variable, check_declared_size, existing_file
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, a_folder, check_declared_size, no_variable
 from lren_tf.io.formats import geotiff
 
 _PAGE = "page "
@@ -26,64 +28,92 @@ _PAGE = "page "
 _MOST_PAGES = 5000
 
 
-def tiff_variables(path: Path) -> list[Variable]:
-    """The images of a file; of one with pages of a single band and size the cube they make.
+class PagesReader(Reader):
+    """The images of a TIFF; of one with pages of a single band and size the cube they make.
 
     Raises:
-        InputError: as `geotiff.geotiff_variables`; also for more pages than are looked at.
+        InputError: as `geotiff.Image`; also for more pages than are looked at.
     """
-    file = existing_file(path)
-    first = geotiff.geotiff_variables(file)[0]
-    count = geotiff.count_pages(file)
-    if count < 2:
-        return [first]
-    if count > _MOST_PAGES:
-        raise InputError(
-            f"{file.name} holds {count} images; expected {_MOST_PAGES} at most, save the cube as "
-            "one image of several bands."
+
+    title = "GeoTIFF"
+    suffixes = geotiff.SUFFIXES
+    what = "GeoTIFF"
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        if source.stream is None:
+            raise a_folder(self.file)
+        self._first = source.enter(geotiff.Image(self.file))
+        self._pages = self._first.pages
+        """How many images are listed one by one, or make one cube."""
+        if self._pages > _MOST_PAGES:
+            raise InputError(
+                received=f"{self.file.name} holds {self._pages} images",
+                expected=f"{_MOST_PAGES} at most",
+                remedy="save the cube as one image of several bands",
+            )
+        self._listed = False
+        self.variables = [self._first.variable] if self._pages < 2 else self._of_pages()
+
+    def read(self, name: str = "", how: Reading = AS_MEANT) -> np.ndarray:
+        """The values of one image, or of the cube that all pages make, rows × columns × pages."""
+        return self.read_with(name, how, ())
+
+    def read_with(self, name: str, how: Reading, no_data: tuple[NoData, ...]) -> np.ndarray:
+        """As `read`, with values that mark missing data where the file itself says none."""
+        if self._pages < 2:
+            return self._first.read(how, no_data)
+        if self._listed:
+            with geotiff.Image(self.file, self._page(name)) as image:
+                return image.read(how, no_data)
+        out: np.ndarray | None = None
+        for at in range(self._pages):
+            with geotiff.Image(self.file, at + 1) as image:
+                values = image.read(how, _of_band(no_data, at))
+            if out is None:
+                out = np.empty((*values.shape, self._pages), values.dtype)
+            out[:, :, at] = values
+        assert out is not None
+        return out
+
+    def details(self, name: str = "", how: Reading = AS_MEANT) -> Details:
+        """What the file says of one image, or of the cube that all pages make."""
+        if self._pages < 2:
+            return self._first.details(how)
+        if self._listed:
+            with geotiff.Image(self.file, self._page(name)) as image:
+                return image.details(how)
+        found = []
+        for at in range(self._pages):
+            with geotiff.Image(self.file, at + 1) as image:
+                found.append(image.details(how))
+        return _of_cube(found)
+
+    def _of_pages(self) -> list[Variable]:
+        pages = []
+        for at in range(self._pages):
+            with geotiff.Image(self.file, at + 1) as image:
+                pages.append(image.variable)
+        one = pages[0]
+        self._listed = len(one.shape) != 2 or any(
+            (page.shape, page.kind) != (one.shape, one.kind) for page in pages
         )
-    pages = [geotiff.geotiff_variables(file, page)[0] for page in range(1, count + 1)]
-    one = pages[0]
-    if len(one.shape) != 2 or any((p.shape, p.kind) != (one.shape, one.kind) for p in pages):
-        return [replace(page, name=f"{_PAGE}{at}") for at, page in enumerate(pages, 1)]
-    axes, doubt = _axes(file, (count, *one.shape))
-    check_declared_size(file, "", (*one.shape, count), geotiff.itemsize(file))
-    return [Variable("", (*one.shape, count), one.kind, one.readable, axes, doubt=doubt)]
+        if self._listed:
+            return [replace(page, name=f"{_PAGE}{at}") for at, page in enumerate(pages, 1)]
+        axes, doubt = _axes(self.file, self._first.description, (self._pages, *one.shape))
+        check_declared_size(self.file, "", (*one.shape, self._pages), self._first.itemsize)
+        shape = (*one.shape, self._pages)
+        return [Variable("", shape, one.kind, one.readable, axes, doubt=doubt)]
+
+    def _page(self, name: str) -> int:
+        names = [variable.name for variable in self.variables]
+        if name not in names:
+            raise no_variable(self.file, name, self.variables)
+        return names.index(name) + 1
 
 
-def read_tiff_pages(
-    path: Path, name: str = "", how: Reading = AS_MEANT, no_data: tuple[NoData, ...] = ()
-) -> np.ndarray:
-    """The values of one image, or of the cube that all pages make, rows × columns × pages.
-
-    Raises:
-        InputError: as `tiff_variables`.
-    """
-    page = _page(name)
-    count = 0 if page is not None else geotiff.count_pages(path)
-    if count < 2:
-        return geotiff.read_geotiff(path, name, how, no_data, page)
-    out: np.ndarray | None = None
-    for at in range(count):
-        values = geotiff.read_geotiff(path, name, how, _of_band(no_data, at), at + 1)
-        if out is None:
-            out = np.empty((*values.shape, count), values.dtype)
-        out[:, :, at] = values
-    assert out is not None
-    return out
-
-
-def tiff_pages_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> Details:
-    """What the file says of one image, or of the cube that all pages make.
-
-    Raises:
-        InputError: as `tiff_variables`.
-    """
-    page = _page(name)
-    count = 0 if page is not None else geotiff.count_pages(path)
-    if count < 2:
-        return geotiff.geotiff_details(path, name, how, page)
-    found = [geotiff.geotiff_details(path, name, how, at + 1) for at in range(count)]
+def _of_cube(found: list[Details]) -> Details:
+    """What is said of the cube that pages make, from what each of them says."""
     first = found[0]
     marks = [details.no_data for details in found]
     no_data: tuple[NoData, ...] = marks[0]
@@ -97,7 +127,7 @@ def tiff_pages_details(path: Path, name: str = "", how: Reading = AS_MEANT) -> D
         no_data=no_data,
         valid=None if not masks else np.logical_and.reduce(masks),
         wavelengths=np.concatenate(listed) if known else None,  # type: ignore[arg-type]
-        reading=(*first.reading, f"{count} pages of one band each as one cube"),
+        reading=(*first.reading, f"{len(found)} pages of one band each as one cube"),
     )
 
 
@@ -105,28 +135,34 @@ def _of_band(no_data: tuple[NoData, ...], band: int) -> tuple[NoData, ...]:
     return tuple(value if np.ndim(value) == 0 else float(value[band]) for value in no_data)  # type: ignore[index]
 
 
-def _page(name: str) -> int | None:
-    number = name.removeprefix(_PAGE)
-    return int(number) if name.startswith(_PAGE) and number.isdigit() else None
+def _axes(
+    file: Path, description: str, shape: tuple[int, int, int]
+) -> tuple[tuple[str, ...], InputError | None]:
+    """Names of the axes rows × columns × pages, and the refusal where they are not certain.
 
-
-def _axes(file: Path, shape: tuple[int, int, int]) -> tuple[tuple[str, ...], str]:
-    """Names of the axes rows × columns × pages, and why they are not certain, or empty."""
+    Args:
+        file: for the message.
+        description: the text that the program of the file has left in it.
+        shape: pages × rows × columns.
+    """
     pages = ("row", "column", "band")
     try:
-        said = json.loads(geotiff.description(file))
+        said = json.loads(description)
         stored, letters = tuple(said["shape"]), str(said.get("axes", ""))
     except (ValueError, LookupError, TypeError, AttributeError):
-        return pages, ""
+        return pages, None
     if stored != shape:
-        return pages, ""
+        return pages, None
     roles = {"Y": "row", "X": "column"}
     if len(letters) == 3:
         first, second, third = (roles.get(letter, "band") for letter in letters.upper())
-        return (second, third, first), ""
-    return (), (
-        f"an array of {shape[0]} × {shape[1]} × {shape[2]} was saved as {shape[0]} pages, and "
-        "nothing says which of its axes is which; expected their names, pass "
-        "axes=row,column,band where each page is a band, or axes=column,band,row where each page "
-        "is a row of the image."
-    )
+        return (second, third, first), None
+    rows, columns = "row,column,band", "column,band,row"
+    return (), InputError(
+        argument="axes",
+        received=f"{file.name}: an array of {shape[0]} × {shape[1]} × {shape[2]} was saved as "
+        f"{shape[0]} pages, and nothing says which of its axes is which",
+        expected="their names",
+        remedy=("pass ", Argument("axes", rows), " where each page is a band, or ",
+                Argument("axes", columns), " where each page is a row of the image"),
+    )  # fmt: skip

@@ -85,13 +85,16 @@ class TestFiles:
 
         shown = {}
 
-        def panel(rgb, truth, maps):
-            shown.update(rgb=rgb, truth=truth, maps=dict(maps))
-            return real(rgb, truth, maps)
+        def panel(rgb, truth, maps, calibrated):
+            shown.update(rgb=rgb, truth=truth, maps=dict(maps), calibrated=calibrated)
+            return real(rgb, truth, maps, calibrated=calibrated)
 
         real = plots.detection_panel
         monkeypatch.setattr(plots, "detection_panel", panel)
+        # A calibrated score is in decades already and is not put there again.
+        monkeypatch.setattr(Noise, "calibrated", True)
         assert main(["compare", scene_file, "--detectors", "noise,rx"]) == 0
+        assert shown["calibrated"] == ["Noise"]
         assert shown["rgb"].shape == (12, 10, 3)
         np.testing.assert_array_equal(shown["truth"], SCENE.truth)
         assert list(shown["maps"]) == ["Noise", "RX"]
@@ -137,7 +140,7 @@ class TestRefusals:
             (["--seed", "many"], "setting 'seed' is 'many'; expected a whole number"),
             (["--detectors", "rx", "--seed", "1"], "no detector of rx has a seed"),
             (["--out", "small.mat"], "is a file; expected a folder"),
-            (["--key", "x"], "Pass another --key"),
+            (["--key", "x"], "pass another --key"),
             (["--preset", "paper"], "unrecognized arguments: --preset paper"),
         ],
     )

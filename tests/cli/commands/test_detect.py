@@ -293,13 +293,13 @@ class TestRefusedScenes:
     def test_no_cube(self, refused):
         mat("flat.mat", data=SCENE.cube.reshape(120, 8), map=SCENE.truth * 1)
         assert "no numeric variable is rows × columns × bands" in refused("detect", "flat.mat")
-        assert "Pass --key to choose" in refused("detect", "flat.mat", "--key", "data")
+        assert "pass --key to choose" in refused("detect", "flat.mat", "--key", "data")
 
     def test_several_cubes(self, refused):
         mat("two.mat", first=SCENE.cube, second=SCENE.cube)
         message = refused("detect", "two.mat")
-        assert "Pass --key to choose one (found: first (12, 10, 8)" in message
-        assert "Pass another --key (found: first" in refused("detect", "two.mat", "--key", "x")
+        assert "pass --key to choose one (found: first (12, 10, 8)" in message
+        assert "pass another --key (found: first" in refused("detect", "two.mat", "--key", "x")
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_not_finite_anywhere(self, value, refused):
@@ -319,7 +319,7 @@ class TestRefusedScenes:
         mat("bad.mat", data=SCENE.cube, map=np.eye(4))
         message = refused("detect", "bad.mat")
         assert "the truth 'map' has shape (4, 4); expected (12, 10)" in message
-        assert 'Pass --truth-key "" to do without' in message
+        assert 'pass --truth-key "" to do without' in message
         assert main(["detect", "bad.mat", "--truth-key", "", *RX]) == 0
 
     def test_benchmark_that_is_not_here(self, refused, monkeypatch):

@@ -209,7 +209,7 @@ class TestThreshold:
         for arguments, said in (
             (["a_score.npy"], "required: --false-alarm-rate; see lren-tf threshold --help"),
             (["none.npy", "--false-alarm-rate", "0.01"], "none.npy does not exist"),
-            (["b.npz", "--false-alarm-rate", "0.01"], "Pass --score-key to choose one"),
+            (["b.npz", "--false-alarm-rate", "0.01"], "pass --score-key to choose one"),
             (["flat.npy", "--false-alarm-rate", "0.01"], "expected"),
             (["gone.npy", "--false-alarm-rate", "0.01"], "has no data in any of its 9 pixels"),
             (["inf.npy", "--false-alarm-rate", "0.01"], "holds 9 infinite values"),

@@ -141,7 +141,7 @@ class TestRefusals:
         run = ("--detector", "rx")
         assert "nowhere.mat does not exist" in refused("detect", "nowhere.mat", *run)
         assert "given with 'simulated'" in refused("detect", "simulated", "--key", "data", *run)
-        assert "Pass another --key" in refused("detect", scene_file, "--key", "x", *run)
+        assert "pass another --key" in refused("detect", scene_file, "--key", "x", *run)
         message = refused("detect", mat("gaps.mat", data=np.full((6, 5, 4), np.nan)), *run)
         assert "gaps: none of the 6 × 5 pixels holds data" in message
         assert "constant" in refused("detect", mat("dull.mat", data=np.ones((6, 5, 4))), *run)

@@ -9,6 +9,7 @@ import pytest
 
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
+from lren_tf.io.base.source import Source
 from lren_tf.io.formats.envi_header import as_number, read_header
 from tests.io.products import cube, header, write_envi, write_geotiff
 
@@ -350,6 +351,6 @@ class TestBeside:
 
 def test_lines_are_known(tmp_path):
     (tmp_path / "a.hdr").write_text("ENVI\n\nsamples = 3\nbands = {1,\n2}\nlines = 4\n")
-    found = read_header(tmp_path / "a.hdr")
+    found = read_header(Source(tmp_path / "a.hdr"))
     assert found.lines == {"samples": 3, "bands": 4, "lines": 6}
     assert found["bands"] == ["1", "2"]

@@ -6,8 +6,9 @@ import pytest
 
 from lren_tf.errors import InputError
 from lren_tf.io import load_map, load_scene
-from lren_tf.io.formats.hdf5 import hdf_variables, read_hdf
+from lren_tf.io.formats.hdf5 import Hdf5Reader
 from tests.io.products import cube
+from tests.io.reading import read_by, variables_by
 
 CUBE = cube()
 TRUTH = np.zeros((6, 5), np.uint8)
@@ -37,7 +38,7 @@ def test_the_only_cube_is_found_wherever_it_lies(save):
 
 def test_key_is_a_path(save):
     path = save(first=CUBE, group__second=CUBE[:, :, :3], group__map=TRUTH)
-    with pytest.raises(InputError, match=r"Pass key= .*first \(6, 5, 7\).*group/second \(6, 5, 3"):
+    with pytest.raises(InputError, match=r"pass key= .*first \(6, 5, 7\).*group/second \(6, 5, 3"):
         load_scene(path)
     for key in ("group/second", "/group/second", "/group/second/"):
         np.testing.assert_array_equal(load_scene(path, key=key).cube, CUBE[:, :, :3])
@@ -88,11 +89,12 @@ def test_values_of_other_files_are_not_followed(tmp_path):
         layout[...] = h5py.VirtualSource(tmp_path / "other.h5", "data", CUBE.shape)
         hdf.create_virtual_dataset("virtual", layout)
         hdf["link"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "data")
-    assert {v.name: v.readable for v in hdf_variables(path)} == {"raw": False, "virtual": False}
+    found = variables_by(Hdf5Reader)(path)
+    assert {v.name: v.readable for v in found} == {"raw": False, "virtual": False}
     with pytest.raises(InputError, match="no numeric variable is rows"):
         load_scene(path)
     with pytest.raises(InputError, match="no array of real numbers at 'raw'"):
-        read_hdf(path, "raw")
+        read_by(Hdf5Reader)(path, "raw")
 
 
 def test_absurd_sizes_ask_for_no_memory(tmp_path):

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from lren_tf.errors import InputError
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.formats.matlab import mat_variables, read_mat, write_mat
+from lren_tf.io.formats.matlab import MatlabReader, write_mat
 from tests.fuzzing import cases
 from tests.io.mat73 import write_mat73
+from tests.io.reading import read_by, variables_by
+
+mat_variables, read_mat = variables_by(MatlabReader), read_by(MatlabReader)
 
 CUBE = np.random.default_rng(0).integers(0, 999, (6, 5, 4)).astype(np.uint16)
 TRUTH = np.zeros((6, 5), bool)
@@ -205,9 +208,10 @@ def test_a_type_code_that_ends_the_process_inside_scipy(tmp_path, code):
     content[tag] = code
     path.write_bytes(content)
     program = (
-        "import sys; from lren_tf.io.formats.matlab import read_mat\n"
+        "import sys; from lren_tf.io.formats.matlab import MatlabReader\n"
+        "from tests.io.reading import read_by\n"
         "from lren_tf.errors import InputError\n"
-        "try: read_mat(sys.argv[1], 'data')\n"
+        "try: read_by(MatlabReader)(sys.argv[1], 'data')\n"
         "except InputError as error: print('refused:', error)"
     )
     result = subprocess.run(

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from lren_tf.errors import InputError
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.formats.npy import npy_variables, npz_variables, read_npy, read_npz, write_npy
+from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
 from tests.fuzzing import cases
+from tests.io.reading import read_by, variables_by
+
+npy_variables, read_npy = variables_by(NpyReader), read_by(NpyReader)
+npz_variables, read_npz = variables_by(NpzReader), read_by(NpzReader)
 
 CUBE = np.random.default_rng(0).integers(0, 999, (6, 5, 4)).astype(np.uint16)
 many = settings(

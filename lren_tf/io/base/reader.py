@@ -1,0 +1,84 @@
+"""The interface of a reader: a file that was opened once, and what it is asked."""
+
+from __future__ import annotations
+
+import abc
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.source import Source
+from lren_tf.io.base.variable import Variable, reading
+
+
+class Reader(abc.ABC):
+    """An opened file of one format.
+
+    A subclass sets the class attributes and, in its constructor, `variables`; it answers `read`,
+    and `details` where its format says more than values.
+
+    Args:
+        source: the file; whatever a reader opens of it is entered there, and closed with it.
+
+    Attributes:
+        title: what `Scene.source_format` and messages call the format.
+        suffixes: of names of files, in lower case with the full stop.
+        product: whether the layers beside a cube are those of a product, not what its owner put
+            there: none of them is taken for the truth by its values alone.
+        what: what a damaged file is not a readable one of.
+        file: the path.
+        variables: the arrays of the file, known from its header alone.
+
+    Raises:
+        InputError: by the constructor: the file is damaged, or not of this format.
+    """
+
+    title: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    product: ClassVar[bool] = False
+    what: ClassVar[str] = "file"
+
+    variables: list[Variable]
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.file: Path = source.path
+
+    @classmethod
+    def recognises(cls, source: Source) -> bool:
+        """Whether a file is to be read by this class; a file by its suffix, unless a
+        subclass knows better."""
+        return source.stream is not None and source.path.suffix.lower() in cls.suffixes
+
+    @abc.abstractmethod
+    def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
+        """The values of one of `variables`, with the shape that it has there.
+
+        Args:
+            name: of the variable.
+            how: whether values are scaled, and whether missing ones become NaN.
+
+        Raises:
+            InputError: there is no such variable, it holds no real numbers, or is damaged.
+        """
+
+    def details(self, name: str, how: Reading = AS_MEANT) -> Details:
+        """What the file says of one of `variables` besides its values.
+
+        What of it cannot be used is told by a `UserWarning`.
+
+        Args:
+            name, how: as for `read`.
+
+        Raises:
+            InputError: what it says cannot be used, and a value would be lost.
+        """
+        return Details()
+
+    def library(self) -> AbstractContextManager[None]:
+        """For a call into a library that raises anything on damaged content (see `reading`)."""
+        return reading(self.file, self.what)
