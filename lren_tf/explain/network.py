@@ -32,7 +32,7 @@ from lren_tf.explain.explanation import GRADIENTS, Explanation
 from lren_tf.explain.gradients import integrated
 from lren_tf.latent.mixture import mixture_energy
 from lren_tf.latent.neighbourhood import with_neighbourhood
-from lren_tf.model.scored import EnergyParts
+from lren_tf.model.energy_parts import EnergyParts
 
 if TYPE_CHECKING:
     from lren_tf.model.lren import LREN

@@ -10,21 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.errors import InputError
-from lren_tf.evidence.fusion import (
-    SURROUNDINGS,
-    Samples,
-    Weighed,
-    compared,
-    estimated,
-    window_weights,
-)
+from lren_tf.evidence.fusion import Samples, Weighed, compared, estimated
 from lren_tf.evidence.structure import components_of, principal_components, projected
 from lren_tf.latent.mixture import Mixture
 from lren_tf.model.fitted_state import EvidenceState
 from lren_tf.model.forward_pass import in_chunks
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.scored import (
-    EnergyParts,
     EvidenceDetails,
     GraphScore,
     Pixels,
@@ -82,37 +74,11 @@ class EnergyScoring:
         energies = self._energies(data).astype(np.float32)
         return np.stack([data.spread(each).reshape(data.grid) for each in energies])
 
-    def energy_parts(self, data: ModelInput, *, recalibrate: bool = False) -> EnergyParts:
-        """Return what the energies of all pixels are computed from.
-
-        Args:
-            data: pixels, checked to be finite.
-            recalibrate: False; True is refused.
-        """
-        refuse_calibration(recalibrate)
-        self._check_kind(data)
-        return self._parts(data, self._embedded(data)[1])
-
-    def _embedded(self, data: ModelInput) -> tuple[StandardisedPixels, list[np.ndarray]]:
-        """Standardised pixels, and latent samples ``[n, l]`` of every member."""
-        pixels = StandardisedPixels(data.pixels, self._members[0].scaler_state.load())
-        return pixels, [member.embed(pixels)[0] for member in self._members]
-
-    def _parts(self, data: ModelInput, samples: Sequence[np.ndarray]) -> EnergyParts:
-        states = [member.background_state for member in self._members]
-        return EnergyParts(
-            [
-                state.features(z, data.grid, data.valid).numpy()
-                for state, z in zip(states, samples, strict=True)
-            ],
-            [state.mixture() for state in states],
-            [state.scale() for state in states],
-        )
-
     def _energies(self, data: ModelInput) -> np.ndarray:
         """Energies of every member on the scale of its scene, float64 ``[members, n]``."""
         self._check_kind(data)
-        return self._energies_of(self._embedded(data)[1], data)
+        pixels = StandardisedPixels(data.pixels, self._members[0].scaler_state.load())
+        return self._energies_of([member.embed(pixels)[0] for member in self._members], data)
 
     def _energies_of(self, samples: Sequence[np.ndarray], data: ModelInput) -> np.ndarray:
         """Energies ``[members, n]`` of latent samples ``[n, l]`` of every member."""
@@ -233,7 +199,8 @@ class EvidenceScoring(EnergyScoring):
         """
         _refuse_lam(lam)
         self._check_kind(data)
-        pixels, samples = self._embedded(data)
+        pixels = StandardisedPixels(data.pixels, self._members[0].scaler_state.load())
+        samples = [member.embed(pixels)[0] for member in self._members]
         if recalibrate:
             components = principal_components(pixels)
             reference, weighed = estimated(
@@ -251,28 +218,6 @@ class EvidenceScoring(EnergyScoring):
 
         evidence = {name: as_map(rows) for name, rows in weighed.evidence.items()}
         return Scored(as_map(weighed.score), EvidenceDetails(evidence, reference, recalibrate))
-
-    def energy_parts(self, data: ModelInput, *, recalibrate: bool = False) -> EnergyParts:
-        """Return what energies and surroundings of all pixels are computed from.
-
-        Args:
-            data: pixels, checked to be finite.
-            recalibrate: as for `scores`.
-        """
-        self._check_kind(data)
-        pixels, embedded = self._embedded(data)
-        components = principal_components(pixels) if recalibrate else self._state.components()
-
-        def samples() -> Samples:  # anew, since features are read once
-            return self._samples(pixels, embedded, components, data)
-
-        reference = self._state.load()
-        if recalibrate:
-            reference, _ = estimated(samples(), self._names)
-        parts = self._parts(data, embedded)._replace(reference=reference)
-        if not self.needs_image or SURROUNDINGS not in self._names:
-            return parts
-        return parts._replace(window_weights=window_weights(samples(), reference).numpy())
 
     def in_graph(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> GraphScore:
         """Return a function that scores pixels in a graph.

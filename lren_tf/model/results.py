@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import LowRankResult
+from lren_tf.model.energy_parts import EnergyParts, energy_parts
 from lren_tf.model.inputs import ModelInput, input_of_sensor
-from lren_tf.model.scored import EnergyParts, Scored
+from lren_tf.model.scored import Scored
 from lren_tf.model.scoring import Scoring, residual_norms, scoring_of
 from lren_tf.model.trained_network import TrainedNetwork
 
@@ -117,11 +118,10 @@ class Results(TrainedNetwork):
         Raises:
             InputError: as ``score``, or the model does not score by energy.
         """
-        scoring = self._scoring()
-        scoring.require_member_scores()
+        self._scoring().require_member_scores()
         data = self._checked_input(x, key)
         with tf.device(self.device):
-            return scoring.energy_parts(data, recalibrate=recalibrate)
+            return energy_parts(self, data, recalibrate=recalibrate)
 
     def scores_images(self) -> bool:
         """Return whether a score needs the pixel's neighbours, and so an image, not a table."""

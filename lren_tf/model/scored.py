@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from lren_tf.errors import InputError
 from lren_tf.evidence.fusion import TOTAL, WEIGHTS, Reference
-from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import LowRankResult
 from lren_tf.training.pixel_reader import StandardisedPixels
 
@@ -56,21 +55,6 @@ class EvidenceDetails(NamedTuple):
                 if name in (*self.evidence, TOTAL)
             },
         }
-
-
-class EnergyParts(NamedTuple):
-    """What the energies of a scene, and the distances to the surroundings, are computed from."""
-
-    features: list[np.ndarray]
-    """Of every member float64 ``[n, d]``: latent samples, then their means around the pixels."""
-    mixtures: list[Mixture]
-    """Background of every member, tensors."""
-    scales: list[tuple[float, float]]
-    """Level and spread of every member's energies: a standardised one is (E − level) / spread."""
-    reference: Reference | None = None
-    """What evidence is compared with; None where the score is the energy."""
-    window_weights: np.ndarray | None = None
-    """``[n]``, 0 or 1: which pixels the surroundings count; None without surroundings."""
 
 
 def refuse_calibration(recalibrate: bool) -> None:

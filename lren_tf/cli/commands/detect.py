@@ -25,28 +25,29 @@ from lren_tf.cli.options.explanation import (
     explanations_record,
     refuse_explanation,
 )
+from lren_tf.cli.options.files import RunFiles
+from lren_tf.cli.options.library import DetectedSpectra
 from lren_tf.cli.options.long_training import LongRun
-from lren_tf.cli.options.outputs import MAPS, MapOutput, refuse_to_replace, requested_format
+from lren_tf.cli.options.outputs import MAPS
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
     judged,
     judging_truth,
     note_few_pixels,
-    output_path,
     pictures,
     read_scene,
     read_usable_scene,
     reading_record,
-    refuse_to_replace_another_scene,
 )
-from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
 from lren_tf.cli.trained_model import Applied, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.explain.pixels import EXPLAINED
+from lren_tf.io.acquisition import acquisition_time
+from lren_tf.io.stac import write_stac_item
 from lren_tf.records import detector_record, json_text, run_record, scene_record
-from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+from lren_tf.runtime.files import atomic_paths
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
     refuse_explanation(arguments, explained=True)
     distribution = Distribution(arguments)
     long_run = LongRun(arguments, writes=distribution.chief)
-    outputs = _Outputs(arguments) if distribution.chief else None
+    outputs = RunFiles(arguments) if distribution.chief else None
     seconds: dict[str, float] = {}
     resolved = presets.resolve(preset, **settings)
     epochs = resolved.total_epochs
@@ -137,7 +138,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
     lam = None
     if arguments.lam is not None:
         lam = validators.positive("lam", presets.parse("lam", arguments.lam))
-    outputs = _Outputs(arguments)
+    outputs = RunFiles(arguments)
     check_scene(arguments)
     refuse_explanation(arguments, explained=not os.path.isdir(arguments.apply))
     seconds: dict[str, float] = {}
@@ -190,7 +191,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
     refuse_explanation(arguments, explained=arguments.detector in EXPLAINED)
-    outputs = _Outputs(arguments)
+    outputs = RunFiles(arguments)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -215,90 +216,10 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
-class _Outputs:
-    """Requested outputs and their files, each proved to be writable.
-
-    Created before the scene is read, to refuse early what can be refused without it; `follow`
-    then adds the files that depend on the scene.
-
-    Attributes:
-        arguments: of the command.
-        explains: whether detections are explained.
-        views: whether a page is written.
-        threshold: the request for a threshold, or None.
-        maps: the formats of score and mask.
-        targets: the files, by what they are, in the order of writing.
-
-    Raises:
-        InputError: an option or a file that cannot be used.
-    """
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.arguments = arguments
-        self._format = requested_format(arguments)
-        self.threshold = requested_threshold(arguments)
-        self.explains, self.views = bool(arguments.explain), bool(arguments.view)
-        self._evidence: tuple[str, ...] = ()
-        self._use(MapOutput(self._format))
-
-    @property
-    def needs_evidence(self) -> bool:
-        """Whether maps of the evidence are needed, beside the score."""
-        return bool(self.arguments.evidence) or self.threshold is not None or self.views
-
-    def show_evidence(self, names: tuple[str, ...]) -> None:
-        """Add a map of each evidence where ``--evidence`` asks for them.
-
-        Args:
-            names: of the evidence that the scores are made of.
-
-        Raises:
-            InputError: ``--evidence`` was given, but they are made of none.
-        """
-        if not self.arguments.evidence:
-            return
-        if not names:
-            raise InputError(
-                "--evidence was given, but the model does not score by evidence; expected it with "
-                "--preset robust, leave it out."
-            )
-        self._evidence = names
-        self._use(self.maps)
-
-    def follow(self, scene: Scene) -> None:
-        """Take the format and the georeference of the scene's file."""
-        self._use(MapOutput(self._format, scene.source_format, scene.georeference))
-
-    def _use(self, maps: MapOutput) -> None:
-        arguments, model = self.arguments, self.arguments.save_model
-        if model is not None and not model.endswith(".keras"):
-            raise InputError(
-                f"--save-model is {model!r}; expected a name that ends in .keras, "
-                "Keras' own format, add it."
-            )
-        self.maps = maps
-        endings = maps.endings("score")
-        for name in self._evidence:
-            endings |= maps.endings(f"evidence_{name}")
-        endings["picture"] = "_score.png"
-        if self.views:
-            endings["view"] = "_view.html"
-        if self.threshold is not None:
-            endings |= threshold_endings(maps)
-        self.targets = {
-            **{what: output_path(arguments, ending) for what, ending in endings.items()},
-            **({} if model is None else {"model": ensure_writable_target(model)}),
-            # Last, so that whatever a report names is there when the report is.
-            "report": output_path(arguments, "_report.json"),
-        }
-        refuse_to_replace(self.targets, [arguments.scene, arguments.truth, arguments.mask])
-        refuse_to_replace_another_scene(arguments, self.targets["report"])
-
-
 def _finish(
     scene: Scene,
     scored: Scored,
-    outputs: _Outputs,
+    outputs: RunFiles,
     seconds: dict[str, float],
     notices: list[str],
     record: Callable[[], dict[str, Any]],
@@ -312,6 +233,7 @@ def _finish(
     """
     from lren_tf import plots
 
+    arguments = outputs.arguments
     score, evidence, title = scored.score, scored.evidence, scored.title
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
@@ -333,6 +255,11 @@ def _finish(
         figure = plots.detection_panel(
             *pictures(scene), {title: score}, masks=masks, calibrated=calibrated
         )
+    spectra = None
+    if detected is not None and (arguments.spectra or arguments.library is not None):
+        with timed(seconds, "spectra"):
+            model = scored.by if hasattr(scored.by, "energy_parts") else None
+            spectra = DetectedSpectra(arguments, scene, detected.detections, model)
     page = None
     if outputs.views:
         with timed(seconds, "view"):
@@ -341,7 +268,7 @@ def _finish(
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(seconds, "write"):
-            maps.write(paths, "score", score)
+            maps.write(paths, "score", score, calibrated=evidence is not None)
             for name, values in (evidence or {}).items():
                 if f"evidence_{name}" in paths:
                     maps.write(paths, f"evidence_{name}", values)
@@ -350,6 +277,10 @@ def _finish(
                 detected.write(paths, maps)
             if page is not None:
                 page.save(paths["view"])
+            if spectra is not None:
+                spectra.write(paths)
+            if "stac" in paths:
+                _write_stac(scene, targets, paths)
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
@@ -358,7 +289,8 @@ def _finish(
             "metrics": metrics,
             **({} if detected is None else {"threshold": detected.record()}),
             **({} if not explanations else {"explanations": explanations_record(explanations)}),
-            "reading": reading_record(outputs.arguments),
+            **({} if spectra is None else spectra.record()),
+            "reading": reading_record(arguments),
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
@@ -375,3 +307,16 @@ def _finish(
         say(detected.line())
     for what, target in targets.items():
         say(f"{what}: {target}")
+
+
+def _write_stac(scene: Scene, targets: dict[str, Path], paths: dict[str, Path]) -> None:
+    """Write the STAC item of a run whose other files lie at temporary paths."""
+    acquired = None if scene.source is None else acquisition_time(scene.source)
+    write_stac_item(
+        paths["stac"],
+        paths["score_tif"],
+        {what: target for what, target in targets.items() if what != "stac"},
+        name=targets["stac"].name.removesuffix("_stac.json"),
+        acquired=acquired,
+        properties={"title": f"anomalies of {scene.name}"},
+    )

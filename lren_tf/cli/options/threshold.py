@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,23 @@ from lren_tf.evaluation.threshold import (
     threshold_at,
 )
 from lren_tf.io.detections import write_csv, write_geojson
+from lren_tf.io.polygons import (
+    check_geopackage,
+    check_polygons,
+    write_geopackage,
+    write_polygons_geojson,
+)
 from lren_tf.validators import parse
 
 _ENDINGS = {
     "detections": "_detections.csv",
     "geojson": "_detections.geojson",
+}
+_VECTORS = {
+    # value of --vector: kind and end of the name of the file of polygons
+    "geojson": {"polygons": "_polygons.geojson"},
+    "gpkg": {"geopackage": "_detections.gpkg"},
+    "none": {},
 }
 
 
@@ -41,6 +54,7 @@ class ThresholdRequest:
 
     false_alarm_rate: float
     min_size: int
+    vector: str = "none"
 
     def apply(
         self,
@@ -76,7 +90,9 @@ class ThresholdRequest:
         realised = None if truth is None else _realised(score, truth, threshold.threshold)
         crs = None if georeference is None else georeference.crs
         names = () if evidence is None else tuple(evidence)
-        return ThresholdResult(threshold, detections, self.min_size, realised, crs, names)
+        return ThresholdResult(
+            threshold, detections, self.min_size, realised, crs, names, self.vector
+        )
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,7 @@ class ThresholdResult:
     realised: dict[str, float] | None
     crs: str | None
     evidence: tuple[str, ...] = ()
+    vector: str = "none"
 
     @property
     def label(self) -> str:
@@ -135,6 +152,16 @@ class ThresholdResult:
         maps.write(paths, "mask", self.detections.mask)
         write_csv(paths["detections"], self.detections.listed, self.evidence)
         write_geojson(paths["geojson"], self.detections.listed, self.crs)
+        if self.vector != "none":
+            labels = maps.laid_out(self.labels(), 0)
+            if self.vector == "gpkg":
+                write_geopackage(
+                    paths["geopackage"], self.detections.listed, labels, maps.grid, self.evidence
+                )
+            else:
+                write_polygons_geojson(
+                    paths["polygons"], self.detections.listed, labels, maps.grid
+                )
 
     def line(self) -> str:
         """Threshold, method, and what was detected."""
@@ -167,6 +194,15 @@ def add_threshold_options(parser: argparse.ArgumentParser, *, required: bool = F
     )
 
 
+def add_vector_option(parser: argparse.ArgumentParser) -> None:
+    """``--vector``."""
+    parser.add_argument(
+        "--vector", metavar="NAME",
+        help="with --false-alarm-rate: polygons of the detections as geojson (the default with "
+        "the extra 'geo'), as gpkg, a GeoPackage (extra 'vector'), or none",
+    )  # fmt: skip
+
+
 def requested_threshold(arguments: argparse.Namespace) -> ThresholdRequest | None:
     """Request of the options of `add_threshold_options`, checked; None without a rate."""
     rate, size = arguments.false_alarm_rate, arguments.min_size
@@ -176,27 +212,44 @@ def requested_threshold(arguments: argparse.Namespace) -> ThresholdRequest | Non
                 f"--min-size {size} was given without --false-alarm-rate; expected both, add "
                 "--false-alarm-rate or leave --min-size out."
             )
+        vector = getattr(arguments, "vector", None)
+        if vector is not None:
+            raise InputError(
+                f"--vector {vector} was given without --false-alarm-rate; expected both, add "
+                "--false-alarm-rate or leave --vector out."
+            )
         return None
-    return _request(rate, size)
+    return threshold_request(arguments)
 
 
-def threshold_endings(maps: MapOutput) -> dict[str, str]:
+def threshold_endings(maps: MapOutput, request: ThresholdRequest) -> dict[str, str]:
     """Files of a `ThresholdResult` by kind, with the ends of their names."""
-    return {**maps.endings("mask"), **_ENDINGS}
+    return {**maps.endings("mask"), **_ENDINGS, **_VECTORS[request.vector]}
 
 
 def threshold_request(arguments: argparse.Namespace) -> ThresholdRequest:
     """Request of the options of `add_threshold_options` where the rate is required."""
-    return _request(arguments.false_alarm_rate, arguments.min_size)
-
-
-def _request(rate: str, size: str | None) -> ThresholdRequest:
+    rate, size = arguments.false_alarm_rate, arguments.min_size
     smallest = 1 if size is None else parse(size, int)
     if isinstance(smallest, float) and smallest.is_integer():  # as 1e1 is
         smallest = int(smallest)
     if not isinstance(smallest, int) or smallest < 1:
         raise InputError(f"--min-size is {size!r}; expected a whole number of 1 pixel or more.")
-    return ThresholdRequest(checked_rate(parse(rate, float), "--false-alarm-rate"), smallest)
+    rate = checked_rate(parse(rate, float), "--false-alarm-rate")
+    return ThresholdRequest(rate, smallest, _vector(getattr(arguments, "vector", None)))
+
+
+def _vector(asked: str | None) -> str:
+    """The file of polygons, refused at once where it cannot be had."""
+    if asked is None:
+        return "geojson" if find_spec("rasterio") is not None else "none"
+    if asked not in _VECTORS:
+        raise InputError(f"--vector is {asked!r}; expected one of {', '.join(_VECTORS)}.")
+    if asked != "none":
+        check_polygons()
+    if asked == "gpkg":
+        check_geopackage()
+    return asked
 
 
 def _with_coordinates(detections: Detections, georeference: Georeference | None) -> Detections:
