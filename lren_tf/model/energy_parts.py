@@ -11,6 +11,7 @@ from lren_tf.evidence.fusion import SURROUNDINGS, Reference, Samples, estimated,
 from lren_tf.evidence.structure import principal_components, projected
 from lren_tf.latent.mixture import Mixture
 from lren_tf.model.inputs import ModelInput
+from lren_tf.model.scored import refuse_calibration
 from lren_tf.training.pixel_reader import StandardisedPixels
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def energy_parts(model: Results, data: ModelInput, *, recalibrate: bool) -> Ener
     )
     names = model.settings.evidence
     if not model.settings.fuses_evidence:
+        refuse_calibration(recalibrate)
         return parts
     state = members[0].evidence_state
     components = principal_components(pixels) if recalibrate else state.components()
