@@ -160,16 +160,15 @@ class Applied:
                 f"the SavedModel {self.path} scores whole images; expected data in every pixel, "
                 "pass the .keras file of the model, which leaves such pixels out."
             )
-        check_finite_pixels(
-            PixelMatrix(scene.cube),
-            grid_width=scene.width,
-            what=scene.name,
-            valid=None if scene.valid is None else scene.valid.reshape(-1),
-        )
         with tf.device(self._device):
             data = scene.cube if of_images else scene.valid_pixels
             pixels = tf.constant(data.astype(np.float32))
-            (score,) = self._score(pixels=pixels).values()
+            try:
+                (score,) = self._score(pixels=pixels).values()
+            except tf.errors.InvalidArgumentError:
+                # The model knows which bands it uses; what the others hold does not matter.
+                self._refuse_not_finite(scene)
+                raise
             found = self._evidence(pixels=pixels) if with_evidence and self.evidence else None
 
         def as_map(values: Any) -> np.ndarray:
@@ -178,6 +177,17 @@ class Applied:
         if found is None:
             return as_map(score), None
         return as_map(score), {name: as_map(found[name]) for name in self.evidence}
+
+    def _refuse_not_finite(self, scene: Scene) -> None:
+        """Refuse NaN and infinity with their place; those in good bands come first."""
+        for bands in (scene.good_bands, None):
+            check_finite_pixels(
+                PixelMatrix(scene.cube),
+                grid_width=scene.width,
+                what=scene.name,
+                valid=None if scene.valid is None else scene.valid.reshape(-1),
+                bands=bands,
+            )
 
 
 def existing_model(path: str) -> Path:

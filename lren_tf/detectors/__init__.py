@@ -11,6 +11,7 @@ from typing import Any
 
 from lren_tf.detectors.base import Detector
 from lren_tf.errors import InputError
+from lren_tf.runtime.startup import require_tensorflow_backend
 
 __all__ = ["Detector", "check_name", "create", "detector_class", "names"]
 
@@ -28,6 +29,10 @@ _HOMES = {
     "hadgan": ("hadgan", "HADGAN"),
     "lren": ("lren", "LREN"),
 }
+
+
+_WITH_KERAS = ("aae_rx", "aae", "hadgan")
+"""Detectors whose modules import Keras."""
 
 
 def names() -> list[str]:
@@ -53,9 +58,11 @@ def detector_class(name: str) -> type[Detector]:
     """The class of a detector.
 
     Raises:
-        InputError: no detector has this name.
+        InputError: no detector has this name, or it cannot run with the backend of Keras.
     """
     check_name(name)
+    if name in _WITH_KERAS:
+        require_tensorflow_backend()
     module, attribute = _HOMES[name]
     return getattr(importlib.import_module(f"lren_tf.detectors.{module}"), attribute)
 

@@ -18,6 +18,7 @@ from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter,
 from lren_tf.detectors.rx import global_rx
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
+from lren_tf.runtime.precision import single_precision
 from lren_tf.validators import not_negative, positive, whole
 
 _WEIGHT_DEVIATION = 0.01
@@ -114,7 +115,7 @@ class AAERX(Detector):
         """
         rng = np.random.default_rng(self.seed)
         pixels = adversarial.unit_range(cube)
-        with tf.device(resolve_device(self.device)):
+        with single_precision(), tf.device(resolve_device(self.device)):
             model = _Autoencoder(cube.shape[2], self, rng)
             adversarial.train(
                 model.step,

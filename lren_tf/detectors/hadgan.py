@@ -19,6 +19,7 @@ from lren_tf.detectors.rx import global_rx
 from lren_tf.errors import InputError
 from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
+from lren_tf.runtime.precision import single_precision
 from lren_tf.validators import not_negative, positive, real, whole
 
 
@@ -135,7 +136,7 @@ class HADGAN(Detector):
         """
         rng = np.random.default_rng(self.seed)
         pixels = adversarial.unit_range(cube)
-        with tf.device(resolve_device(self.device)):
+        with single_precision(), tf.device(resolve_device(self.device)):
             model = _Gan(cube.shape[2], self, rng)
             adversarial.train(
                 model.step,

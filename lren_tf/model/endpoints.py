@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from lren_tf.model.energy_scoring import EvidenceScoring
@@ -19,6 +20,7 @@ def endpoints_of(
     scoring: Scoring,
     settings: Settings,
     bands: int,
+    used: np.ndarray | None = None,
 ) -> dict[str, Endpoint]:
     """Return the endpoints of a fitted model.
 
@@ -56,7 +58,7 @@ def endpoints_of(
       a table, both take ``[N, L]``, every pixel alone.
 
     ``score`` refuses NaN and infinity with an InvalidArgumentError, because one such pixel would
-    spoil the scores of others.
+    spoil the scores of others. Bands that do not enter the network may hold anything.
 
     float32 is what the endpoints take: data whose bands lie so far from zero that float32
     rounds their spread away scores differently from ``model.score`` of the original.
@@ -66,6 +68,7 @@ def endpoints_of(
         scoring: scoring of the model.
         settings: settings of the model.
         bands: L, number of bands of the sensor.
+        used: ``[L]`` bool, bands that enter the network; None for all.
     """
     s = settings
 
@@ -85,9 +88,12 @@ def endpoints_of(
 
     def on_grid(pixels: tf.Tensor, function: Callable[..., Any]) -> Any:
         """Apply a function of a table and its grid; its rows in the shape of the pixels."""
-        pixels = tf.debugging.check_numerics(
-            pixels, "the pixels hold NaN or infinity; expected finite numbers"
+        seen = pixels if used is None else tf.gather(pixels, np.flatnonzero(used), axis=-1)
+        check = tf.debugging.check_numerics(
+            seen, "the pixels hold NaN or infinity; expected finite numbers"
         )
+        with tf.control_dependencies([check]):
+            pixels = tf.identity(pixels)
         shape = tf.shape(pixels)[:-1]
         table = tf.reshape(pixels, [-1, bands])
         grid = (shape[0], shape[1]) if needs_image else (shape[0],)

@@ -34,7 +34,7 @@ class _State(keras.layers.Layer):
     """A layer of weights that are set instead of trained."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name=name, trainable=False, autocast=False)
+        super().__init__(name=name, trainable=False, autocast=False, dtype="float32")
         self.built = True
 
     def _weight(self, name: str, shape: tuple[int, ...], dtype: str = "float64") -> Any:
@@ -56,6 +56,11 @@ class ScalerState(_State):
         self._low, self._span = self._weight("low", ()), self._weight("span", ())
         self._mean, self._std = self._weight("mean", (bands,)), self._weight("std", (bands,))
         self._used = self._weight("used", (bands,), "bool")
+
+    @property
+    def stored(self) -> bool:
+        """Whether a scaler is stored; none is before a training begins."""
+        return float(self._span.numpy()) > 0
 
     def store(self, scaler: Scaler) -> None:
         """Store a scaler."""

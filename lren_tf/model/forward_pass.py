@@ -47,6 +47,30 @@ def embed_all(
     return z.numpy(), beta.numpy()
 
 
+def on_last_axis(
+    function: Callable[[tf.Tensor], dict[str, tf.Tensor]], pixels: tf.Tensor, bands: int
+) -> dict[str, tf.Tensor]:
+    """Apply a function of a table of pixels to pixels in any arrangement; in a graph too.
+
+    Args:
+        function: maps pixels ``[N, L]`` to tensors ``[N, ...]`` by name.
+        pixels: ``[..., L]``, for example an image ``[H, W, L]``.
+        bands: L, which the graph need not know.
+
+    Returns:
+        Tensors ``[..., columns]`` by name.
+    """
+    pixels = tf.convert_to_tensor(pixels)
+    if pixels.shape.rank == 2:
+        return function(pixels)
+    grid = tf.shape(pixels)[:-1]
+    outputs = function(tf.reshape(pixels, [-1, bands]))
+    return {
+        name: tf.reshape(rows, tf.concat([grid, [rows.shape[1]]], axis=0))
+        for name, rows in outputs.items()
+    }
+
+
 def in_chunks(
     function: Callable[[tf.Tensor], tf.Tensor],
     pixels: tf.Tensor,

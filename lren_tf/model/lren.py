@@ -18,20 +18,27 @@ import tensorflow as tf
 from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
-from lren_tf.model.inputs import ModelInput, as_model_input, warn_of_constant_bands
+from lren_tf.model.forward_pass import on_last_axis
+from lren_tf.model.inputs import (
+    ModelInput,
+    as_model_input,
+    input_of_sensor,
+    warn_of_constant_bands,
+)
+from lren_tf.model.keras_arguments import callback_list, check_arguments
+from lren_tf.model.keras_methods import KerasMethods
 from lren_tf.model.network import seed_of_member
-from lren_tf.model.results import Results
 from lren_tf.model.saved_model import export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
 from lren_tf.training.pixel_reader import StandardisedPixels
 from lren_tf.training.resume import CHECKPOINT_EVERY
-from lren_tf.training.run import TrainingRun
+from lren_tf.training.run import TrainingRun, check_pixel_count
 from lren_tf.validators import size_in_bytes
 
 
 @keras.saving.register_keras_serializable(package="lren_tf")
-class LREN(Results):
+class LREN(KerasMethods):
     """Low-Rank Embedded Network (Jiang et al., AAAI 2021).
 
     An autoencoder and a softmax mixture estimator are trained together on the pixels of
@@ -150,7 +157,8 @@ class LREN(Results):
         """Pass pixels of the sensor through the network.
 
         Args:
-            pixels: ``[N, L]`` in the sensor's units.
+            pixels: ``[N, L]`` in the sensor's units; or an image ``[H, W, L]``, whose outputs are
+                images too.
 
         Returns:
             float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
@@ -159,6 +167,9 @@ class LREN(Results):
             concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
             mean.
         """
+        return on_last_axis(self._outputs, pixels, self._bands)
+
+    def _outputs(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = [member.call_alone(pixels) for member in self._members()]
         if len(outputs) == 1:
             return outputs[0]
@@ -193,7 +204,9 @@ class LREN(Results):
         """
         self._require_fit()
         if format == "tf_saved_model":
-            endpoints = endpoints_of(self.call, self._scoring(), self.settings, self._bands)
+            endpoints = endpoints_of(
+                self.call, self._scoring(), self.settings, self._bands, self._used_bands()
+            )
             export_saved_model(self, endpoints, filepath, **options)
             return
         signature = [keras.InputSpec(shape=(None, self._bands), dtype="float32")]
@@ -224,15 +237,17 @@ class LREN(Results):
     def fit(
         self,
         x: Any,
+        y: None = None,
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
         verbose: str | int = "auto",
-        callbacks: list[keras.callbacks.Callback] | None = None,
+        callbacks: keras.callbacks.Callback | list[keras.callbacks.Callback] | None = None,
         initial_epoch: int = 0,
         key: str | None = None,
         resume: str | os.PathLike[str] | None = None,
         checkpoint_every: int = CHECKPOINT_EVERY,
+        **unsupported: Any,
     ) -> keras.callbacks.History:
         """Train on one scene or table, then store its mixture, dictionary and background.
 
@@ -240,11 +255,14 @@ class LREN(Results):
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
                 that :func:`lren_tf.load_scene` reads. Pixels that a scene marks as no-data
                 are left out, and so are bands that it marks as not good.
+            y: None; a target is refused, since nothing is learned from truth.
             epochs: None for the setting (1000); of each phase where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
             verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
                 0, 1, 2 as in Keras.
-            callbacks: Keras callbacks.
+            callbacks: one Keras callback or several. A training in two parts
+                (``training="separate"``) is two trainings to them: one that stops the training
+                ends the part, and the other part follows.
             initial_epoch: epoch to start at, to continue a training.
             key: variable of the cube in a file with several.
             resume: folder for the checkpoint of this training
@@ -253,16 +271,21 @@ class LREN(Results):
                 CPU of the same machine. A finished training is not run again. The checkpoint
                 holds no state of callbacks.
             checkpoint_every: epochs between two checkpoints.
+            **unsupported: further arguments of ``keras.Model.fit``, which are refused
+                (:mod:`lren_tf.model.keras_arguments`).
 
         Returns:
             Keras' history: loss, reconstruction, energy and covariance_penalty per epoch.
 
         Raises:
-            InputError: the data cannot be used (NaN, constant, too few pixels, …), or the
-                folder holds the checkpoint of another training.
+            InputError: the data cannot be used (NaN, constant, too few pixels, …), all layers are
+                frozen, an argument has no meaning here, or the folder holds the checkpoint of
+                another training.
             TrainingDiverged: a loss or gradient became NaN or infinite.
             WorkerLost: another process of the strategy has ended or does not answer.
         """
+        check_arguments("fit", {"y": y, **unsupported})
+        told = callback_list(callbacks)
         run = self._training_run
         settings = run.settings_of_fit(
             epochs, batch_size, initial_epoch, resumes=resume is not None
@@ -292,7 +315,7 @@ class LREN(Results):
                 title=f"LREN ({self.preset})",
                 where=self.where,
                 verbose=verbose,
-                callbacks=callbacks or [],
+                callbacks=told,
             )
             self._learn(standardised, data)
         return history
@@ -300,6 +323,30 @@ class LREN(Results):
     def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
         samples = [member.learn(standardised, data) for member in self._members()]
         self._scoring().learn(standardised, samples, data)
+
+    def rebuild(self, x: Any, *, key: str | None = None) -> None:
+        """Compute anew what `fit` computes of the scene after the last epoch, for other weights.
+
+        That is mixture, dictionary, background and calibration, for the weights as they are and
+        the standardisation that came with them. A model with weights that a ``ModelCheckpoint``
+        wrote during ``fit`` scores after it, as does one in the middle of a training, from a
+        callback. ::
+
+            model.load_weights("best.weights.h5")
+            model.rebuild("scene.mat")
+
+        Args:
+            x: the data of ``fit``, or another scene of the same sensor.
+            key: variable of the cube in a file with several.
+
+        Raises:
+            InputError: the weights come from no training, or the data cannot be used.
+        """
+        self._require_training()
+        data = input_of_sensor(x, key, self._bands, self._used_bands())
+        check_pixel_count(len(data.pixels), self.settings.components)
+        with tf.device(self.device):
+            self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
 
     # --- other settings ----------------------------------------------------------------
 

@@ -43,8 +43,9 @@ def make_layers(settings: Settings, bands: int) -> dict[str, keras.layers.Dense]
         LAYERS, _initialisers(s), plan, strict=True
     ):
         layer = keras.layers.Dense(
-            units, activation=activation, kernel_initializer=initialiser, name=name
-        )
+            units, activation=activation, kernel_initializer=initialiser, name=name,
+            dtype="float32",
+        )  # fmt: skip
         layer.build((None, fan_in))
         layers[name] = layer
     return layers

@@ -175,5 +175,8 @@ class Results(TrainedNetwork):
 
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()
-        used = None if self._used_list is None else self.scaler_state.load().used
-        return input_of_sensor(x, key, self._bands, used)
+        return input_of_sensor(x, key, self._bands, self._used_bands())
+
+    def _used_bands(self) -> np.ndarray | None:
+        """Bands that enter the network, bool ``[L]``; None for all."""
+        return None if self._used_list is None else self.scaler_state.load().used

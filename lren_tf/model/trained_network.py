@@ -32,8 +32,9 @@ class TrainedNetwork(keras.Model):
 
     def __init__(self, settings: Settings, device: str, workers: Workers, name: str) -> None:
         # Without autocast: Keras would round the sensor's float64 to float32 before `call`,
-        # which costs a band far from zero its spread.
-        super().__init__(name=name, autocast=False)
+        # which costs a band far from zero its spread. With a dtype of its own, whatever the global
+        # policy: in half precision the loss would stand still.
+        super().__init__(name=name, autocast=False, dtype="float32")
         self.settings = settings
         self.device = device
         self.workers = workers
@@ -180,9 +181,19 @@ class TrainedNetwork(keras.Model):
             return False
         return not self.settings.fuses_evidence or self.evidence_state.stored
 
-    def _require_fit(self) -> None:
-        if not self.fitted:
+    def _require_training(self) -> None:
+        """Refuse a network that no training has given its standardisation."""
+        if self._bands is None or not self.scaler_state.stored:
             raise InputError("the model has not been fitted; call fit, or load a fitted model.")
+
+    def _require_fit(self) -> None:
+        self._require_training()
+        if not self.fitted:
+            raise InputError(
+                "the model has the weights of an unfinished training, such as ModelCheckpoint "
+                "writes, without the mixture, dictionary, background and calibration that fit "
+                "computes at its end; call rebuild(scene) with the scene of fit."
+            )
 
     @property
     def dictionary(self) -> Dictionary:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from lren_tf.errors import InputError, WorkerLost
 
+_OTHER_BACKENDS = ("jax", "torch", "openvino")
+
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
@@ -37,6 +39,30 @@ def quiet_start() -> Iterator[None]:
         finally:
             os.dup2(original, 2)
             os.close(original)
+
+
+def require_tensorflow_backend() -> None:
+    """Refuse Keras with another backend than TensorFlow, which the layers are written for.
+
+    Raises:
+        InputError: another one is chosen.
+    """
+    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    try:
+        import keras
+
+        chosen = keras.config.backend()
+    except (ImportError, ValueError) as error:
+        missing = getattr(error, "name", None)
+        if missing in _OTHER_BACKENDS:  # a settings file of Keras can choose them too
+            chosen = missing
+        if chosen == "tensorflow":
+            raise
+    if chosen != "tensorflow":
+        raise InputError(
+            f"the backend of Keras is {chosen!r}; expected 'tensorflow': set the environment "
+            "variable KERAS_BACKEND to tensorflow before Python starts."
+        )
 
 
 def make_repeatable(device: str) -> None:

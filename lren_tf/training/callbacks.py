@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +60,69 @@ class DensityPhase(keras.callbacks.Callback):
     Args:
         active: bool variable that the step reads: True in the density phase.
         first_epoch: first epoch of the density phase.
+        variables: variables that the optimiser is built for.
     """
 
-    def __init__(self, active: tf.Variable, first_epoch: int) -> None:
+    def __init__(
+        self, active: tf.Variable, first_epoch: int, variables: Sequence[keras.Variable]
+    ) -> None:
         super().__init__()
         self._active = active
         self._first_epoch = first_epoch
+        self._variables = list(variables)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._active.assign(epoch >= self._first_epoch)
         if epoch == self._first_epoch:
             optimizer = self.model.optimizer
             fresh = type(optimizer).from_config(optimizer.get_config())
-            fresh.build(self.model.trainable_variables)
+            fresh.build(self._variables)
             for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
                 variable.assign(start)
+
+
+def train_parts(
+    fit: Callable[[int, int], keras.callbacks.History],
+    first_epoch: int,
+    ends: Iterable[int],
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> keras.callbacks.History:
+    """Train the parts of a training one after the other, each a call of Keras' ``fit``.
+
+    To the callbacks every part is a training with a beginning and an end. So one that stops the
+    training, such as ``EarlyStopping``, ends a part, and what it remembers of the best epoch
+    belongs to the loss of that part.
+
+    Args:
+        fit: trains from an epoch to another one.
+        first_epoch: epoch to start at; from the last end on, nothing is trained.
+        ends: epoch at which each part ends; epochs are counted over all parts.
+        callbacks: callbacks of the caller.
+
+    Returns:
+        The history of all parts, which is the model's too.
+    """
+    ends = list(ends)
+    left = [end for end in ends if end > first_epoch] or ends[-1:]
+    history = fit(first_epoch, left[0])
+    for start, end in itertools.pairwise(left):
+        trained, values = history.epoch, history.history
+        _begin_next_part(callbacks)
+        history = fit(start, end)
+        history.epoch = trained + history.epoch
+        history.history = {
+            name: values.get(name, []) + later for name, later in history.history.items()
+        }
+    return history
+
+
+def _begin_next_part(callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Prepare those of Keras' callbacks that do not do it themselves when a training begins."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True  # else it would empty its file
+        elif isinstance(callback, keras.callbacks.ModelCheckpoint):
+            callback.best = None  # the loss of the part before has other terms
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -92,8 +142,11 @@ class EpochProgress(keras.callbacks.Callback):
         self._bar: keras.utils.Progbar | None = None
         self._last: tuple[int, list[tuple[str, float]]] | None = None
         self._start = 0.0
+        self._between_parts = False
 
     def on_train_begin(self, logs: Any = None) -> None:
+        if self._between_parts:
+            return
         self._start = time.perf_counter()
         self._last = None
         print(f"{self._what}: {self._epochs} epochs", flush=True)
@@ -108,6 +161,10 @@ class EpochProgress(keras.callbacks.Callback):
             self._bar.update(*self._last, finalize=False)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        # Keras counts to the end of the part (see `train_parts`).
+        self._between_parts = (self.params or {}).get("epochs", self._epochs) < self._epochs
+        if self._between_parts:
+            return
         if self._bar is not None:
             # Updates closer than the interval are skipped; the last one has to be seen.
             if self._last is not None:

@@ -41,11 +41,13 @@ class CheckpointInfo(NamedTuple):
     belongs_to: dict[str, Any]
     """Fingerprint of the training (:func:`lren_tf.training.resume.training_fingerprint`)."""
     epoch: int
-    """Number of epochs trained."""
+    """Epoch that the training goes on with."""
     finished: bool
     """Whether the training has ended, possibly early by a callback."""
     history: dict[str, list[float]]
-    """Values that `fit` tracked, by name and epoch."""
+    """Values that `fit` tracked, by name, one for each epoch trained."""
+    trained: list[int]
+    """Epochs trained; a callback that ends the first part of a training leaves some out."""
 
 
 class Checkpoint(NamedTuple):
@@ -167,12 +169,15 @@ class Keeper(keras.callbacks.Callback):
         self._values: Callable[[], tuple[list[tf.Tensor], list[tf.Tensor]]] | None = None
         self.epoch = 0 if start is None else start.info.epoch
         self.history = {} if start is None else start.info.history
+        self.trained = [] if start is None else start.info.trained
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        before = [each for each in self.trained if each < epoch]
         for name, value in (logs or {}).items():
             # A new list instead of an append: the snapshot keeps its lists, and an interruption
             # here counts no epoch twice.
-            self.history[name] = [*self.history.get(name, [])[:epoch], float(value)]
+            self.history[name] = [*self.history.get(name, [])[: len(before)], float(value)]
+        self.trained = [*before, epoch]
         self.epoch = epoch + 1
         self.snapshot(finished=False)
         if self.epoch % self._every == 0:
@@ -185,7 +190,9 @@ class Keeper(keras.callbacks.Callback):
             self._values = tf.function(
                 lambda: tuple([tf.identity(v.value) for v in group] for group in groups)
             )
-        info = CheckpointInfo(self._fingerprint, self.epoch, finished, dict(self.history))
+        info = CheckpointInfo(
+            self._fingerprint, self.epoch, finished, dict(self.history), self.trained
+        )
         self._snapshot = Checkpoint(info, *self._values())
 
     def write(self) -> None:

@@ -17,6 +17,7 @@ from lren_tf.latent.mixture import Mixture, first_bad_component, mixture_loss
 from lren_tf.latent.responsibilities import responsibilities
 from lren_tf.settings import Settings
 from lren_tf.training.backprop import Affine, loss_gradients
+from lren_tf.training.optimizer import descend
 
 
 class Terms(NamedTuple):
@@ -162,7 +163,7 @@ def apply_update(
     )
 
     def step() -> tf.Tensor:
-        optimizer.apply(gradients, variables)
+        descend(optimizer, gradients, variables)
         return tf.constant(0)
 
     def blamed() -> tf.Tensor:

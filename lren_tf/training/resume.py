@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,11 @@ and three times the space of the weights with Adam: 2 MB on the scenes of the pa
 
 def training_fingerprint(
     settings: Settings,
-    optimizer: keras.optimizers.Optimizer,
+    optimizer: dict[str, Any],
     device: str,
     pixels: np.ndarray,
     used: np.ndarray,
+    frozen: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return everything that determines the course of a training, ready for JSON.
 
@@ -54,12 +55,12 @@ def training_fingerprint(
 
     Args:
         settings: settings of the training.
-        optimizer: optimiser that it starts with.
+        optimizer: class and configuration of the optimiser that it starts with.
         device: name of the device.
         pixels: ``[n, L]`` in the sensor's units.
         used: ``[L]`` bool, bands that enter the network.
+        frozen: names of the weights that do not move.
     """
-    config = {name: value for name, value in optimizer.get_config().items() if name != "name"}
     record = {
         "versions": {
             name: version
@@ -70,10 +71,11 @@ def training_fingerprint(
             **{n: v for n, v in settings.as_dict().items() if n not in AFTER_TRAINING},
             "epochs of all parts": settings.total_epochs,
         },
-        "optimizer": {"class": type(optimizer).__name__, **config},
+        "optimizer": {name: value for name, value in optimizer.items() if name != "name"},
         "device": device,
         "data": f"{' × '.join(map(str, pixels.shape))} {pixels.dtype}, SHA-256 "
         f"{data_sha256(pixels)}",
+        "set of frozen weights": ", ".join(frozen) or "none",
         "bands used": "all" if used.all() else [int(band) for band in np.flatnonzero(used)],
     }
     return json.loads(json.dumps(record, default=str))
@@ -191,7 +193,7 @@ def train_resumable(
         except (KeyboardInterrupt, WorkerLost):
             keeper.write()
             raise
-    history.epoch = list(range(keeper.epoch))
+    history.epoch = list(keeper.trained)
     history.history = keeper.history
     return history
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -16,7 +17,12 @@ from lren_tf.data.standardisation import Scaler, fit_scaler
 from lren_tf.errors import InputError
 from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
-from lren_tf.training.callbacks import DensityPhase, EpochProgress, StopOnFault
+from lren_tf.training.callbacks import (
+    DensityPhase,
+    EpochProgress,
+    StopOnFault,
+    train_parts,
+)
 from lren_tf.training.chunked_step import ChunkedStep
 from lren_tf.training.feed import Feed, choose_feed
 from lren_tf.training.losses import (
@@ -28,6 +34,7 @@ from lren_tf.training.losses import (
     joint_losses,
     mapping_losses,
 )
+from lren_tf.training.optimizer import FirstConfig, make_optimizer
 from lren_tf.training.resume import (
     check_resumable,
     check_same_training,
@@ -36,15 +43,17 @@ from lren_tf.training.resume import (
 )
 
 
-def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
-    """Create the optimiser of the settings.
+def check_pixel_count(pixels: int, components: int) -> None:
+    """Refuse a scene with fewer pixels than mixture components.
 
-    Keras' Adam takes lr·√(1−β2ᵗ)/(1−β1ᵗ)·m/(√v + ε), which is where TensorFlow 1 puts ε;
-    only the value differs from its default.
+    Raises:
+        InputError: it has.
     """
-    if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(settings.learning_rate)
-    return keras.optimizers.Adam(settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+    if pixels < components:
+        raise InputError(
+            f"the scene has {pixels} pixels for {components} mixture components; "
+            "expected at least one pixel per component: lower components."
+        )
 
 
 class Plan(NamedTuple):
@@ -89,7 +98,11 @@ class TrainingRun:
         self._chunked_step: ChunkedStep | None = None
         self._fault = tf.Variable(0, dtype=tf.int32, trainable=False, name="fault")
         self._density_phase = tf.Variable(False, trainable=False, name="density_phase")
-        self._trackers = {name: keras.metrics.Mean(name=name) for name in Terms._fields}
+        self._trackers = {
+            name: keras.metrics.Mean(name=name, dtype="float32")
+            for name in Terms._fields
+        }
+        self._first_config = FirstConfig()
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -148,19 +161,31 @@ class TrainingRun:
             initial_epoch, resume, checkpoint_every: arguments of ``fit``.
 
         Raises:
-            InputError: the pixels are too few or constant, or the folder cannot be used.
+            InputError: the pixels are too few or constant, all layers are frozen, or the folder
+                cannot be used.
         """
         s = settings
-        if len(pixels) < s.components:
+        model = self._model
+        if not model.trainable or (model.weights and not model.trainable_weights):
             raise InputError(
-                f"the scene has {len(pixels)} pixels for {s.components} mixture components; "
-                "expected at least one pixel per component: lower components."
+                "all layers of the model are frozen; expected at least one with trainable=True: "
+                "unfreeze it, or call rebuild(scene) to keep the weights as they are."
             )
+        check_pixel_count(len(pixels), s.components)
         scaler = fit_scaler(pixels, s.scaling, good_bands=good_bands)
         fingerprint = None
         if resume is not None or self._workers.processes > 1:
             optimizer = self._model.optimizer if self._model.compiled else make_optimizer(s)
-            fingerprint = training_fingerprint(s, optimizer, device, pixels, scaler.used)
+            fingerprint = training_fingerprint(
+                s,
+                self._first_config.of(optimizer),
+                device,
+                pixels,
+                scaler.used,
+                frozen=[
+                    f"{v.path} ({i})" for i, v in enumerate(self._variables()) if not v.trainable
+                ],
+            )
         if resume is not None and self._workers.chief:
             check_resumable(resume, checkpoint_every, fingerprint)
         return Plan(s, pixels, scaler, initial_epoch, resume, checkpoint_every, fingerprint)
@@ -211,7 +236,8 @@ class TrainingRun:
             TrainingDiverged: a loss or gradient became NaN or infinite.
             WorkerLost: another process has ended or does not answer.
         """
-        self._compile(plan.settings)
+        s = plan.settings
+        self._compile(s)
         feed = self._feed(plan, memory_limit)
         if not self._workers.chief:
             verbose = 0
@@ -219,19 +245,27 @@ class TrainingRun:
         if verbose == "auto":
             bands = np.count_nonzero(plan.scaler.used)
             name = f"{title}, {len(plan.pixels)} pixels × {bands} bands, {where}"
-            own.append(EpochProgress(name, plan.settings.total_epochs))
+            own.append(EpochProgress(name, s.total_epochs))
             verbose = 0
 
         def fit_from(epoch: int, last: list[keras.callbacks.Callback]) -> keras.callbacks.History:
-            return fit(
-                feed.batches,
-                epochs=plan.settings.total_epochs,
-                initial_epoch=epoch,
-                verbose=verbose,
-                callbacks=[*own, *callbacks, *last],
-                shuffle=False,
-            )
+            def fit_part(start: int, end: int) -> keras.callbacks.History:
+                # Where BackupAndRestore has resumed the part before, it has left the epoch here.
+                restored, self._model._initial_epoch = self._model._initial_epoch or 0, None
+                return fit(
+                    feed.batches,
+                    epochs=end,
+                    initial_epoch=max(start, restored),
+                    verbose=verbose,
+                    callbacks=[*own, *callbacks, *last],
+                    shuffle=False,
+                )
 
+            ends = range(s.epochs, s.total_epochs + 1, s.epochs)
+            return train_parts(fit_part, epoch, ends, callbacks)
+
+        self._model._initial_epoch = None
+        first = self._first_config.of(self._model.optimizer)
         try:
             if plan.resume is None:
                 return fit_from(plan.initial_epoch, []), feed.standardised
@@ -245,6 +279,7 @@ class TrainingRun:
             )
             return history, feed.standardised
         finally:
+            self._first_config.keep(first, self._model.optimizer)
             if self._chunked_step is not None:
                 self._chunked_step.close()
             self._chunked_step = None
@@ -253,10 +288,18 @@ class TrainingRun:
         model = self._model
         if not model.compiled:
             model.compile(optimizer=make_optimizer(settings), jit_compile=False)
-        # Slots have to exist before the conditional that applies gradients is traced.
+        # Slots have to exist before the conditional that applies gradients is traced; those of
+        # frozen variables too, which may be unfrozen later.
         if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+            model.optimizer.build(self._variables())
         self._fault.assign(0)
+
+    def _variables(self) -> list[keras.Variable]:
+        """Weights of all networks, frozen or not, in the model's order; none before `build`."""
+        if not self._model.weights:
+            return []
+        ours = {id(v) for network in self._networks() for v in network.variables}
+        return [variable for variable in self._model.variables if id(variable) in ours]
 
     def _feed(self, plan: Plan, memory_limit: int | None) -> Feed:
         self._model.train_function = None  # that of the last training had another feed
@@ -275,7 +318,9 @@ class TrainingRun:
     def _callbacks(self, plan: Plan) -> list[keras.callbacks.Callback]:
         callbacks: list[keras.callbacks.Callback] = [StopOnFault(self._fault)]
         if plan.settings.training == "separate":
-            callbacks.append(DensityPhase(self._density_phase, plan.settings.epochs))
+            callbacks.append(
+                DensityPhase(self._density_phase, plan.settings.epochs, self._variables())
+            )
         return callbacks
 
     # --- a step --------------------------------------------------------------------------
@@ -283,11 +328,21 @@ class TrainingRun:
     def train_function(self) -> Callable[[Any], Any] | None:
         """Return what Keras calls for a step; None for the graph that Keras makes itself.
 
-        A step by chunks consists of several graphs, with reading between them.
+        A step by chunks consists of several graphs, with reading between them. The function takes
+        as many steps as Keras counts for it, ``steps_per_execution``.
         """
         if self._chunked_step is None:
             return None
-        return lambda iterator: self._model.train_step(next(iterator))
+        model = self._model
+
+        def steps(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+            logs = model.train_step(next(iterator))
+            # An iterator that ends here is one of an epoch that the number does not divide.
+            for batch in itertools.islice(iterator, model.steps_per_execution - 1):
+                logs = model.train_step(batch)
+            return logs
+
+        return steps
 
     def step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
         """Take one step, eqs. (2)-(11) and the optimiser.

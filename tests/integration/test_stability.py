@@ -12,7 +12,7 @@ import pytest
 
 from lren_tf import LREN
 from lren_tf.datasets import simulate
-from lren_tf.training.run import make_optimizer
+from lren_tf.training.optimizer import make_optimizer
 
 EPOCHS = 25
 SMALL = {"hidden_units": 16, "estimator_units": 8, "learning_rate": 1e-3}

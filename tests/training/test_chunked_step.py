@@ -122,6 +122,34 @@ def trained(preset, data=SCENE, epochs=50, chunk=None, monkeypatch=None, **optio
 
 
 class TestTraining:
+    @pytest.mark.parametrize(
+        ("together", "settings"),
+        [
+            pytest.param(2, {}, marks=pytest.mark.long),
+            # As many as an epoch has, more than it has, and of the parts of a separate training.
+            *(
+                pytest.param(n, settings, marks=pytest.mark.long)
+                for n, settings in [(3, {}), (7, {}), (2, {"training": "separate"})]
+            ),
+        ],
+    )
+    def test_several_steps_per_execution_are_the_same_steps(
+        self, together, settings, monkeypatch
+    ):
+        monkeypatch.setattr("lren_tf.training.feed.CHUNK", 40)
+        found = []
+        for n in (1, together):
+            model = LREN("release", **SMALL, memory_limit=1, **{"batch_size": 50, **settings})
+            model.compile(steps_per_execution=n)
+            history = model.fit(SCENE, epochs=2, verbose=0)
+            assert int(model.optimizer.iterations) == 2 * 3  # of the last part
+            found.append((history.history, model.get_weights()))
+        (one, weights), (other, others) = found
+        for name in one:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-6)
+        for first, second in zip(weights, others, strict=True):
+            np.testing.assert_array_equal(first, second)
+
     @pytest.mark.slow
     @pytest.mark.parametrize("chunk", [40, 50, 132])
     def test_50_steps_end_in_the_same_weights(self, chunk, monkeypatch):

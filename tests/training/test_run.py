@@ -1,5 +1,7 @@
 """The training of a model: the optimisers' formulas, and what a call of fit is checked for."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import tensorflow as tf
 from lren_tf import InputError, presets
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.runtime.workers import Workers
-from lren_tf.training.run import TrainingRun, make_optimizer
+from lren_tf.training.optimizer import make_optimizer
+from lren_tf.training.run import TrainingRun
 
 
 def run(optimizer, start, gradients):
@@ -84,3 +87,26 @@ def test_too_few_pixels_are_refused_before_anything_changes():
     few = presets.resolve("paper", components=6)
     plan = run.plan(few, pixels, None, "/CPU:0", **options)
     assert plan.fingerprint is None and plan.scaler.used.all() and not model.compiled
+
+
+@pytest.mark.parametrize(
+    ("together", "calls"),
+    [(1, [[0], [1], [2]]), (2, [[0, 1], [2]]), (3, [[0, 1, 2]]), (9, [[0, 1, 2]])],
+)
+def test_a_step_that_reads_its_rows_takes_as_many_steps_as_keras_counts(together, calls):
+    taken = []
+
+    def train_step(batch):
+        taken.append(batch)
+        return {"loss": batch}
+
+    model = types.SimpleNamespace(steps_per_execution=together, train_step=train_step)
+    run = TrainingRun(model, list, presets.RELEASE, None)
+    run._chunked_step = object()
+    function, batches = run.train_function(), iter(range(3))
+    for expected in calls:
+        taken.clear()
+        assert function(batches) == {"loss": expected[-1]}
+        assert taken == expected
+    with pytest.raises(StopIteration):  # which tells Keras that the epoch has ended
+        function(batches)

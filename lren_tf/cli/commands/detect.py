@@ -101,9 +101,14 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
 
         title = f"LREN ({model.preset})"
 
+        opened: list[bool] = []
+
         def open_training(logs: Any) -> None:
             # Printed when training begins: until then the scene may be refused, and a refusal
-            # prints nothing here.
+            # prints nothing here. A training in two parts begins twice.
+            if opened:
+                return
+            opened.append(True)
             say(described(scene, seconds["read"]))
             if long_run.opening is not None:
                 say(long_run.opening)
