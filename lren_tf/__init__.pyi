@@ -17,8 +17,8 @@ from lren_tf.low_rank.solve import solve_low_rank as solve_low_rank
 from lren_tf.model.lren import LREN as LREN
 from lren_tf.settings import Settings as Settings
 from lren_tf.training.callbacks import EpochLog as EpochLog
-from lren_tf.viewer.view import view as view
 from lren_tf.version import __version__ as __version__
+from lren_tf.viewer.view import view as view
 
 __all__ = [
     "LREN",

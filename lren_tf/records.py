@@ -88,6 +88,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if scene.valid is not None:
         more["valid"] = scene.valid_count
+    if scene.background is not None:
+        more["background"] = int(np.count_nonzero(scene.background))
     if scene.good_bands is not None:
         more["bands_left_out"] = ranges_text(~scene.good_bands)
     if scene.wavelengths is not None:

@@ -20,6 +20,7 @@ from lren_tf.cli.options.distribution import STRATEGIES
 from lren_tf.cli.options.explanation import add_explanation_options
 from lren_tf.cli.options.library import add_library_options
 from lren_tf.cli.options.outputs import add_format_option
+from lren_tf.cli.options.region import add_region_options
 from lren_tf.cli.options.scene import SIMULATED
 from lren_tf.cli.options.threshold import add_threshold_options, add_vector_option
 from lren_tf.errors import InputError
@@ -125,6 +126,7 @@ def _add_detect(made: argparse.ArgumentParser) -> None:
     add_vector_option(made)
     add_explanation_options(made)
     add_library_options(made)
+    add_region_options(made)
     made.add_argument(
         "--stac", action="store_const", const=True,
         help="also write a STAC item of the results of a georeferenced scene (extra 'stac')",

@@ -31,10 +31,12 @@ def full_cube(scene: Scene) -> npt.NDArray[np.float64]:
     Pixels without data get the mean of those with data, which is the least remarkable spectrum
     there is: nothing they could add to a neighbour's background makes it stand out.
     """
+    # A region that statistics come from says what is unremarkable, too.
+    data = scene.valid if scene.background is None else scene.background
     cube = scene.cube if scene.good_bands is None else scene.cube[:, :, scene.good_bands]
     cube = cube.astype(np.float64, order="C")
     if scene.valid is not None:
-        cube[~scene.valid] = cube[scene.valid].mean(axis=0)
+        cube[~scene.valid] = cube[data].mean(axis=0)
     return cube
 
 
@@ -59,6 +61,9 @@ class Detector(abc.ABC):
         """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
         return False
 
+    takes_background: ClassVar[bool] = False
+    """Whether it can take its statistics from a part of the scene (`Scene.background`)."""
+
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
 
@@ -77,6 +82,7 @@ class Detector(abc.ABC):
             InputError: the cube cannot be used, or not with these settings.
         """
         scene = usable_scene(cube)
+        self.check_background(scene)
         score = self._scores_of_valid(scene)
         if not np.isfinite(score).all():
             raise InputError(
@@ -88,6 +94,8 @@ class Detector(abc.ABC):
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""
+        if scene.background is not None:
+            return self._scores_against(scene, scene.background)
         if scene.valid is None or self.spatial:
             score = np.asarray(self._score(full_cube(scene)), np.float64)
             return score.reshape(-1) if scene.valid is None else score[scene.valid]
@@ -95,6 +103,28 @@ class Detector(abc.ABC):
         if scene.good_bands is not None:
             pixels = pixels[:, scene.good_bands]
         return np.asarray(self._score(pixels[:, None].astype(np.float64, order="C"))).reshape(-1)
+
+    @classmethod
+    def check_background(cls, scene: Scene) -> None:
+        """Refuse a background region where the detector cannot take its statistics from one.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if scene.background is not None and not cls.takes_background:
+            raise InputError(
+                f"a background region was given with {cls.title}, which takes its statistics from "
+                "all pixels it scores; expected rx, lrx, crd or lren with it, leave it out."
+            )
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Scores [n] of the pixels that hold data, statistics from those of the background [H, W].
+
+        Of a detector that `takes_background`.
+        """
+        raise NotImplementedError
 
     @abc.abstractmethod
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:

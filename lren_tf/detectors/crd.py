@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.detectors.base import Detector
+from lren_tf.data.scene import Scene
+from lren_tf.detectors.base import Detector, full_cube
 from lren_tf.detectors.parts import dual_window
 
 RIDGE = 1e-9
@@ -96,6 +97,7 @@ class CRD(Detector):
 
     name: ClassVar[str] = "crd"
     title: ClassVar[str] = "CRD"
+    takes_background: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; chosen as above."""
@@ -112,14 +114,30 @@ class CRD(Detector):
         object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        height, width, bands = cube.shape
+        pixels = dual_window.unit_range(cube).reshape(-1, cube.shape[2])
+        return self._residuals(pixels, pixels, cube.shape)
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        cube = full_cube(scene)
+        score = self._residuals(*dual_window.with_background_only(cube, background), cube.shape)
+        return score.reshape(-1) if scene.valid is None else score[scene.valid]
+
+    def _residuals(
+        self,
+        neighbours: npt.NDArray[np.float64],
+        pixels: npt.NDArray[np.float64],
+        shape: tuple[int, ...],
+    ) -> npt.NDArray[np.float64]:
+        """Residuals [H, W] of pixels [N, L] after rings of neighbours [N, L]."""
+        height, width, bands = shape
         rings = dual_window.Rings(height, width, self.inner, self.outer)
-        pixels = dual_window.unit_range(cube).reshape(-1, bands)
         n = dual_window.ring_size(self.inner, self.outer)
 
         def residuals(block: slice) -> npt.NDArray[np.float64]:
             ring = rings.of(block)
             used = ring != np.arange(block.start, block.stop)[:, None]
-            return collaborative_residuals(pixels[block], pixels[ring], used, self.lam)
+            return collaborative_residuals(pixels[block], neighbours[ring], used, self.lam)
 
         return rings.map(residuals, 2 * n * (bands + n))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.detectors.base import Detector
+from lren_tf.data.scene import Scene
+from lren_tf.detectors.base import Detector, full_cube
 from lren_tf.detectors.parts import dual_window
 from lren_tf.errors import InputError
 
@@ -89,6 +90,7 @@ class LRX(Detector):
 
     name: ClassVar[str] = "lrx"
     title: ClassVar[str] = "LRX"
+    takes_background: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; source: see the assumptions."""
@@ -105,14 +107,30 @@ class LRX(Detector):
         object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        height, width, bands = cube.shape
+        pixels = dual_window.unit_range(cube).reshape(-1, cube.shape[2])
+        return self._distances(pixels, pixels, cube.shape)
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        cube = full_cube(scene)
+        score = self._distances(*dual_window.with_background_only(cube, background), cube.shape)
+        return score.reshape(-1) if scene.valid is None else score[scene.valid]
+
+    def _distances(
+        self,
+        neighbours: npt.NDArray[np.float64],
+        pixels: npt.NDArray[np.float64],
+        shape: tuple[int, ...],
+    ) -> npt.NDArray[np.float64]:
+        """Distances [H, W] of pixels [N, L] to rings of neighbours [N, L]."""
+        height, width, bands = shape
         rings = dual_window.Rings(height, width, self.inner, self.outer)
-        pixels = dual_window.unit_range(cube).reshape(-1, bands)
         n = dual_window.ring_size(self.inner, self.outer)
 
         def distances(block: slice) -> npt.NDArray[np.float64]:
-            own = np.arange(block.start, block.stop)[:, None]
-            return ring_distances(pixels[np.hstack([rings.of(block), own])], self.delta)
+            spectra = np.concatenate([neighbours[rings.of(block)], pixels[block, None]], axis=1)
+            return ring_distances(spectra, self.delta)
 
         try:
             return rings.map(distances, (n + 1) * bands + 2 * (min(n, bands) + 1) ** 2)

@@ -10,7 +10,10 @@ import numpy.typing as npt
 from scipy import linalg
 
 from lren_tf import validators
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts.global_background import GlobalBackground
+from lren_tf.errors import InputError
 
 _EPS = np.finfo(np.float64).eps
 
@@ -82,6 +85,7 @@ class RX(Detector):
     name: ClassVar[str] = "rx"
     title: ClassVar[str] = "RX"
     spatial: ClassVar[bool] = False
+    takes_background: ClassVar[bool] = True
 
     ridge: float = 0.0
     """Added to the diagonal of the covariance of the bands scaled to unit variance, as a share
@@ -92,3 +96,17 @@ class RX(Detector):
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
         return global_rx(cube.reshape(-1, cube.shape[2]), self.ridge).reshape(cube.shape[:2])
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        good = slice(None) if scene.good_bands is None else scene.good_bands
+        pixels = scene.cube[background][:, good]
+        if len(pixels) <= pixels.shape[1] + 1:
+            raise InputError(
+                f"{scene.name}: the background region has {len(pixels)} pixels and "
+                f"{pixels.shape[1]} bands are used; expected more pixels than bands and one, or "
+                "their covariance is singular: mark a larger region or take fewer bands."
+            )
+        found = GlobalBackground.of(pixels, self.ridge)
+        return found.distances(scene.valid_pixels[:, good])

@@ -70,6 +70,8 @@ class Samples(NamedTuple):
     """(H, W) of an image, numbers or scalar tensors; (N,) of a table."""
     valid: np.ndarray | None
     """``[H, W]`` bool, True n times; None where all pixels hold data."""
+    counted: np.ndarray | None = None
+    """``[n]`` bool, the only pixels that surroundings may count; None for all."""
 
 
 class Reference(NamedTuple):
@@ -126,7 +128,7 @@ def window_weights(samples: Samples, reference: Reference) -> tf.Tensor:
     found = {
         name: decades(values, reference.calibrations[name]) for name, values in scores.items()
     }
-    return _counted(found, place, _Given(reference))
+    return _counted(found, place, _Given(reference), samples.counted)
 
 
 def shares(evidence: Mapping[str, Any]) -> dict[str, float]:
@@ -197,7 +199,7 @@ def _weighed(
         standing = structure(place.image(samples.components), samples.valid)
         found[STRUCTURE] = calibrated(STRUCTURE, place.rows(standing))
     if SURROUNDINGS in evidence:
-        weights = _counted(found, place, statistics)
+        weights = _counted(found, place, statistics, samples.counted)
         around = _around(samples.features, weights, place, statistics)
         found[SURROUNDINGS] = calibrated(SURROUNDINGS, around)
     found = {name: found[name] for name in evidence}
@@ -206,10 +208,15 @@ def _weighed(
 
 
 def _counted(
-    found: Mapping[str, tf.Tensor], place: _Place, statistics: _Estimate | _Given
+    found: Mapping[str, tf.Tensor],
+    place: _Place,
+    statistics: _Estimate | _Given,
+    counted: np.ndarray | None,
 ) -> tf.Tensor:
     """Weights of the pixels in the surroundings: 0 for likely anomalies."""
     weights = tf.ones_like(found[SPECTRUM])
+    if counted is not None:
+        weights *= counted.astype(np.float64)
     guess = _standing(found[SPECTRUM] + found[STRUCTURE], place)
     for name, scores in ((GUESS, guess), (SPECTRUM, found[SPECTRUM])):
         weights *= tf.cast(scores <= statistics.limit(name, scores), tf.float64)

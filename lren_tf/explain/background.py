@@ -45,7 +45,7 @@ class SpectralBackground(NamedTuple):
     """``[B]``: deviation of every band over the sample; NaN where it is 0 or not good."""
 
     def distances(self, x: np.ndarray, to: np.ndarray) -> np.ndarray:
-        """Return distances ``[p, q]`` in bands of unit variance of spectra ``[p, B]``, ``[q, B]``."""
+        """Return distances ``[p, q]`` of spectra ``[p, B]`` and ``[q, B]``, bands of unit variance."""
         good = np.isfinite(self.scale)
         a, b = x[:, good] / self.scale[good], to[:, good] / self.scale[good]
         centre = b.mean(axis=0)
@@ -82,6 +82,8 @@ def spectral_background(
         InputError: every pixel is detected or without data.
     """
     background = np.ones(scene.shape[:2], bool) if scene.valid is None else scene.valid.copy()
+    if scene.background is not None:
+        background &= scene.background
     if detected is not None:
         background &= ~detected
     places = np.flatnonzero(background)

@@ -8,17 +8,18 @@ What is explained is the part of a pixel's score that its spectrum decides:
 * scores that are energies: the energy, mean over the networks.
 
 Along the path the pixel, and the pixels of its detection near it, go from the mean of the
-:data:`NEAREST` background pixels that are most like it (α = 0) to their own spectra (α = 1). They move together because
-the features of a pixel hold a mean of latent samples around it: a target of several pixels at
-whose middle one pixel alone became background would not be background. Everything else stays:
-other pixels, the statistics of the window around the pixel, and the calibrations.
+:data:`NEAREST` background pixels that are most like it (α = 0) to their own spectra (α = 1). They
+move together because the features of a pixel hold a mean of latent samples around it: a target of
+several pixels at whose middle one pixel alone became background would not be background.
+Everything else stays: other pixels, the statistics of the window around the pixel, and the
+calibrations.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf

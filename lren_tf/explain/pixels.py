@@ -11,10 +11,11 @@ import numpy as np
 
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector, full_cube, usable_scene
+from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.errors import InputError
 from lren_tf.explain.background import SpectralBackground, spectral_background
 from lren_tf.explain.explanation import MAHALANOBIS, RESIDUAL, Explanation
-from lren_tf.explain.mahalanobis import GlobalBackground, mahalanobis
+from lren_tf.explain.mahalanobis import mahalanobis
 
 EXPLAINED = {"rx": "RX", "lrx": "LRX"}
 """Detectors whose scores are explained: their modules and classes."""
@@ -130,7 +131,8 @@ def _exact(scene: Scene, pixel: tuple[int, int], parts: np.ndarray) -> Explanati
 
 def _of_rx(by: Any, scene: Scene, pixels: list[tuple[int, int]]) -> np.ndarray:
     good = _good(scene)
-    background = GlobalBackground.of(scene.valid_pixels[:, good], by.ridge)
+    known = scene.of_background().valid_pixels[:, good]
+    background = GlobalBackground.of(known, by.ridge)
     rows, columns = np.array(pixels).T
     return background.contributions(scene.cube[rows, columns][:, good])
 
@@ -138,14 +140,17 @@ def _of_rx(by: Any, scene: Scene, pixels: list[tuple[int, int]]) -> np.ndarray:
 def _of_lrx(by: Any, scene: Scene, pixels: list[tuple[int, int]]) -> list[np.ndarray]:
     from lren_tf.detectors.parts import dual_window
 
-    cube = dual_window.unit_range(full_cube(scene))
+    cube = full_cube(scene)
     height, width, bands = cube.shape
     rings = dual_window.Rings(height, width, by.inner, by.outer)
-    spectra = cube.reshape(-1, bands)
+    if scene.background is None:
+        neighbours = spectra = dual_window.unit_range(cube).reshape(-1, bands)
+    else:
+        neighbours, spectra = dual_window.with_background_only(cube, scene.background)
     found = []
     for row, column in pixels:
         place = row * width + column
-        ring = spectra[rings.of(slice(place, place + 1))[0]]
+        ring = neighbours[rings.of(slice(place, place + 1))[0]]
         C = np.cov(ring, rowvar=False).reshape(bands, bands)
         C.flat[:: bands + 1] += by.delta
         found.append(mahalanobis(spectra[place], ring.mean(axis=0), C))

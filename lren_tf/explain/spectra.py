@@ -85,15 +85,13 @@ def detection_spectra(
     nearest = background.distances(peaks, background.spectra).argmin(axis=1)
     found = []
     for detection, peak, component, like in zip(listed, peaks, components, nearest, strict=True):
+        reach = GUARD + RING
         box = (
-            slice(max(detection.first_row - GUARD - RING, 0), detection.last_row + GUARD + RING + 1),
-            slice(
-                max(detection.first_column - GUARD - RING, 0),
-                detection.last_column + GUARD + RING + 1,
-            ),
+            slice(max(detection.first_row - reach, 0), detection.last_row + reach + 1),
+            slice(max(detection.first_column - reach, 0), detection.last_column + reach + 1),
         )
         own = labels[box] == detection.label
-        around = _dilated(own, GUARD + RING) & ~_dilated(own, GUARD) & free[box]
+        around = _dilated(own, reach) & ~_dilated(own, GUARD) & free[box]
         row, column = np.divmod(background.places[like], scene.width)
         found.append(
             DetectionSpectra(

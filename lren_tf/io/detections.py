@@ -18,6 +18,7 @@ from lren_tf.runtime.files import atomic_path
 _WGS84 = "EPSG:4326"
 _EVIDENCE = "evidence_"
 _BANDS = "strongest_bands"
+STATUS = "status"
 # How coordinates are described in every feature.
 _LONGITUDE = "longitude, latitude (WGS 84)"
 _SCENE_CRS = "x, y in the scene's coordinate reference system"
@@ -30,7 +31,8 @@ def write_csv(
 ) -> None:
     """Write detections as a table, one column for each attribute of `Detection`.
 
-    The strongest bands of a detection have a column where one has them, with spaces between.
+    The strongest bands of a detection have a column where one has them, with spaces between. The
+    last column, `STATUS`, is empty: a person may fill it (:mod:`lren_tf.io.review`).
 
     Args:
         path: the file.
@@ -43,10 +45,10 @@ def write_csv(
     names = attribute_names(listed, evidence)
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
+        writer.writerow([*names, STATUS])
         # A coordinate that is None becomes an empty cell.
         for attributes in map(attributes_of, listed):
-            writer.writerow([attributes.get(name) for name in names])
+            writer.writerow([*(attributes.get(name) for name in names), ""])
 
 
 def write_geojson(

@@ -60,7 +60,9 @@ def energy_parts(model: Results, data: ModelInput, *, recalibrate: bool) -> Ener
     components = principal_components(pixels) if recalibrate else state.components()
     shown = projected(pixels, *components)
     energy = tf.constant(np.stack(energies).mean(axis=0))
-    samples = Samples(energy, shown, map(tf.constant, features), data.grid, data.valid)
+    samples = Samples(
+        energy, shown, map(tf.constant, features), data.grid, data.valid, data.counted
+    )
     reference = state.load()
     if recalibrate:
         reference, _ = estimated(samples, names)

@@ -199,6 +199,11 @@ class EvidenceScoring(EnergyScoring):
         """
         _refuse_lam(lam)
         self._check_kind(data)
+        if recalibrate and data.counted is not None:
+            raise InputError(
+                "recalibrate is True and the scene has a background region; expected one of the "
+                "two, train a model on the scene or leave the region out."
+            )
         pixels = StandardisedPixels(data.pixels, self._members[0].scaler_state.load())
         samples = [member.embed(pixels)[0] for member in self._members]
         if recalibrate:
@@ -279,7 +284,9 @@ class EvidenceScoring(EnergyScoring):
             for member, z in zip(self._members, samples, strict=True)
         )
         energy = tf.constant(self._energies_of(samples, data).mean(axis=0))
-        return Samples(energy, projected(pixels, *components), features, data.grid, data.valid)
+        return Samples(
+            energy, projected(pixels, *components), features, data.grid, data.valid, data.counted
+        )
 
 
 def _refuse_lam(lam: float | None) -> None:

@@ -22,6 +22,7 @@ from lren_tf.model.forward_pass import on_last_axis
 from lren_tf.model.inputs import (
     ModelInput,
     as_model_input,
+    background_of,
     input_of_sensor,
     warn_of_constant_bands,
 )
@@ -254,7 +255,8 @@ class LREN(KerasMethods):
         Args:
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
                 that :func:`lren_tf.load_scene` reads. Pixels that a scene marks as no-data
-                are left out, and so are bands that it marks as not good.
+                are left out, and so are bands that it marks as not good. Of a scene with a
+                background region only that is learned.
             y: None; a target is refused, since nothing is learned from truth.
             epochs: None for the setting (1000); of each phase where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
@@ -291,7 +293,7 @@ class LREN(KerasMethods):
             epochs, batch_size, initial_epoch, resumes=resume is not None
         )
         with self.workers.agreed():
-            data = as_model_input(x, key)
+            data = as_model_input(background_of(x), key)
             data.check_finite()
             plan = run.plan(
                 settings,
@@ -343,7 +345,7 @@ class LREN(KerasMethods):
             InputError: the weights come from no training, or the data cannot be used.
         """
         self._require_training()
-        data = input_of_sensor(x, key, self._bands, self._used_bands())
+        data = input_of_sensor(background_of(x), key, self._bands, self._used_bands())
         check_pixel_count(len(data.pixels), self.settings.components)
         with tf.device(self.device):
             self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
@@ -374,7 +376,7 @@ class LREN(KerasMethods):
             name=self.name,
             **replaced.as_dict(),
         )
-        data = self._checked_input(x, key)
+        data = self._checked_input(background_of(x), key)
         other._create_all(self._bands, self._used_list)
         with tf.device(self.device):
             for to, source in zip(other._members(), self._members(), strict=True):

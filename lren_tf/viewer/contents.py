@@ -12,12 +12,12 @@ import numpy as np
 
 from lren_tf.data.pseudo_colour import picture_bands, pseudo_colour
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.evaluation.decades import false_alarm_decades
 from lren_tf.evaluation.detections import Detection, Detections, detection_labels
 from lren_tf.evaluation.threshold import Threshold, calibrated_threshold, thresholds_at
 from lren_tf.explain.background import SpectralBackground
 from lren_tf.explain.explanation import Explanation
-from lren_tf.explain.mahalanobis import GlobalBackground
 from lren_tf.explain.spectra import DetectionSpectra
 from lren_tf.viewer.coordinates import coordinate_record
 from lren_tf.viewer.grid import Blocks, blocks_of
@@ -206,7 +206,7 @@ def _detection(detection: Detection, explanations: Sequence[Explanation]) -> dic
 
 
 def _picture(scene: Scene, blocks: Blocks, places: np.ndarray) -> np.ndarray:
-    """uint8 ``[n, 3]``, the colours of the pixels that stand for their blocks; grey without data."""
+    """uint8 ``[n, 3]``, colours of the pixels that stand for blocks; grey without data."""
     if blocks.size > 1:
         # Of a block its middle: the pixel that scores highest is the least typical.
         rows, columns = np.divmod(np.arange(len(places)), blocks.shape[1])

@@ -177,7 +177,9 @@ def widths_of(record: dict[str, Any]) -> np.ndarray:
 
 def _lines(bokeh: Any, made: Figure, axis: np.ndarray) -> None:
     # Never without values, of which a range of the figure could not be made.
-    band = bokeh.models.ColumnDataSource({"x": axis, "low": 0 * axis, "high": 0 * axis + 1}, name="component_range")
+    band = bokeh.models.ColumnDataSource(
+        {"x": axis, "low": 0 * axis, "high": 0 * axis + 1}, name="component_range"
+    )
     made.varea(
         x="x", y1="low", y2="high", source=band, fill_color=COLOURS["component"], fill_alpha=0.2,
         legend_label="nearest background group, 5 to 95 %",

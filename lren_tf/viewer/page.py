@@ -7,14 +7,13 @@ import html
 import json
 import zlib
 from importlib import resources
-from typing import Any
 
 import numpy as np
 
 from lren_tf.records import plain
+from lren_tf.version import __version__
 from lren_tf.viewer.contents import Contents, evidence_names
 from lren_tf.viewer.figures import COLOURS, axis_of, check_bokeh, figures_of, widths_of
-from lren_tf.version import __version__
 
 _LITTLE = {"float64": "<f8", "float32": "<f4", "uint32": "<u4", "uint16": "<u2", "uint8": "|u1"}
 

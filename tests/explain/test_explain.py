@@ -7,9 +7,9 @@ import pytest
 
 from lren_tf import LREN, InputError, datasets, detectors, explain, find_detections
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.detectors.rx import global_rx
 from lren_tf.evaluation.detections import detection_labels
-from lren_tf.explain.mahalanobis import GlobalBackground
 from tests.explain.scenes import NEIGHBOUR_BANDS, TARGET_BANDS, known_bands
 from tests.trained import SCENE
 

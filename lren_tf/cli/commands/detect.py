@@ -29,6 +29,7 @@ from lren_tf.cli.options.files import RunFiles
 from lren_tf.cli.options.library import DetectedSpectra
 from lren_tf.cli.options.long_training import LongRun
 from lren_tf.cli.options.outputs import MAPS
+from lren_tf.cli.options.region import Region
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
@@ -67,6 +68,7 @@ def detect(arguments: argparse.Namespace) -> None:
 
 def _detect_with_lren(arguments: argparse.Namespace) -> None:
     preset, settings = lren_settings(arguments)
+    region = Region.of(arguments)
     refuse_explanation(arguments, explained=True)
     distribution = Distribution(arguments)
     long_run = LongRun(arguments, writes=distribution.chief)
@@ -87,7 +89,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         long_run.interruptible(epochs),
     ):
         with timed(seconds, "read"):
-            scene = read_scene(arguments)
+            scene = region.applied(read_scene(arguments))
         with timed(seconds, "start"):
             model = lren_model(preset, settings, arguments.device, distribution)
         # What the chief refuses, the others hear of.
@@ -125,7 +127,7 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         if outputs is not None:
             _finish(
                 scene, Scored(title, score, _evidence_of(result), model, False, _residual(result)),
-                outputs, seconds, notices,
+                region, outputs, seconds, notices,
                 lambda: {
                     "detector": LREN,
                     **run_record(model, scene, history, result),
@@ -145,6 +147,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
         lam = validators.positive("lam", presets.parse("lam", arguments.lam))
     outputs = RunFiles(arguments)
     check_scene(arguments)
+    region = Region.of(arguments)
     refuse_explanation(arguments, explained=not os.path.isdir(arguments.apply))
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -155,7 +158,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
             )
         outputs.show_evidence(trained.evidence)
         with timed(seconds, "read"):
-            scene = read_scene(arguments)
+            scene = region.applied(read_scene(arguments), learned=False)
         outputs.follow(scene)
         with timed(seconds, "score"):
             score, evidence, record = trained.score(
@@ -166,7 +169,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
         _finish(
             scene,
             Scored(trained.title, score, evidence, trained.model, bool(arguments.recalibrate)),
-            outputs, seconds, notices,
+            region, outputs, seconds, notices,
             lambda: {"detector": LREN, **record},
         )  # fmt: skip
 
@@ -195,6 +198,7 @@ def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
 def _detect_with_another(arguments: argparse.Namespace) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
+    region = Region.of(arguments)
     refuse_explanation(arguments, explained=arguments.detector in EXPLAINED)
     outputs = RunFiles(arguments)
     check_scene(arguments)
@@ -204,7 +208,8 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
         with timed(seconds, "start"):
             detector = detector_from(arguments)
         with timed(seconds, "read"):
-            scene = read_usable_scene(arguments)
+            scene = region.applied(read_usable_scene(arguments))
+            detectors.detector_class(arguments.detector).check_background(scene)
         note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
@@ -212,7 +217,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
-            scene, Scored(detector.title, score, by=detector), outputs, seconds, notices,
+            scene, Scored(detector.title, score, by=detector), region, outputs, seconds, notices,
             lambda: {
                 **detector_record(detector),
                 "scene": scene_record(scene),
@@ -224,6 +229,7 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
 def _finish(
     scene: Scene,
     scored: Scored,
+    region: Region,
     outputs: RunFiles,
     seconds: dict[str, float],
     notices: list[str],
@@ -249,6 +255,7 @@ def _finish(
             detected = outputs.threshold.apply(
                 score, truth, georeference=scene.georeference, evidence=evidence
             )
+            detected = region.filtered(detected)
         masks[detected.label] = detected.panel()
     explanations = None
     if detected is not None and (outputs.explains or outputs.views):
@@ -294,6 +301,7 @@ def _finish(
             "metrics": metrics,
             **({} if detected is None else {"threshold": detected.record()}),
             **({} if not explanations else {"explanations": explanations_record(explanations)}),
+            **region.record(),
             **({} if spectra is None else spectra.record()),
             "reading": reading_record(arguments),
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),

@@ -14,6 +14,7 @@ import numpy as np
 from lren_tf import detectors
 from lren_tf.cli.console import collected_notices, say
 from lren_tf.cli.options.explanation import PAGE_RATE, Scored
+from lren_tf.cli.options.region import Region
 from lren_tf.cli.options.scene import arguments_of, is_name, read_scene
 from lren_tf.cli.options.threshold import ThresholdRequest, requested_threshold
 from lren_tf.cli.trained_model import load_keras_model
@@ -25,7 +26,7 @@ from lren_tf.runtime.files import as_path, atomic_paths, ensure_writable_target
 from lren_tf.viewer.figures import check_bokeh
 
 _ENDING = "_report.json"
-_READ = ("scene", "truth", "mask")
+_READ = ("scene", "truth", "mask", "background", "review")
 """Options of a report that name files."""
 
 
@@ -40,7 +41,7 @@ def view(arguments: argparse.Namespace) -> None:
     request = requested_threshold(arguments)
     score_file = _located(report["files"]["score"], path, "the score map")
     with collected_notices():
-        scene = _scene(report, path)
+        scene, region = _scene(report, path)
         score = load_map(score_file)
         if score.shape != scene.shape[:2]:
             raise InputError(
@@ -54,7 +55,7 @@ def view(arguments: argparse.Namespace) -> None:
             recalibrate=told.get("calibrated_on") == "scored scene",
         )  # fmt: skip
         found = _found(report, score, scene, request)
-        page = scored.page(scene, found, None, calibrated="evidence" in report)
+        page = scored.page(scene, region.filtered(found), None, calibrated="evidence" in report)
         with atomic_paths(target) as (temporary,):
             page.save(temporary)
     say(f"view: {target}")
@@ -94,8 +95,8 @@ def _located(name: str, report: Path, what: str) -> Path:
     )
 
 
-def _scene(report: Mapping[str, Any], path: Path) -> Scene:
-    """The scene of a report, read as the run read it."""
+def _scene(report: Mapping[str, Any], path: Path) -> tuple[Scene, Region]:
+    """The scene of a report, read as the run read it, and what was known of it."""
     reading = dict(report["reading"])
     try:
         options = arguments_of(reading)
@@ -114,7 +115,10 @@ def _scene(report: Mapping[str, Any], path: Path) -> Scene:
             f"{options.scene} holds other values than the scene of {path}; expected that scene, "
             "run lren-tf detect again."
         )
-    return scene
+    # What the run has asked for; a rate is at hand, and no trained model.
+    options.false_alarm_rate, options.apply = "", None
+    region = Region.of(options)
+    return region.applied(scene, learned="model" not in report), region
 
 
 def _title(report: Mapping[str, Any]) -> str:

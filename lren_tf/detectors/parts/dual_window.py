@@ -82,6 +82,39 @@ def unit_range(cube: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return cube
 
 
+def with_background_only(
+    cube: npt.NDArray[np.float64], background: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Spectra for rings, and spectra to be scored, both [N, L] on the scale of the background.
+
+    In rings the pixels outside of the background have its mean, which is the least remarkable
+    spectrum there is. The scale is that of `unit_range` for the background, so that no pixel
+    outside of it changes another's score.
+
+    Args:
+        cube: [H, W, L], overwritten.
+        background: [H, W].
+
+    Raises:
+        InputError: as `unit_range`, or the background has one value only.
+    """
+    known = cube[background]
+    low, high = known.min(), known.max()
+    with np.errstate(over="ignore"):
+        span = high - low
+    if not 0 < span < np.inf:
+        raise InputError(
+            f"the values of the background region range from {low:.3g} to {high:.3g}; expected "
+            "values that differ and can be scaled in float64, mark another region."
+        )
+    cube -= low
+    cube /= span
+    filled = cube.copy()
+    filled[~background] = cube[background].mean(axis=0)
+    bands = cube.shape[2]
+    return filled.reshape(-1, bands), cube.reshape(-1, bands)
+
+
 def ring_offsets(inner: int, outer: int) -> npt.NDArray[np.intp]:
     """Rows and columns [n, 2] of a ring's pixels relative to its centre, row after row."""
     reach = outer // 2

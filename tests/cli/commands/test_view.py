@@ -30,6 +30,10 @@ def values_of(name: str) -> dict:
     return json.loads(re.search(r'id="values">(.*?)</script>', page, re.S)[1])
 
 
+def listed_in(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(Path(name).read_text("ascii").splitlines()))
+
+
 class TestDetect:
     def test_view(self, scene_file, capsys):
         assert main(["detect", scene_file, *RX, *RATE, "--view", "--out", "o"]) == 0
@@ -37,7 +41,7 @@ class TestDetect:
         told, values = report("o/a_report.json"), values_of("o/a_view.html")
         assert told["files"]["view"] == "o/a_view.html"
         assert told["seconds"]["view"] > 0
-        rows = list(csv.DictReader(Path("o/a_detections.csv").open(encoding="ascii")))
+        rows = listed_in("o/a_detections.csv")
         assert len(rows) == len(values["detections"]) == told["threshold"]["detections"] > 0
         for row, listed in zip(rows, values["detections"], strict=True):
             at = int(row["peak_row"]), int(row["peak_column"])
@@ -59,7 +63,7 @@ class TestDetect:
         assert not Path("a_view.html").exists()
         assert report("a_report.json")["explanations"]
         geojson = json.loads(Path("a_detections.geojson").read_text("ascii"))
-        rows = list(csv.DictReader(Path("a_detections.csv").open(encoding="ascii")))
+        rows = listed_in("a_detections.csv")
         assert [each["properties"]["strongest_bands"] for each in geojson["features"]] == [
             row["strongest_bands"] for row in rows
         ]
