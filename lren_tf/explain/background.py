@@ -45,7 +45,7 @@ class SpectralBackground(NamedTuple):
     """``[B]``: deviation of every band over the sample; NaN where it is 0 or not good."""
 
     def distances(self, x: np.ndarray, to: np.ndarray) -> np.ndarray:
-        """Return distances ``[p, q]`` of spectra ``[p, B]`` and ``[q, B]``, bands of unit variance."""
+        """Return distances ``[p, q]`` of spectra ``[p, B]``, ``[q, B]``, bands of unit variance."""
         good = np.isfinite(self.scale)
         a, b = x[:, good] / self.scale[good], to[:, good] / self.scale[good]
         centre = b.mean(axis=0)

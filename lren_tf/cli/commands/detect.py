@@ -265,8 +265,13 @@ def _finish(
     with timed(seconds, "draw"):
         calibrated = [] if evidence is None else [title]
         figure = plots.detection_panel(
-            *pictures(scene), {title: score}, masks=masks, calibrated=calibrated
-        )
+            *pictures(scene), {title: score}, masks=masks, calibrated=calibrated,
+            detected=None if detected is None else detected.labels(),
+            numbered=[] if detected is None else [
+                (each.row, each.column) for each in detected.detections.listed
+            ],
+            georeference=scene.georeference,
+        )  # fmt: skip
     spectra = None
     if detected is not None and (arguments.spectra or arguments.library is not None):
         with timed(seconds, "spectra"):
