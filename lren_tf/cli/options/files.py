@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from lren_tf.cli.options.library import check_library_options, library_endings
+from lren_tf.cli.options.library import (
+    check_library_fits,
+    check_library_options,
+    library_endings,
+)
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.scene import output_path, refuse_to_replace_another_scene
 from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
@@ -77,6 +81,7 @@ class RunFiles:
             InputError: ``--stac`` without a georeference, or with maps of another format.
         """
         self._use(MapOutput(self._format, scene.source_format, scene.georeference))
+        check_library_fits(self.arguments, scene)
         if self.arguments.stac:
             if not self.maps.geotiff:
                 raise InputError(

@@ -59,6 +59,27 @@ def check_library_options(arguments: argparse.Namespace) -> None:
         read_spectral_library(arguments.library)
 
 
+def check_library_fits(arguments: argparse.Namespace, scene: Scene) -> None:
+    """Refuse a library whose bands cannot be brought together with those of the scene.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if arguments.library is not None:
+        good = np.ones(scene.bands, bool) if scene.good_bands is None else scene.good_bands
+        _materials(arguments, scene, np.where(good, 1.0, np.nan)[None])
+
+
+def _materials(
+    arguments: argparse.Namespace, scene: Scene, spectra: np.ndarray
+) -> list[list[Material]]:
+    library: SpectralLibrary = read_spectral_library(arguments.library)
+    return nearest_materials(
+        spectra, library.spectra, library.names,
+        wavelengths=scene.wavelengths, library_wavelengths=library.wavelengths,
+    )  # fmt: skip
+
+
 def library_endings(arguments: argparse.Namespace) -> dict[str, str]:
     """Files by kind, with the ends of their names."""
     endings: dict[str, str] = {}
@@ -92,11 +113,8 @@ class DetectedSpectra:
         )
         self._materials: list[list[Material]] = []
         if arguments.library is not None and self._spectra:
-            library: SpectralLibrary = read_spectral_library(arguments.library)
-            self._materials = nearest_materials(
-                np.stack([each.mean for each in self._spectra]), library.spectra, library.names,
-                wavelengths=scene.wavelengths, library_wavelengths=library.wavelengths,
-            )  # fmt: skip
+            means = np.stack([each.mean for each in self._spectra])
+            self._materials = _materials(arguments, scene, means)
 
     def write(self, paths: Mapping[str, Path]) -> None:
         """Write the files of `library_endings` that are among the paths."""
