@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +13,8 @@ from lren_tf.evidence.structure import principal_components, projected
 from lren_tf.latent.mixture import Mixture
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.scored import refuse_calibration
+from lren_tf.model.trained_network import TrainedNetwork
 from lren_tf.training.pixel_reader import StandardisedPixels
-
-if TYPE_CHECKING:
-    from lren_tf.model.results import Results
 
 
 class EnergyParts(NamedTuple):
@@ -33,15 +32,18 @@ class EnergyParts(NamedTuple):
     """``[n]``, 0 or 1: which pixels the surroundings count; None without surroundings."""
 
 
-def energy_parts(model: Results, data: ModelInput, *, recalibrate: bool) -> EnergyParts:
+def energy_parts(
+    members: Sequence[TrainedNetwork], data: ModelInput, *, recalibrate: bool
+) -> EnergyParts:
     """Return the parts of a scene.
 
     Args:
-        model: fitted, with ``scoring="energy"``.
+        members: networks of a fitted model with ``scoring="energy"``, whose settings the first
+            one has.
         data: pixels of the model's sensor, checked to be finite.
         recalibrate: whether evidence is compared with the background of these pixels.
     """
-    members = list(model._members())
+    settings = members[0].settings
     states = [member.background_state for member in members]
     pixels = StandardisedPixels(data.pixels, members[0].scaler_state.load())
     features, energies = [], []
@@ -52,8 +54,8 @@ def energy_parts(model: Results, data: ModelInput, *, recalibrate: bool) -> Ener
     parts = EnergyParts(
         features, [state.mixture() for state in states], [state.scale() for state in states]
     )
-    names = model.settings.evidence
-    if not model.settings.fuses_evidence:
+    names = settings.evidence
+    if not settings.fuses_evidence:
         refuse_calibration(recalibrate)
         return parts
     state = members[0].evidence_state

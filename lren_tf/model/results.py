@@ -121,7 +121,7 @@ class Results(TrainedNetwork):
         self._scoring().require_member_scores()
         data = self._checked_input(x, key)
         with tf.device(self.device):
-            return energy_parts(self, data, recalibrate=recalibrate)
+            return energy_parts(self._members(), data, recalibrate=recalibrate)
 
     def scores_images(self) -> bool:
         """Return whether a score needs the pixel's neighbours, and so an image, not a table."""
