@@ -15,7 +15,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
-  sensitivity ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
+  sensitivity comparators ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
   guard lint bench bench-all dist clean
 .DEFAULT_GOAL := help
 
@@ -63,6 +63,9 @@ robust-study: $(STAMP) ## settings around the preset robust, on simulated and re
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.studies.sensitivity $(HOW)
 
+comparators: $(STAMP) ## ADLR on eleven scenes with one rule, beside the released method
+	$(RUN) -m experiments.studies.comparators $(HOW)
+
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
 	$(RUN) -m experiments.studies.ablation $(HOW)
 
@@ -101,17 +104,21 @@ lint: $(STAMP) ## check style, and that imports point down
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 
-bench: $(STAMP) ## measure solver, training step and LRX against their references
+bench: $(STAMP) ## measure solver, training step, LRX and RX against their references
 	$(RUN) -m benchmarks.solver
 	$(RUN) -m benchmarks.training
+	$(RUN) -m benchmarks.robust
 	$(RUN) -m benchmarks.detectors
+	$(RUN) -m benchmarks.rx
 
-bench-all: bench ## also growth, memory, workers and what was tried; an hour of a quiet machine
+bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of a quiet machine
 	$(RUN) -m benchmarks.trials
 	$(RUN) -m benchmarks.scaling
 	$(RUN) -m benchmarks.memory
+	$(RUN) -m benchmarks.large_scenes
 	$(RUN) -m benchmarks.distribution
 	$(RUN) -m benchmarks.precision
+	$(RUN) -m benchmarks.batch
 
 dist: $(STAMP) ## build wheel and sdist into dist/
 	rm -rf dist

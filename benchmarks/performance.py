@@ -36,6 +36,7 @@ _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
 def blocks(results: Path = tables.RESULTS) -> dict[str, str]:
     """The blocks whose benchmark was run, by name."""
     found = {"cost": tables.cost_table(), "against": tables.against_table(results)}
+    found["large"] = tables.large_scenes_table(tables.read("large_scenes", results))
     for name, (benchmark, table) in _FROM.items():
         record = tables.read(benchmark, results)
         if record is not None:

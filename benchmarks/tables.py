@@ -12,6 +12,8 @@ from benchmarks import operations
 from experiments.reporting.markdown import markdown_table
 from experiments.reporting.names import scene_title
 from experiments.reporting.provenance import ROOT
+from lren_tf import detectors
+from lren_tf.detectors.working_memory import Size, needed_bytes
 from lren_tf.presets import PRESETS
 from lren_tf.training.chunked_step import CHUNK
 
@@ -22,6 +24,8 @@ SCENES = (
     ("EMIT, one granule", 1280 * 1242, 285),
 )
 """Name, pixels and bands of scenes whose cost is projected."""
+ASKED = ((1000, 1000, 100), (1280, 1242, 285))
+"""Scenes for which it is said how much memory each detector asks for."""
 MACHINES = (1, 2, 4, 8, 16, 32, 64)
 LINK_BYTES_PER_S, LATENCY_S = 1.25e9, 1e-4
 """Of the network of the projection: 10 Gbit/s, and what one exchange costs at least."""
@@ -83,8 +87,11 @@ def against_table(results: Path = RESULTS) -> str:
                 f"{training['share']['median']:.0%} of its rate",
             ]
         )
-    detectors = read("detectors", results)
-    for case in [] if detectors is None else detectors["cases"]:
+    robust = read("robust", results)
+    if robust is not None:
+        rows += _robust_rows(robust)
+    local = read("detectors", results)
+    for case in [] if local is None else local["cases"]:
         shape = " × ".join(map(str, case["shape"]))
         one, all_ = case["one_thread"], case["all_threads"]
         for measured in [one] if one["threads"] == all_["threads"] else [one, all_]:
@@ -97,7 +104,88 @@ def against_table(results: Path = RESULTS) -> str:
                     f"{measured['ratio']:.0f} times as fast",
                 ]
             )
+    rx = read("rx", results)
+    for name, where in [] if rx is None else [("array", "in memory"), ("file", "mapped")]:
+        rows.append(
+            [
+                f"RX, {' × '.join(map(str, rx['shape']))} {where}, {rx['threads']} threads, "
+                f"{rx['anonymous_bytes'][name] / 2**20:.0f} MiB of own memory",
+                f"{median(rx['seconds'][name]):.2f} s",
+                f"RX of SPy, {median(rx['seconds']['spy']):.1f} s, "
+                f"{rx['anonymous_bytes']['spy'] / 2**20:.0f} MiB",
+                f"{rx['ratio'][name]:.1f} times as fast",
+            ]
+        )
     return markdown_table(("what", "here", "against", "ratio"), rows)
+
+
+def large_scenes_table(large: Record | None) -> str:
+    """Which detector runs at which size: what was measured, and the memory that it asks for."""
+    cases = [] if large is None else large["cases"]
+    shapes = list(dict.fromkeys(tuple(case["shape"]) for case in cases))
+    found = {(case["detector"], tuple(case["shape"])): case for case in cases}
+
+    def measured(case: Record) -> str:
+        if case["outcome"] == "stopped":
+            return f"not within {_duration(case['seconds'])}"
+        if case["outcome"] == "refused":
+            return "refused"
+        return f"{_duration(case['seconds'])}, {case['anonymous_bytes'] / 2**30:.2f} GiB"
+
+    def counted(name: str, shape: tuple[int, int, int]) -> str:
+        needed = needed_bytes(name, Size(*shape), detectors.create(name).get_config())
+        return "its `memory_limit`" if needed is None else f"{needed / 2**30:.1f} GiB"
+
+    rows = [
+        [
+            f"`{name}`",
+            *(measured(found[name, shape]) for shape in shapes),
+            *(counted(name, shape) for shape in ASKED),
+        ]
+        for name in detectors.names()
+    ]
+    header = (
+        "detector",
+        *(" × ".join(map(str, shape)) for shape in shapes),
+        *(f"asks for, {' × '.join(map(str, shape))}" for shape in ASKED),
+    )
+    return markdown_table(header, rows)
+
+
+def _robust_rows(robust: Record) -> list[list[str]]:
+    """Rows of the preset `robust`: step, fit, command, and a large scene."""
+    step, large = robust["step"], robust["large"]
+    rows = [
+        [
+            "training step, `robust`, 1024 × 205, five members",
+            f"{step['step_ms']:.1f} ms",
+            f"2048² float32 matrix product, {step['matrix_product_gflop_per_s']:.0f} GFLOP/s",
+            f"{step['share']:.0%} of its rate",
+        ]
+    ]
+    for name, what in (("fit_s", "fit, `robust`"), ("command_s", "`lren-tf detect`, `robust`")):
+        turns = robust[name]
+        now, before = (median(each[which] for each in turns) for which in ("now", "before"))
+        ratio = median(each["before"] / each["now"] for each in turns)
+        rows.append(
+            [
+                f"{what}, 100 × 100 × 205",
+                f"{now:.1f} s",
+                f"{robust['before']}, with one network for each member, {before:.1f} s",
+                f"{ratio:.1f} times as fast",
+            ]
+        )
+    lren, rx = large["lren"], large["rx"]
+    rows.append(
+        [
+            f"fit and score from disk, `robust`, {large['pixels']:,} × {large['bands']}",
+            f"{lren['seconds']:.0f} s, {lren['peak_anonymous_bytes'] / 2**30:.1f} GiB, "
+            f"AUC(Pd,Pf) {lren['auc']:.4f}",
+            f"`rx` of SPy, {rx['seconds']:.1f} s",
+            f"{lren['seconds'] / rx['seconds']:.1f} times its time",
+        ]
+    )
+    return rows
 
 
 def settled_table(solver: Record) -> str:
@@ -276,6 +364,8 @@ def machines_table(scaling: Record) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 9.5:
+        return f"{seconds:.1f} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:

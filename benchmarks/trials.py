@@ -96,10 +96,13 @@ def _without_density(model: LREN, batch: tf.Tensor) -> Step:
     @tf.function
     def step(x: tf.Tensor) -> tf.Tensor:
         found = losses.mapping_losses(model.network(), x)
-        model.optimizer.apply(
-            [*found.gradients, *map(tf.zeros_like, model.trainable_variables[8:])],
-            model.trainable_variables,
-        )
+        variables = model.trainable_variables
+        moving = [
+            tf.reshape(gradient, variable.shape)
+            for gradient, variable in zip(found.gradients, variables, strict=False)
+        ]
+        still = map(tf.zeros_like, variables[len(moving) :])
+        model.optimizer.apply([*moving, *still], variables)
         return found.terms.loss
 
     step(batch)

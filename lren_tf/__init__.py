@@ -18,7 +18,7 @@ _HOMES = {
     "InputError": "lren_tf.errors",
     "LREN": "lren_tf.model.lren",
     "LowRankResult": "lren_tf.low_rank.solve",
-    "Scene": "lren_tf.data.scene",
+    "Scene": "lren_tf.io",
     "Settings": "lren_tf.settings",
     "TrainingDiverged": "lren_tf.errors",
     "find_detections": "lren_tf.evaluation.detections",

@@ -3,12 +3,12 @@ from lren_tf import detectors as detectors
 from lren_tf import explain as explain
 from lren_tf import io as io
 from lren_tf import plots as plots
-from lren_tf.data.scene import Scene as Scene
 from lren_tf.errors import InputError as InputError
 from lren_tf.errors import TrainingDiverged as TrainingDiverged
 from lren_tf.evaluation import metrics as metrics
 from lren_tf.evaluation.detections import find_detections as find_detections
 from lren_tf.evaluation.threshold import threshold_at as threshold_at
+from lren_tf.io import Scene as Scene
 from lren_tf.io import load_map as load_map
 from lren_tf.io import load_scene as load_scene
 from lren_tf.io import save_map as save_map

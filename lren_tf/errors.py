@@ -7,7 +7,8 @@
             └── DatasetUnavailable   a benchmark scene that is not here (lren_tf.datasets)
     RuntimeError
       ├── TrainingDiverged      a loss or gradient that is not finite
-      └── WorkerLost            another process that has ended
+      ├── WorkerLost            another process that has ended
+      └── TasksFailed           some of many independent tasks, the others are done
 """
 
 from __future__ import annotations
@@ -126,4 +127,11 @@ class WorkerLost(RuntimeError):
 
     The message names that process if it is known. The state of this process is lost too, except
     for checkpoints.
+    """
+
+
+class TasksFailed(RuntimeError):
+    """Some of many tasks that do not depend on one another have failed.
+
+    The message names them with their reasons; the results of the others are there.
     """

@@ -40,6 +40,7 @@ ROBUST = Settings(
     optimizer="adam",
     learning_rate=1e-3,
     batch_size=1024,
+    training_pixels=40_960,
     epochs=30,
     energy_weight=0.1,
     covariance_penalty=1e-4,
@@ -48,7 +49,8 @@ ROBUST = Settings(
     evidence=EVIDENCE,
 )
 """One setting for every scene, without ground truth: small networks, a background fitted
-without likely anomalies, and the evidence of spectrum, structure and surroundings."""
+without likely anomalies, and the evidence of spectrum, structure and surroundings. A training takes
+at most 1,200 steps: 30 epochs of 40 batches."""
 
 PRESETS: Mapping[str, Settings] = {"paper": PAPER, "release": RELEASE, "robust": ROBUST}
 """The presets by name."""

@@ -83,7 +83,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     """Where a scene came from and which values it holds; `sha256` is that of the cube.
 
     What is known beyond that is entered where it is known only: the number of valid pixels,
-    the bands left out, first and last wavelength in nanometres, and the georeference.
+    the bands left out, first and last wavelength in nanometres, the time of the measurement, and
+    the georeference.
     """
     more: dict[str, Any] = {}
     if scene.valid is not None:
@@ -94,6 +95,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
         more["bands_left_out"] = ranges_text(~scene.good_bands)
     if scene.wavelengths is not None:
         more["wavelengths"] = [scene.wavelengths.min(), scene.wavelengths.max()]
+    if scene.acquired is not None:
+        more["acquired"] = scene.acquired
     if scene.georeference is not None:
         georeference = scene.georeference
         more["georeference"] = {"crs": georeference.crs, "transform": georeference.transform}

@@ -114,6 +114,11 @@ class Settings:
     batch_seed: int = 123
     """Seed of the single permutation that fixes the batches (release); unused when one
     batch holds all pixels."""
+    training_pixels: int | None = None
+    """Most pixels that the network is trained on; of a larger scene a sample takes part in the
+    training, one pixel of each of as many equal stretches, drawn by ``batch_seed``. So the number
+    of steps does not grow with the scene. Standardisation, mixture, background and scores are of
+    all pixels. None is all pixels (paper, release)."""
     epochs: int = 1000
     """Paper, "Implementation details"; the release agrees. Of each part where ``training``
     is ``"separate"``."""
@@ -211,8 +216,9 @@ class Settings:
         for name, smallest in _WHOLE_NUMBERS.items():
             value = whole(name, getattr(self, name), smallest, _LARGEST.get(name))
             object.__setattr__(self, name, value)
-        if self.batch_size is not None:
-            object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
+        for name in ("batch_size", "training_pixels"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole(name, getattr(self, name), 1))
         for names, check in ((_POSITIVE, positive), (_NOT_NEGATIVE, not_negative)):
             for name in names:
                 object.__setattr__(self, name, check(name, getattr(self, name)))

@@ -7,7 +7,7 @@ import pytest
 
 from lren_tf.errors import Argument, InputError
 from lren_tf.io import load_scene
-from lren_tf.io.base.variable import damaged
+from lren_tf.io.base.failures import damaged
 
 
 def refusal():

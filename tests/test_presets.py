@@ -31,6 +31,7 @@ PAPER_VALUES = {
     "learning_rate": 1e-4,
     "batch_size": None,
     "batch_seed": 123,
+    "training_pixels": None,
     "epochs": 1000,
     "training": "joint",
     "energy_weight": 1.0,
@@ -74,6 +75,7 @@ ROBUST_VALUES = PAPER_VALUES | {
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "batch_size": 1024,
+    "training_pixels": 40_960,
     "epochs": 30,
     "energy_weight": 0.1,
     "covariance_penalty": 1e-4,
@@ -104,6 +106,7 @@ WHOLE = {
     "seed": 0,
     "batch_seed": 0,
     "batch_size": 1,
+    "training_pixels": 1,
     "epochs": 1,
     "solver_iterations": 1,
 }
@@ -303,8 +306,8 @@ def test_whole_numbers_have_a_smallest_value():
         assert re.search(pattern, refusal_of(name, smallest - 1))
 
 
-def test_only_the_batch_size_may_be_none():
-    for name in {*WHOLE} - {"batch_size"}:
+def test_only_numbers_of_pixels_may_be_none():
+    for name in {*WHOLE} - {"batch_size", "training_pixels"}:
         assert "whole number" in refusal_of(name, None)
 
 

@@ -21,6 +21,7 @@ from experiments.runs.run import (
 )
 from experiments.studies import (
     ablation,
+    comparators,
     comparison,
     evidence,
     evidence_choice,
@@ -45,6 +46,7 @@ _STUDIES = {
     "failures": (failures,),
     "odds": (odds,),
     "sensitivity": (sensitivity,),
+    "comparators": (comparators,),
     "robust_study": (robust_study,),
     "evidence": (evidence,),
     "implants": (implants,),

@@ -11,6 +11,7 @@ from experiments.reporting.markdown import fill_block, markdown_table
 from experiments.reporting.provenance import ROOT
 from experiments.runs.run import REFERENCE, Run, Workspace, load_result
 from experiments.studies import (
+    comparators,
     comparison,
     evidence,
     evidence_choice,
@@ -31,6 +32,7 @@ PAGES = {
     "table2": "docs/detectors.md",
     "table3": "docs/detectors.md",
     "reach": "docs/detectors.md",
+    "comparators": "docs/detectors.md",
     "robust": "docs/robust.md",
     "robust_lines": "docs/robust.md",
     "evidence_targets": "docs/robust.md",
@@ -45,7 +47,7 @@ PAGES = {
 """The page of each block; the benchmarks fill those of ``docs/performance.md``."""
 _STUDIES = (
     proposed, robust, evidence, evidence_choice, implants, comparison, seeds, failures,
-    sensitivity,
+    sensitivity, comparators,
 )  # fmt: skip
 _PRESETS = {
     "release": "preset `release`: the authors' program",

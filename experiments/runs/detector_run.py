@@ -13,6 +13,7 @@ import numpy as np
 from experiments.reporting.provenance import provenance
 from experiments.runs.run import Run, Workspace, keep_failure, keep_score
 from lren_tf import InputError, Scene, detectors
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import data_sha256
 from lren_tf.errors import TrainingDiverged
 from lren_tf.records import scene_record
@@ -105,13 +106,13 @@ def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
         return
     shared = {name: detector.get_config()[name] for name in detectors.create("aae_rx").get_config()}
 
-    def latent(cube: np.ndarray) -> np.ndarray:
-        key = (data_sha256(cube), *sorted(shared.items(), key=str))
+    def latent(pixels: FilledPixels) -> np.ndarray:
+        key = (data_sha256(pixels[:]), *sorted(shared.items(), key=str))
         if key in _latents:
             record["shared_seconds"] = _latents[key][1]
         else:
             started = time.perf_counter()
-            z = train(cube)
+            z = train(pixels)
             _latents.clear()
             _latents[key] = z, time.perf_counter() - started
         return _latents[key][0].copy()
@@ -120,6 +121,16 @@ def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
     object.__setattr__(detector, "latent", latent)
 
 
-def seeds_of(detector: str, count: int) -> tuple[int | None, ...]:
-    """Seeds 0, 1, … of a stochastic detector; (None,) of any other."""
-    return tuple(range(count)) if detectors.detector_class(detector).stochastic else (None,)
+def seeds_of(detector: str, count: int, **settings: Any) -> tuple[int | None, ...]:
+    """Seeds 0, 1, … of a detector that draws with these settings.
+
+    Args:
+        detector: its name.
+        count: how many seeds.
+        settings: what differs from its defaults.
+
+    Returns:
+        (0,) if it has a seed and draws nothing, (None,) if it has none.
+    """
+    made = detectors.create(detector, **settings)
+    return tuple(range(count if made.draws else 1)) if made.stochastic else (None,)

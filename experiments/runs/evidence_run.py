@@ -209,14 +209,11 @@ def latents_of(model: LREN, scene: Scene) -> Latents:
     if data.valid is not None:
         raise ValueError("the study has no scenes with missing pixels")
     pixels = StandardisedPixels(data.pixels, model.scaler_state.load())
-    energy, features = [], []
-    for network in (model, *model.companions):
-        z, _ = network.embed(pixels)
-        state = network.background_state
-        energy.append(state.energy(z, data.grid).numpy())
-        features.append(state.features(z, data.grid, None).numpy())
+    z, _ = model.embed(pixels)
+    energies = model.background_state.energies(z, data.grid).numpy()
+    features = model.background_state.features(z, data.grid, None).numpy()
     components = projected(pixels, *principal_components(pixels)).numpy()
-    return Latents(np.stack(energy), np.stack(features), components, np.array(data.grid))
+    return Latents(energies, features, components, np.array(data.grid))
 
 
 def as_tensor(values: np.ndarray) -> Any:
@@ -314,11 +311,11 @@ def standing(
         ``[N, H, W]``.
     """
     from lren_tf.evidence.fusion import KEPT
-    from lren_tf.evidence.structure import SIZES, opening
+    from lren_tf.evidence.structure import SIZES, openings
 
     maps = np.stack(totals, axis=-1)
     sizes = SIZES if sizes is None else sizes
-    opened = [opening(as_tensor(maps), size).numpy() for size in sizes]
+    opened = [each.numpy() for each in openings(as_tensor(maps), sizes)]
     small = sum(maps - each for each in opened) / len(sizes)
     return np.moveaxis(small + (KEPT if kept is None else kept) * maps, -1, 0)
 

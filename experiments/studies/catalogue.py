@@ -9,6 +9,7 @@ from experiments.runs import training_run
 from experiments.runs.run import Run
 from experiments.studies import (
     ablation,
+    comparators,
     comparison,
     evidence,
     failures,
@@ -30,6 +31,7 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
     runs: list[Run] = [
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
+        *comparators.planned([*scenes, *further]),
         *robust_study.planned(scenes), *odds.planned(tables),
         *evidence.planned([*scenes, *further]), *implants.planned([*scenes, *further]),
     ]  # fmt: skip
@@ -46,6 +48,7 @@ def everything(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
     runs: list[Run] = [
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
+        *comparators.planned([*scenes, *datasets.further_names()]),
         *robust_study.planned(scenes), *odds.planned(), *failures.planned(scenes),
         *evidence.planned([*scenes, *datasets.further_names()]), *implants.planned(),
     ]  # fmt: skip

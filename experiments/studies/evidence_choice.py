@@ -1,7 +1,7 @@
 """`make evidence-choice`: how the settings of the evidence were chosen, without the scene judged.
 
 A grid of :data:`CANDIDATES` is evaluated on the eleven real scenes and the simulated ones, from
-the latents that :mod:`experiments.studies.evidence` keeps of every scene, seed 123; nothing is
+the latents that :mod:`experiments.studies.evidence` keeps of every scene and seed; nothing is
 trained. For each scene the candidate with the highest criterion on the other ten is the one that
 is reported on it; and for fifty random splits the one chosen on six scenes is reported on the
 other five. The criterion is :func:`criterion`. One record has every candidate on every scene.
@@ -38,7 +38,7 @@ from experiments.studies.evidence import AREA, PD, PD_RARE, SCENES, SEEDS, title
 from lren_tf.runtime.startup import quiet_start
 
 STUDY = "evidence_choice"
-CHOICE_SEEDS = SEEDS[:1]
+CHOICE_SEEDS = SEEDS
 MEASURES = (AREA, PD, PD_RARE)
 PD_WEIGHT = 0.02
 """Weight of each Pd in the criterion."""
@@ -92,7 +92,7 @@ def _candidates() -> tuple[Candidate, ...]:
 
 
 CANDIDATES = _candidates()
-PRESET = Candidate(Trimming(0.05, 0.05, 5.0), 0.25, 0.25, (9, 13), 0.125)
+PRESET = Candidate(Trimming(0.05, 0.05, 5.0), 0.125, 0.25, (9, 13), 0.125)
 """The settings of the preset."""
 SPECTRUM_ALONE = "spectrum alone"
 

@@ -69,7 +69,8 @@ def settings_of(detector: str) -> list[dict[str, Any]]:
 
 def runs_of(detector: str, settings: dict[str, Any], scene: str) -> list[DetectorRun]:
     """The runs of one cell."""
-    seeds = seeds_of(detector, SEEDS.get(detector, 1))
+    settings = {**comparison.SETTINGS.get(detector, {}), **settings}
+    seeds = seeds_of(detector, SEEDS.get(detector, 1), **settings)
     pairs = tuple(sorted(settings.items()))
     return [DetectorRun(STUDY, scene, detector, seed, pairs) for seed in seeds]
 

@@ -1,5 +1,5 @@
-"""The command line: ``lren-tf detect``, ``compare``, ``evaluate``, ``threshold``, ``view``,
-``export``, ``info``, ``datasets``.
+"""The command line: ``lren-tf detect``, ``batch``, ``compare``, ``evaluate``, ``threshold``,
+``view``, ``export``, ``info``, ``datasets``.
 
 Exit codes: 0 done, 2 the user's input, 1 anything else, 130 interrupted. TensorFlow is
 imported only by what needs it, and only when everything that can be refused without it has
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lren_tf.cli.parser import make_parser
-from lren_tf.errors import InputError, TrainingDiverged, WorkerLost
+from lren_tf.errors import InputError, TasksFailed, TrainingDiverged, WorkerLost
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.for_command_line(), 2)
     except KeyboardInterrupt as interruption:
         return _fail(str(interruption) or "interrupted.", 130)
-    except (TrainingDiverged, WorkerLost) as error:
+    except (TasksFailed, TrainingDiverged, WorkerLost) as error:
         return _fail(str(error), 1)
     except Exception as error:
         if parsed.debug:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from lren_tf import datasets, detectors, presets
+from lren_tf.cli.commands.batch import batch
 from lren_tf.cli.commands.compare import compare
 from lren_tf.cli.commands.datasets import list_datasets
 from lren_tf.cli.commands.detect import detect
@@ -15,6 +18,7 @@ from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
 from lren_tf.cli.commands.threshold import threshold
 from lren_tf.cli.commands.view import view
+from lren_tf.cli.options.config import add_config_option
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
 from lren_tf.cli.options.explanation import add_explanation_options
@@ -23,10 +27,15 @@ from lren_tf.cli.options.outputs import add_format_option
 from lren_tf.cli.options.region import add_region_options
 from lren_tf.cli.options.scene import SIMULATED
 from lren_tf.cli.options.threshold import add_threshold_options, add_vector_option
+from lren_tf.cli.options.workers import add_worker_options
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
 _SCORE = "score map: a NumPy, MATLAB, ENVI, GeoTIFF or HDF5 file; higher = more anomalous"
+
+
+# The beginning of a number, or of several.
+_NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,6 +43,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        """As argparse does, which takes `-9999,0` and `-1e5` after an option for another option."""
+        given = list(sys.argv[1:] if args is None else args)
+        joined: list[str] = []
+        for text in given:
+            takes_it = joined and joined[-1].startswith("--") and "=" not in joined[-1]
+            if takes_it and _NEGATIVE.match(text):
+                joined[-1] += f"={text}"
+            else:
+                joined.append(text)
+        return super().parse_known_args(joined, namespace)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -58,6 +79,9 @@ def make_parser() -> argparse.ArgumentParser:
         return made
 
     _add_detect(command("detect", detect, "Score every pixel of a scene; higher = more anomalous."))
+    _add_batch(
+        command("batch", batch, "Detect in many scenes; finished ones are left out.")
+    )
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
 
     made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
@@ -95,6 +119,28 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_detect(made: argparse.ArgumentParser) -> None:
     _add_scene(made)
+    _add_detection(made)
+
+
+def _add_batch(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "scenes", metavar="SCENES", nargs="+",
+        help="scenes, folders of scenes, patterns in quotes such as 'flights/*.img', or lists "
+        "(.txt, one of these in a line)",
+    )  # fmt: skip
+    _add_detection(made)
+    # What the command line does not give, the config may.
+    made.set_defaults(detector=None, format=None, out=None)
+    made.add_argument(
+        "--train-on", metavar="SCENE",
+        help=f"{LREN}: train on this scene alone, and score all of them with its model",
+    )  # fmt: skip
+    add_config_option(made)
+    add_worker_options(made)
+
+
+def _add_detection(made: argparse.ArgumentParser) -> None:
+    """The options of one detection."""
     made.add_argument(
         "--detector", metavar="NAME", default=LREN,
         help=f"{', '.join(detectors.names())} (default: {LREN})",
@@ -208,7 +254,8 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--key", metavar="NAME", help="variable of the cube in the file")
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
-    made.add_argument("--mask", metavar="FILE", help="map of valid pixels; non-zero = valid")
+    made.add_argument("--mask", metavar="FILE", help="map of valid pixels, non-zero = valid; or\n"
+                      "GeoJSON polygons (.geojson), inside = valid")
     made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
         "file,0 for the file's own and 0 (default: the file's)",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.long_training import OPTIONS as LONG_RUNS
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.pixel_matrix import PixelMatrix
+from lren_tf.data.same_sensor import SensorRecord, refuse_other_wavelengths, warn_of_drift
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.records import scene_record, scoring_record
@@ -22,13 +25,13 @@ from lren_tf.runtime.startup import make_repeatable
 from lren_tf.runtime.versions import loaded_versions
 from lren_tf.settings import EVIDENCE
 
-_TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
+TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""
 
 
 def refuse_training_options(arguments: argparse.Namespace) -> None:
     """Refuse what says how to train beside ``--apply``, where nothing is trained."""
-    given = [name for name in _TRAINING if getattr(arguments, name) is not None]
+    given = [name for name in TRAINING if getattr(arguments, name) is not None]
     if given or arguments.set:
         option = "--" + (given[0].replace("_", "-") if given else "set")
         raise InputError(
@@ -104,6 +107,7 @@ class Applied:
                 f"{self.path} is a SavedModel without the endpoint 'score' of pixels; expected "
                 "one that lren-tf export wrote."
             )
+        self._sensor = _sensor_of(self.path)
         self._score, self._takes = signature, inputs["pixels"].shape
         self._evidence = self._loaded.signatures.get("evidence")
         names = () if self._evidence is None else self._evidence.structured_outputs
@@ -128,7 +132,12 @@ class Applied:
         """
         record: dict[str, Any] = {"model": str(self.path), "scene": scene_record(scene)}
         if self.model is None:
+            if self._sensor is not None:
+                wavelengths = self._sensor.wavelengths
+                refuse_other_wavelengths(scene.name, scene.wavelengths, wavelengths)
             score, evidence = self._served(scene, with_evidence)
+            if self._sensor is not None:
+                self._note_drift(scene, self._sensor)
             return score, evidence, {**record, "versions": loaded_versions()}
         model = self.model
         settings = model.settings.as_dict()
@@ -138,9 +147,15 @@ class Applied:
             "device": model.device,
         }
         score, result = model.scored(scene, lam=self._lam, recalibrate=self._recalibrate)
+        self._note_drift(scene, model.sensor)
         record |= scoring_record(model, result)
         evidence = result.evidence if self.evidence else None
         return score, evidence, {**record, "versions": loaded_versions()}
+
+    def _note_drift(self, scene: Scene, sensor: SensorRecord) -> None:
+        """Tell of a scene that looks unlike the model's own, after it was scored."""
+        if not self._recalibrate:
+            warn_of_drift(scene.name, PixelMatrix(scene.cube, scene.valid), sensor)
 
     def _served(
         self, scene: Scene, with_evidence: bool
@@ -190,6 +205,36 @@ class Applied:
             )
 
 
+def applied(path: str, device: str | None, lam: float | None, *, recalibrate: bool) -> Applied:
+    """A trained model as `Applied`; the last one again, if nothing about it has changed.
+
+    Loading takes longer than scoring a small scene.
+    """
+    model = existing_model(path)
+    known = model / "saved_model.pb" if model.is_dir() else model
+    stamp = (known.stat().st_size, known.stat().st_mtime_ns) if known.exists() else (0, 0)
+    return _loaded(os.path.realpath(model), path, device, lam, recalibrate, stamp)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(
+    real: str, path: str, device: str | None, lam: float | None, recalibrate: bool,
+    stamp: tuple[int, int],
+) -> Applied:  # fmt: skip
+    return Applied(path, device, lam, recalibrate=recalibrate)
+
+
+def _sensor_of(folder: Path) -> SensorRecord | None:
+    """What an exported model remembers of its scene; None where it cannot be read."""
+    from lren_tf.model.saved_model import SENSOR_FILE  # which imports TensorFlow
+
+    try:
+        text = (folder / "assets.extra" / SENSOR_FILE).read_text("ascii")
+        return SensorRecord(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def existing_model(path: str) -> Path:
     """Path of a trained model that exists.
 
@@ -219,6 +264,8 @@ def load_keras_model(path: Path, device: str | None) -> Any:
     device = resolve_device(device)
     try:
         model = keras.models.load_model(path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except Exception as error:  # whatever a broken file makes Keras raise
         raise InputError(
             f"{path} cannot be read as a model ({type(error).__name__}); expected a .keras file "

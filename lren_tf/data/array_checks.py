@@ -93,24 +93,37 @@ def varying_bands(
         InputError: every band is constant, or `pixels` is not a real 2-D array with at
             least one sample and one band.
     """
-    pixels = _pixel_table(pixels, what)
-    if 0 in pixels.shape:
-        raise InputError(
-            f"{what}: the pixels have shape {pixels.shape}; expected at least one sample and "
-            "one band, check how they were selected."
-        )
+    pixels = pixel_table(pixels, what)
     varying = varies(pixels, valid)
     if bands is not None:
         varying &= bands
-    if not varying.any():
-        count = pixels.shape[1] if bands is None else int(np.count_nonzero(bands))
-        looked_at = len(pixels) if valid is None else int(np.count_nonzero(valid))
-        raise InputError(
-            f"{what}: all {count} bands are constant over the {looked_at} pixels; "
-            "expected at least one band that varies, check that this is the image and not a "
-            "filled or cropped copy."
-        )
+    looked_at = len(pixels) if valid is None else int(np.count_nonzero(valid))
+    refuse_constant(varying, looked_at, what, bands)
     return varying
+
+
+def refuse_constant(
+    varying: np.ndarray, pixels: int, what: str, bands: np.ndarray | None = None
+) -> None:
+    """Refuse pixels of which no band varies.
+
+    Args:
+        varying: [L] bool, which bands vary.
+        pixels: number of pixels that were looked at.
+        what: how the message calls the data.
+        bands: [L] bool, bands that were looked at; None for all.
+
+    Raises:
+        InputError: none varies.
+    """
+    if varying.any():
+        return
+    count = len(varying) if bands is None else int(np.count_nonzero(bands))
+    raise InputError(
+        f"{what}: all {count} bands are constant over the {pixels} pixels; "
+        "expected at least one band that varies, check that this is the image and not a "
+        "filled or cropped copy."
+    )
 
 
 def varies(pixels: np.ndarray | PixelMatrix, valid: np.ndarray | None = None) -> np.ndarray:
@@ -155,6 +168,21 @@ def iter_chunks(array: np.ndarray | PixelMatrix) -> Iterator[tuple[int, np.ndarr
     rows = max(1, ELEMENTS_AT_A_TIME // per_row)
     for start in range(0, array.shape[0], rows):
         yield start, array[start : start + rows]
+
+
+def pixel_table(pixels: object, what: str) -> np.ndarray | PixelMatrix:
+    """`pixels` as a real 2-D array, or as it is if it is a `PixelMatrix`; not empty.
+
+    Raises:
+        InputError: it is neither, or has no sample or no band.
+    """
+    table = _pixel_table(pixels, what)
+    if 0 in table.shape:
+        raise InputError(
+            f"{what}: the pixels have shape {table.shape}; expected at least one sample and "
+            "one band, check how they were selected."
+        )
+    return table
 
 
 def _pixel_table(pixels: object, what: str) -> np.ndarray | PixelMatrix:

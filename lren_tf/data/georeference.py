@@ -100,6 +100,20 @@ class Georeference:
                 )
             object.__setattr__(self, "positions", positions)
 
+    def transposed(self) -> Georeference:
+        """That of the image whose rows are the columns of this one.
+
+        Entries of an ENVI header are left out: they cannot say how such an image lies.
+        """
+        transform = self.transform
+        if transform is not None:
+            a, b, c, d, e, f = transform
+            transform = (b, a, c, e, d, f)
+        positions = None if self.positions is None else self.positions.swapaxes(0, 1)
+        return Georeference(
+            self.crs, transform, None, positions, _transposed_lookup(self.lookup)
+        )
+
     def coordinates(self, row: float, column: float) -> tuple[float, float] | None:
         """Map coordinates (x, y) of the centre of a pixel; None where nothing says them.
 
@@ -124,6 +138,10 @@ class Georeference:
             )
         x, y = self.positions[at]
         return float(x), float(y)
+
+
+def _transposed_lookup(lookup: LookupTable | None) -> LookupTable | None:
+    return None if lookup is None else LookupTable(lookup.columns, lookup.rows, lookup.transform)
 
 
 def checked_transform(values: object, *, invertible: bool = False) -> Transform:

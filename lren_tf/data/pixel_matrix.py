@@ -71,6 +71,12 @@ class PixelMatrix:
             bands = marked
         return PixelMatrix(self._source, self._valid, bands)
 
+    def of_rows(self, rows: np.ndarray) -> PixelMatrix:
+        """Of the same pixels those of rising indices [m]."""
+        marked = np.zeros(int(np.prod(self._source.shape[:-1], dtype=np.int64)), bool)
+        marked[rows if self._places is None else self._places[rows]] = True
+        return PixelMatrix(self._source, marked.reshape(self._source.shape[:-1]), self._bands)
+
     @property
     def on_disk(self) -> bool:
         """Whether the values are mapped from a file."""

@@ -7,13 +7,14 @@ row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
 
 from lren_tf.data.array_checks import check_finite_pixels, iter_chunks, real_array, varying_bands
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.labelled_arrays import GridLabels, as_labelled, read_labelled
 from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix, is_mapped
 from lren_tf.errors import InputError
@@ -48,6 +49,11 @@ class Scene:
             None for all. Others are scored without entering them. Any finite real array is
             accepted and turned into bool by `!= 0`.
         reading: what was done to the stored values on the way, such as axes that were turned.
+        acquired: when it was measured, a day or a time of ISO 8601, or None.
+        labels: names and coordinates of rows and columns, of a scene that came from xarray.
+
+    `cube` may be a `DataArray` or `Dataset` of xarray, as for `load_scene`: what it says of the
+    other attributes counts where they are left at their defaults.
 
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
@@ -68,8 +74,12 @@ class Scene:
     source_format: str | None = None
     reading: tuple[str, ...] = ()
     background: np.ndarray | None = None
+    labels: GridLabels | None = None
+    acquired: str | None = None
 
     def __post_init__(self) -> None:
+        if as_labelled(self.cube) is not None:
+            self._take_over(read_labelled("scene", self.cube))
         cube = real_array(unmask(self.cube).values, f"{self.name}: the cube")
         if cube.dtype.kind == "b":
             raise InputError(
@@ -114,8 +124,16 @@ class Scene:
         if self.georeference is not None:
             self._check_georeference(grid)
 
+    def _take_over(self, scene: Scene) -> None:
+        """Take what was left at its default from another scene, and the cube."""
+        for field in fields(self):
+            if field.name == "cube" or getattr(self, field.name) is field.default:
+                object.__setattr__(self, field.name, getattr(scene, field.name))
+
     def _checked_layer(self, values: object, what: str, zero: str, other: str) -> np.ndarray:
         """[H, W] bool of any real array, by `!= 0`."""
+        if as_labelled(values) is not None:
+            values = read_labelled("map", values)
         layer = real_array(values, f"{self.name}: the {what}")
         expected = self.cube.shape[:2]
         if layer.shape != expected:

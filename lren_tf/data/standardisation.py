@@ -6,12 +6,12 @@ loses its digits in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from lren_tf.data.array_checks import varying_bands
+from lren_tf.data.array_checks import iter_chunks, pixel_table, refuse_constant
 from lren_tf.data.pixel_matrix import PixelMatrix, as_pixel_matrix
 from lren_tf.errors import InputError
 
@@ -42,32 +42,36 @@ def fit_scaler(
     what: str = "cube",
     *,
     good_bands: np.ndarray | None = None,
+    refuse_non_finite: Callable[[], None] | None = None,
 ) -> Scaler:
-    """Learn the standardisation of a scene.
+    """Learn the standardisation of a scene, in one pass over its pixels.
 
     Args:
         pixels: ``[N, L]``, any real dtype, finite in its good bands; read in chunks.
         scaling: ``"zscore"`` or ``"minmax_zscore"`` (see ``Settings.scaling``).
         what: how messages call the data.
         good_bands: bool ``[L]``, False on bands whose values must not matter; None for none.
+        refuse_non_finite: called where NaN or infinity may be among the values, to look for them
+            and refuse them with their places; None where they have been looked for.
 
     Raises:
         InputError: all bands are constant, or their variances are beyond float64.
     """
     if good_bands is not None:
         chosen = as_pixel_matrix(pixels).of_bands(good_bands)
-        return _among_all(fit_scaler(chosen, scaling, what), good_bands)
-    used = varying_bands(pixels, what)
-    low, span = np.float64(0.0), np.float64(1.0)
-    n = len(pixels)
+        of_good = fit_scaler(chosen, scaling, what, refuse_non_finite=refuse_non_finite)
+        return _among_all(of_good, good_bands)
+    pixels = pixel_table(pixels, what)
+    to_unit = scaling == "minmax_zscore"
     with np.errstate(over="ignore", invalid="ignore"):
-        if scaling == "minmax_zscore":
-            low, high = extremes(pixels)
-            span = high - low
-        mean = sum(_unit(chunk, low, span).sum(axis=0) for chunk in _parts(pixels)) / n
-        # Two passes: the one-pass formula cancels for bands far from zero.
-        squares = (np.square(_unit(chunk, low, span) - mean) for chunk in _parts(pixels))
-        variance = sum(square.sum(axis=0) for square in squares) / n
+        used, low, span, mean, variance = (
+            _statistics(pixels[:], to_unit)
+            if len(pixels) <= PIXELS_AT_A_TIME
+            else _statistics_by_chunks(pixels, to_unit)
+        )
+    if refuse_non_finite is not None and not np.isfinite(mean).all():
+        refuse_non_finite()
+    refuse_constant(used, len(pixels), what)
     if not (np.isfinite(span) and np.isfinite(variance).all()):
         raise InputError(
             f"{what}: the values, up to {np.abs(extremes(pixels)).max():.3g}, are too "
@@ -82,6 +86,54 @@ def fit_scaler(
             "expected at least one band that varies, rescale the values."
         )
     return Scaler(low, span, mean, np.where(used, std, 1.0), used)
+
+
+class _Statistics(NamedTuple):
+    """Which bands vary, and the values of a :class:`Scaler`, with the variance."""
+
+    used: np.ndarray
+    low: np.float64
+    span: np.float64
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+def _statistics(pixels: np.ndarray, to_unit: bool) -> _Statistics:
+    """Statistics of pixels in memory, float64: mean first, then the squares about it."""
+    n = len(pixels)
+    low, span = np.float64(0.0), np.float64(1.0)
+    if to_unit:
+        low, high = extremes(pixels)
+        span = high - low
+    unit = _unit(pixels, low, span)
+    mean = unit.sum(axis=0) / n
+    variance = np.square(unit - mean).sum(axis=0) / n
+    return _Statistics((pixels != pixels[0]).any(axis=0), low, span, mean, variance)
+
+
+def _statistics_by_chunks(pixels: np.ndarray | PixelMatrix, to_unit: bool) -> _Statistics:
+    """The same of pixels of any number, read once: statistics of chunks, joined (Chan, 1979).
+
+    Each chunk has its squares about its own mean, so that nothing cancels for bands far from zero.
+    """
+    first = pixels[0:1]
+    used = np.zeros(pixels.shape[1], bool)
+    low, high = np.float64(np.inf), np.float64(-np.inf)
+    count, mean, squares = 0, np.zeros(pixels.shape[1]), np.zeros(pixels.shape[1])
+    for _, chunk in iter_chunks(pixels):
+        used |= (chunk != first).any(axis=0)
+        if to_unit:
+            low, high = np.minimum(low, chunk.min()), np.maximum(high, chunk.max())
+        wide = chunk.astype(np.float64)
+        n = len(chunk)
+        of_chunk = wide.sum(axis=0) / n
+        wide -= of_chunk
+        away = of_chunk - mean
+        squares += np.einsum("ij,ij->j", wide, wide) + away**2 * (count * n / (count + n))
+        mean += away * (n / (count + n))
+        count += n
+    low, span = (low, high - low) if to_unit else (np.float64(0.0), np.float64(1.0))
+    return _Statistics(used, low, span, (mean - low) / span, squares / count / span**2)
 
 
 def _among_all(scaler: Scaler, good_bands: np.ndarray) -> Scaler:

@@ -13,11 +13,6 @@ from lren_tf.data.pixel_matrix import PixelMatrix
 NoData = float | np.ndarray
 """A value that marks missing data, or [B] one for each band, NaN for none."""
 
-# Different constants among spectra, above which none of them marks anything.
-_MOST_CONSTANTS = 1000
-# Looked at for constant spectra, and copied at once.
-_MOST_ELEMENTS = 1 << 27
-_COPIED_ELEMENTS = 1 << 16
 # Headers print a no-data value with fewer digits than float32 has.
 _RELATIVE = 1e-6
 
@@ -126,45 +121,6 @@ def _complete(
             some[start : start + len(chunk)] = (chunk & good).any(axis=1)
     partial = int(np.count_nonzero(inside & some & ~every))
     return _found(inside & ~some, good, partial, empty, grid)
-
-
-def constant_share(
-    cube: np.ndarray, valid: np.ndarray | None, good_bands: np.ndarray | None
-) -> tuple[float, float] | None:
-    """The value that most spectra hold in every band, and the share of pixels that do.
-
-    Args:
-        cube: [H, W, B] real numbers, looked at in chunks of bounded size.
-        valid: [H, W] bool, False on pixels that are not looked at; None for all.
-        good_bands: [B] bool, False on bands that are not looked at; None for all.
-
-    Returns:
-        Value and share of the valid pixels; None where no spectrum is constant, or all of them
-        are, or there is a single band.
-    """
-    step = -(-cube.size // _MOST_ELEMENTS)
-    if step > 1:  # every so many lines of a large image tell the share well enough
-        cube, valid = cube[::step], None if valid is None else valid[::step]
-    pixels = PixelMatrix(cube, valid, good_bands)
-    count, bands = pixels.shape
-    if bands < 2 or not count:
-        return None
-    counts: dict[float, int] = {}
-    for _, chunk in iter_chunks(pixels):
-        # Two bands first: most spectra differ there already.
-        same = np.flatnonzero(chunk[:, 0] == chunk[:, -1])
-        at_once = max(1, _COPIED_ELEMENTS // bands)
-        for start in range(0, len(same), at_once):
-            spectra = chunk[same[start : start + at_once]]
-            constant = spectra[(spectra == spectra[:, :1]).all(axis=1), 0]
-            for value, times in zip(*np.unique(constant, return_counts=True), strict=True):
-                counts[float(value)] = counts.get(float(value), 0) + int(times)
-            if len(counts) > _MOST_CONSTANTS:
-                return None  # a picture in grey, not a value that marks anything
-    if not counts or sum(counts.values()) == count:
-        return None
-    value = max(counts, key=lambda one: counts[one])
-    return value, counts[value] / count
 
 
 def holds_no_data_value(values: np.ndarray, no_data: Iterable[NoData]) -> np.ndarray:

@@ -106,7 +106,10 @@ def _further(
     return Benchmark(name, name, file, sha256, shape, anomalous, None, None, source, truth_key)
 
 
-_ABU = "ABU collection (X. Kang et al., IEEE TGRS 55(10), 2017)"
+_ABU = (
+    "ABU collection (X. Kang et al., IEEE TGRS 55(10), 2017; "
+    "http://xudongkang.weebly.com/data-sets.html)"
+)
 
 FURTHER: Mapping[str, Benchmark] = MappingProxyType(
     {
@@ -152,7 +155,7 @@ FURTHER: Mapping[str, Benchmark] = MappingProxyType(
                 "daa71852a18b409393961bea5d696a2ee0a74ff44d2b76dbbd32a1c2363c8d4b",
                 64,
                 269,
-                "CASI, Gulfport: a crop of MUUFL Gulfport",
+                "CASI, Gulfport: a crop of MUUFL Gulfport (https://github.com/GatorSense/MUUFLGulfport)",
                 "groundtruth",
             ),
             _further(
@@ -160,7 +163,7 @@ FURTHER: Mapping[str, Benchmark] = MappingProxyType(
                 "6830b031438366acbcf3d20f35a5589f969783471a6fd987b792954c51283b01",
                 189,
                 58,
-                "AVIRIS, San Diego: a crop with three aircraft",
+                "AVIRIS, San Diego: a crop with three aircraft, of which no address is known",
             ),
         )
     }

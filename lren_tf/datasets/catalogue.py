@@ -56,7 +56,7 @@ def load(name: str, download: bool = True) -> Scene:
         name: one of `names()` or `further_names()`. The further scenes cannot be downloaded: the
             file is expected as ``scenes/NAME.mat`` in the folder named by `LREN_TF_DATA`.
         download: whether a scene that `find` does not find may be downloaded. Progress is
-            printed by Keras. Without a connection the refusal comes within seconds, and a
+            logged by pooch. Without a connection the refusal comes within seconds, and a
             download that fails leaves nothing behind.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Verified downloads of benchmark scenes into the Keras cache."""
+"""Verified downloads of benchmark scenes by pooch, into the folder of the Keras cache."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import tempfile
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lren_tf.datasets.benchmarks import Benchmark
@@ -71,22 +69,20 @@ def download(entry: Benchmark) -> Path:
     if problem is not None:
         raise unavailable(entry, f"was not found and cannot be downloaded ({problem})")
 
-    import keras  # seconds of import, needed by nothing else in this module
+    import pooch  # a tenth of a second, which finding a scene does not need
 
-    # get_file leaves a complete file with a wrong hash in place; a folder of our own, beside
-    # the final place so that the move is atomic, goes away whatever happens.
+    # A folder of our own, beside the final place so that the move is atomic, goes away whatever
+    # happens.
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
         try:
-            with _socket_timeout(_SILENCE_SECONDS):
-                received = keras.utils.get_file(
-                    entry.file,
-                    origin=entry.url,
-                    file_hash=entry.sha256,
-                    hash_algorithm="sha256",
-                    cache_dir=scratch,
-                    cache_subdir="",
-                )
-        except Exception as error:  # get_file raises bare Exception
+            received = pooch.retrieve(
+                entry.url,
+                known_hash=f"sha256:{entry.sha256}",
+                fname=Path(entry.file).name,
+                path=scratch,
+                downloader=pooch.HTTPDownloader(timeout=_SILENCE_SECONDS),
+            )
+        except Exception as error:  # of requests, of the operating system, or of the hash
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise unavailable(entry, f"could not be downloaded ({reason})") from error
         target = folder / entry.file
@@ -101,8 +97,8 @@ def _connection_problem(url: str) -> str | None:
     it hangs.
     """
     parts = urllib.parse.urlsplit(url)
-    if parts.hostname is None:  # a file: URL
-        return None
+    if parts.hostname is None:
+        return f"{url} names no host"
     # Behind a proxy only the proxy need be reachable.
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy and not urllib.request.proxy_bypass(parts.hostname):
@@ -121,14 +117,3 @@ def _connection_problem(url: str) -> str | None:
     thread.start()
     thread.join(_CONNECT_SECONDS)
     return outcome[0] if outcome else f"no answer from {host} in {_CONNECT_SECONDS:g} s"
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    """Bound every silence of sockets made inside; urlretrieve has no parameter for it."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

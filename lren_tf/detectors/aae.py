@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import ndimage
 
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import adversarial
 from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter, morphology
@@ -67,6 +68,7 @@ class AAERX(Detector):
     - The cube is scaled to [0, 1] by its global minimum and maximum, which leaves
       angles as the sensor saw them (but for the dark offset) and suits the tanh.
     - Adam's ε is 1e-8, TensorFlow 1's default.
+    - Of more than 262,144 pixels so many, drawn with the seed, are trained on; all are scored.
 
     Not copied from the released code: its discriminator ends in a sigmoid, whose output it
     then passes as logits to a cross-entropy that takes the sigmoid again.
@@ -76,6 +78,7 @@ class AAERX(Detector):
     title: ClassVar[str] = "AAE-RX"
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = False
+    streams: ClassVar[bool] = True
 
     latent_units: int = 15
     """z, width of the latent space (released code)."""
@@ -107,29 +110,29 @@ class AAERX(Detector):
         object.__setattr__(self, "seed", whole("seed", self.seed, 0))
         resolve_device(self.device)
 
-    def latent(self, cube: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Latent samples [H, W, z] of a cube [H, W, L] after training on it.
+    def latent(self, pixels: FilledPixels) -> npt.NDArray[np.float64]:
+        """Latent samples [H, W, z] of the pixels of an image after training on them.
 
         Raises:
             TrainingDiverged: a loss became NaN or infinite.
         """
         rng = np.random.default_rng(self.seed)
-        pixels = adversarial.unit_range(cube)
+        unit = adversarial.UnitRange(pixels, *pixels.extremes())
         with single_precision(), tf.device(resolve_device(self.device)):
-            model = _Autoencoder(cube.shape[2], self, rng)
+            model = _Autoencoder(pixels.shape[1], self, rng)
             adversarial.train(
                 model.step,
-                pixels,
+                unit,
                 steps=self.steps,
                 batch_size=self.batch_size,
                 rng=rng,
                 title=self.title,
             )
-            z = adversarial.apply(model.encoder, pixels, self.title)
-        return z.reshape(*cube.shape[:2], self.latent_units)
+            z = adversarial.apply(model.encoder, unit, self.title)
+        return z.astype(np.float64).reshape(*pixels.grid, self.latent_units)
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        return _latent_rx(self.latent(cube))
+    def _score(self, pixels: FilledPixels) -> np.ndarray:
+        return _latent_rx(self.latent(pixels))
 
 
 @dataclass(frozen=True)
@@ -187,9 +190,9 @@ class AAE(AAERX):
         O = normalise(guided_filter(small, small, self.radius, self.guided_eps))
         return (1.0 - np.exp(-self.suppression * O)) * normalise(_latent_rx(z))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
+    def _score(self, pixels: FilledPixels) -> np.ndarray:
         morphology()  # missing it is said before the training
-        return self.fuse(self.latent(cube))
+        return self.fuse(self.latent(pixels))
 
 
 class _Autoencoder:

@@ -7,26 +7,38 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.decomposition import PCA
+from scipy import linalg
 
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts.second_moments import Pixels, moments, projected
 from lren_tf.detectors.parts.spatial import area_opening, attribute_difference, morphology
 from lren_tf.errors import InputError
+from lren_tf.runtime.progress import tracked
 from lren_tf.validators import positive, whole
 
 
-def principal_maps(cube: npt.NDArray[np.float64], components: int) -> list[npt.NDArray[np.float64]]:
-    """The leading principal component maps [H, W] of a cube, each scaled to [0, 1].
+def principal_maps(
+    pixels: Pixels, grid: tuple[int, int], components: int
+) -> list[npt.NDArray[np.float64]]:
+    """The leading principal component maps [H, W] of pixels [N, L], each scaled to [0, 1].
 
-    Components whose variance is rounding error are left out: scaled, they would be noise.
+    The axes are those of the covariance of the pixels, which are read twice and never held.
+    Components whose variance is rounding error are left out: scaled, they would be noise. That
+    is judged on the maps, which have digits where the covariance has none left.
     """
-    pixels = cube.reshape(-1, cube.shape[2])
-    # Not "auto", which draws at random for large scenes.
-    pca = PCA(components, svd_solver="full").fit(pixels)
-    maps = pca.transform(pixels).T.reshape(-1, *cube.shape[:2])
-    spread = np.sqrt(pca.explained_variance_)
+    of = moments(pixels)
+    # One factor for all bands, so that the axes are those of the pixels as they are.
+    shared = of.scale.min() / of.scale
+    values, axes = linalg.eigh(
+        of.covariance * np.outer(shared, shared),
+        subset_by_index=[len(shared) - components, len(shared) - 1],
+    )
+    leading = axes[:, np.argsort(-values)] * shared[:, None]
+    scores = np.concatenate(list(projected(pixels, of, leading, "principal components")))
+    spread = scores.std(axis=0)
     real = spread > spread[0] * max(pixels.shape) * np.finfo(np.float64).eps
-    return [_unit(image) for image in maps[real]]
+    return [_unit(image.reshape(grid)) for image in scores.T[real]]
 
 
 def boolean_fusion(
@@ -102,6 +114,7 @@ class AED(Detector):
 
     name: ClassVar[str] = "aed"
     title: ClassVar[str] = "AED"
+    streams: ClassVar[bool] = True
 
     area: int = 25
     """Pixels: structures smaller than this are candidates (program)."""
@@ -123,8 +136,9 @@ class AED(Detector):
         for field in ("sigma_s", "sigma_r"):
             object.__setattr__(self, field, positive(field, getattr(self, field)))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        height, width, bands = cube.shape
+    def _score(self, pixels: FilledPixels) -> np.ndarray:
+        height, width = pixels.grid
+        bands = pixels.shape[1]
         most = min(height * width, bands)
         if self.components > most:
             raise InputError(
@@ -137,8 +151,9 @@ class AED(Detector):
                 f"expected less than {height * width}, lower it."
             )
         morphology()
-        maps = principal_maps(cube, self.components)
-        difference = np.mean([attribute_difference(image, self.area) for image in maps], axis=0)
+        maps = principal_maps(pixels, pixels.grid, self.components)
+        filtered = tracked(maps, "attribute filter", unit="map")
+        difference = np.mean([attribute_difference(image, self.area) for image in filtered], axis=0)
         initial = boolean_fusion(_unit(difference), self.levels, self.area)
         return domain_transform_filter(
             initial, maps[0], self.sigma_s, self.sigma_r, self.iterations

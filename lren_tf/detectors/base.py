@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.working_memory import Size, refuse_too_large
 from lren_tf.errors import InputError
+from lren_tf.evaluation.score_array import warn_of_flat_scores
+from lren_tf.io import scene_of
 
 
 def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
@@ -28,16 +33,9 @@ def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
 def full_cube(scene: Scene) -> npt.NDArray[np.float64]:
     """A copy [H, W, L] of the scene's good bands that has a spectrum everywhere.
 
-    Pixels without data get the mean of those with data, which is the least remarkable spectrum
-    there is: nothing they could add to a neighbour's background makes it stand out.
+    Pixels without data get the mean of those with data (see `FilledPixels`).
     """
-    # A region that statistics come from says what is unremarkable, too.
-    data = scene.valid if scene.background is None else scene.background
-    cube = scene.cube if scene.good_bands is None else scene.cube[:, :, scene.good_bands]
-    cube = cube.astype(np.float64, order="C")
-    if scene.valid is not None:
-        cube[~scene.valid] = cube[data].mean(axis=0)
-    return cube
+    return FilledPixels(scene).cube()
 
 
 class Detector(abc.ABC):
@@ -51,10 +49,13 @@ class Detector(abc.ABC):
     title: ClassVar[str]
     """What tables and figures call it."""
     stochastic: ClassVar[bool] = False
-    """Whether the map depends on a field `seed`."""
+    """Whether there is a field `seed` on which the map can depend."""
     spatial: ClassVar[bool] = True
     """Whether a score depends on where in the image the pixel lies. `_score` of a detector
     without sees the valid pixels alone, as an image of one column."""
+    streams: ClassVar[bool] = False
+    """Whether `_score` reads its pixels piece by piece, so that a scene need not fit into
+    memory."""
 
     @property
     def calibrated(self) -> bool:
@@ -63,6 +64,10 @@ class Detector(abc.ABC):
 
     takes_background: ClassVar[bool] = False
     """Whether it can take its statistics from a part of the scene (`Scene.background`)."""
+    @property
+    def draws(self) -> bool:
+        """Whether the map depends on the seed with these settings."""
+        return self.stochastic
 
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
@@ -72,17 +77,28 @@ class Detector(abc.ABC):
         their place; any other does not see them at all.
 
         Args:
-            cube: [H, W, L] finite real numbers (rows, columns, bands), or a scene. The masked
-                values of a masked array hold no data (see `Scene`).
+            cube: [H, W, L] finite real numbers (rows, columns, bands), a scene, or an xarray
+                object. The masked values of a masked array hold no data (see `Scene`).
 
         Returns:
-            float32 map [H, W], not normalised; NaN where the scene holds no data.
+            float32 map [H, W], not normalised; NaN where the scene holds no data. Of an xarray
+            object a `DataArray` on its coordinates.
 
         Raises:
-            InputError: the cube cannot be used, or not with these settings.
+            InputError: the cube cannot be used, or not with these settings, or the detector
+                needs more memory for it than is free.
         """
+        labelled = scene_of(cube)
+        if labelled is not None:
+            return labelled.labels.array(self.score(labelled))
         scene = usable_scene(cube)
         self.check_background(scene)
+        pixels = FilledPixels(scene, alone=not self.spatial)
+        size = Size(*pixels.grid, pixels.shape[1])
+        refuse_too_large(self.name, self.title, size, self.get_config())
+        doubt = self._doubt(scene)
+        if doubt:
+            warnings.warn(f"{scene.name} {doubt}.", stacklevel=2)
         score = self._scores_of_valid(scene)
         if not np.isfinite(score).all():
             raise InputError(
@@ -90,19 +106,22 @@ class Detector(abc.ABC):
                 f"or infinite on {scene.name}; expected finite ones, choose other settings "
                 f"({self._settings_text()})."
             )
+        if not doubt:
+            warn_of_flat_scores(score, self.title, scene.name)
         return scene.spread(score)
+
+    def _doubt(self, scene: Scene) -> str:
+        """What of a scene makes its scores say nothing, with a remedy; what follows its name."""
+        return ""
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""
         if scene.background is not None:
             return self._scores_against(scene, scene.background)
-        if scene.valid is None or self.spatial:
-            score = np.asarray(self._score(full_cube(scene)), np.float64)
-            return score.reshape(-1) if scene.valid is None else score[scene.valid]
-        pixels = scene.valid_pixels
-        if scene.good_bands is not None:
-            pixels = pixels[:, scene.good_bands]
-        return np.asarray(self._score(pixels[:, None].astype(np.float64, order="C"))).reshape(-1)
+        pixels = FilledPixels(scene, alone=not self.spatial)
+        score = np.asarray(self._score(pixels if self.streams else pixels.cube()), np.float64)
+        score = score.reshape(-1)
+        return score if scene.valid is None or not self.spatial else score[scene.valid.reshape(-1)]
 
     @classmethod
     def check_background(cls, scene: Scene) -> None:
@@ -127,8 +146,13 @@ class Detector(abc.ABC):
         raise NotImplementedError
 
     @abc.abstractmethod
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        """Scores [H, W] of a checked cube [H, W, L], which may be overwritten."""
+    def _score(self, pixels: Any) -> np.ndarray:
+        """Scores [H, W] or [N] of checked pixels.
+
+        Args:
+            pixels: `FilledPixels` if the class `streams`; else a cube [H, W, L] float64, which
+                may be overwritten.
+        """
 
     def get_config(self) -> dict[str, Any]:
         """All settings by name, ready for JSON and for the constructor."""

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector, full_cube
+from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
+from lren_tf.detectors.parts.background_only import BackgroundOnly, Own, own_spectra
 
 RIDGE = 1e-9
 """Added to the penalty of every weight: a pixel of the ring with the very spectrum of the pixel
@@ -98,6 +100,7 @@ class CRD(Detector):
     name: ClassVar[str] = "crd"
     title: ClassVar[str] = "CRD"
     takes_background: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; chosen as above."""
@@ -113,31 +116,26 @@ class CRD(Detector):
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        pixels = dual_window.unit_range(cube).reshape(-1, cube.shape[2])
-        return self._residuals(pixels, pixels, cube.shape)
+    def _score(self, image: FilledPixels) -> np.ndarray:
+        return self._residuals(image, own_spectra)
 
     def _scores_against(
         self, scene: Scene, background: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        cube = full_cube(scene)
-        score = self._residuals(*dual_window.with_background_only(cube, background), cube.shape)
-        return score.reshape(-1) if scene.valid is None else score[scene.valid]
+        against = BackgroundOnly(FilledPixels(scene), background)
+        score = self._residuals(against, against.own_spectra).reshape(-1)
+        return score if scene.valid is None else score[scene.valid.reshape(-1)]
 
     def _residuals(
-        self,
-        neighbours: npt.NDArray[np.float64],
-        pixels: npt.NDArray[np.float64],
-        shape: tuple[int, ...],
+        self, image: dual_window.Image, own: Own
     ) -> npt.NDArray[np.float64]:
-        """Residuals [H, W] of pixels [N, L] after rings of neighbours [N, L]."""
-        height, width, bands = shape
-        rings = dual_window.Rings(height, width, self.inner, self.outer)
+        rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 
-        def residuals(block: slice) -> npt.NDArray[np.float64]:
-            ring = rings.of(block)
-            used = ring != np.arange(block.start, block.stop)[:, None]
-            return collaborative_residuals(pixels[block], neighbours[ring], used, self.lam)
+        def residuals(block: dual_window.Block) -> npt.NDArray[np.float64]:
+            ring = block.rings
+            used = ring != np.arange(block.own.start, block.own.stop)[:, None]
+            return collaborative_residuals(own(block), block.of(ring), used, self.lam)
 
-        return rings.map(residuals, 2 * n * (bands + n))
+        elements = 2 * n * (image.shape[1] + n)
+        return rings.map(image, residuals, elements, "residuals of the rings")

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import adversarial
+from lren_tf.detectors.parts.second_moments import Pixels, by_chunks
 from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter, morphology
 from lren_tf.detectors.rx import global_rx
 from lren_tf.errors import InputError
@@ -66,11 +68,13 @@ class HADGAN(Detector):
     - Energy of a band of R: its sum over the image.
     - Objects of fewer than 25 pixels are small, as with the same group's other detectors; the
       re-implementation has 5, "to be tuned".
+    - Of more than 262,144 pixels so many, drawn with the seed, are trained on; all are scored.
     - The guided filter sees maps in [0, 1], the scale for which its authors give ε.
     """
 
     name: ClassVar[str] = "hadgan"
     title: ClassVar[str] = "HADGAN"
+    streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 
     latent_units: int | None = None
@@ -128,53 +132,69 @@ class HADGAN(Detector):
         object.__setattr__(self, "seed", whole("seed", self.seed, 0))
         resolve_device(self.device)
 
-    def residual(self, cube: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """|x − x̂| [H, W, L] of a cube after training on it.
+    def residual(self, pixels: FilledPixels) -> Residual:
+        """|x − x̂| of the pixels of an image after training on them.
 
         Raises:
             TrainingDiverged: a loss became NaN or infinite.
         """
         rng = np.random.default_rng(self.seed)
-        pixels = adversarial.unit_range(cube)
+        unit = adversarial.UnitRange(pixels, *pixels.extremes())
         with single_precision(), tf.device(resolve_device(self.device)):
-            model = _Gan(cube.shape[2], self, rng)
+            model = _Gan(pixels.shape[1], self, rng)
             adversarial.train(
                 model.step,
-                pixels,
+                unit,
                 steps=self.steps,
                 batch_size=self.batch_size,
                 rng=rng,
                 title=self.title,
             )
             reconstruct = keras.Sequential([model.encoder, model.decoder])
-            x_hat = adversarial.apply(reconstruct, pixels, self.title)
-        return np.abs(pixels - x_hat).reshape(cube.shape)
+            return Residual(unit, adversarial.apply(reconstruct, unit, self.title))
 
-    def detect(self, R: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Score [H, W] of a residual [H, W, L]."""
-        least = np.argsort(R.sum(axis=(0, 1)), kind="stable")[: self.spatial_bands]
+    def detect(self, R: Pixels, grid: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """Score [H, W] of the residual [N, L] of an image of a grid (H, W)."""
+        energy = sum(by_chunks(lambda chunk: R[chunk].sum(axis=0), R, "energy of the residual"))
+        least = np.argsort(energy, kind="stable")[: self.spatial_bands]
+        quiet = np.concatenate(list(by_chunks(lambda chunk: R[chunk][:, least], R, "its bands")))
         small = normalise(
             np.mean(
                 [
-                    attribute_difference(normalise(R[:, :, b]), self.area, corners=True)
-                    for b in least
+                    attribute_difference(normalise(band.reshape(grid)), self.area, corners=True)
+                    for band in quiet.T
                 ],
                 axis=0,
             )
         )
         spatial = guided_filter(small, small, self.radius, self.guided_eps)
-        spectral = global_rx(R.reshape(-1, R.shape[2])).reshape(R.shape[:2])
+        spectral = global_rx(R).reshape(grid)
         w = self.spatial_weight
         return w * normalise(spatial) + (1.0 - w) * normalise(spectral)
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        if self.spatial_bands > cube.shape[2]:
+    def _score(self, pixels: FilledPixels) -> np.ndarray:
+        if self.spatial_bands > pixels.shape[1]:
             raise InputError(
-                f"the cube has {cube.shape[2]} bands; expected at least the {self.spatial_bands} "
-                "of spatial_bands, lower it."
+                f"the cube has {pixels.shape[1]} bands; expected at least the "
+                f"{self.spatial_bands} of spatial_bands, lower it."
             )
         morphology()  # missing it is said before the training
-        return self.detect(self.residual(cube))
+        return self.detect(self.residual(pixels), pixels.grid)
+
+
+class Residual:
+    """|x − x̂|, pixels [N, L] float64 computed on access from x and x̂ [N, L] float32."""
+
+    def __init__(self, pixels: Pixels, reconstructed: npt.NDArray[np.float32]) -> None:
+        self._pixels, self._reconstructed = pixels, reconstructed
+        self.shape = reconstructed.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, pixels: slice | np.ndarray) -> npt.NDArray[np.float64]:
+        """Some of them, [n, L]."""
+        return np.abs(self._pixels[pixels] - self._reconstructed[pixels].astype(np.float64))
 
 
 class _Gan:

@@ -13,6 +13,7 @@ from lren_tf import presets
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.errors import InputError
+from lren_tf.runtime.progress import bar
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,16 @@ class LREN(Detector):
 
     def _fitted_score(self, cube: npt.NDArray[np.float64] | Scene) -> np.ndarray:
         # TensorFlow takes seconds to import, and the other detectors do not need it.
+        import keras
+
         from lren_tf.model import lren
 
-        network = lren.LREN(self.preset, self.seed, self.device, **dict(self.settings))
-        network.fit(cube, verbose=0)
+        settings = dict(self.settings)
+        network = lren.LREN(self.preset, self.seed, self.device, **settings)
+        epochs = presets.resolve(self.preset, **settings).total_epochs
+        with bar("training", epochs, "epoch") as counter:
+            count = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: counter.update())
+            network.fit(cube, verbose=0, callbacks=[count])
         return network.score(cube)
 
 

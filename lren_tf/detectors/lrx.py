@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector, full_cube
+from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
+from lren_tf.detectors.parts.background_only import BackgroundOnly, Own, own_spectra
 from lren_tf.errors import InputError
 
 
@@ -91,6 +93,7 @@ class LRX(Detector):
     name: ClassVar[str] = "lrx"
     title: ClassVar[str] = "LRX"
     takes_background: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; source: see the assumptions."""
@@ -106,34 +109,30 @@ class LRX(Detector):
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        pixels = dual_window.unit_range(cube).reshape(-1, cube.shape[2])
-        return self._distances(pixels, pixels, cube.shape)
+    def _score(self, image: FilledPixels) -> np.ndarray:
+        return self._distances(image, own_spectra)
 
     def _scores_against(
         self, scene: Scene, background: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        cube = full_cube(scene)
-        score = self._distances(*dual_window.with_background_only(cube, background), cube.shape)
-        return score.reshape(-1) if scene.valid is None else score[scene.valid]
+        against = BackgroundOnly(FilledPixels(scene), background)
+        score = self._distances(against, against.own_spectra).reshape(-1)
+        return score if scene.valid is None else score[scene.valid.reshape(-1)]
 
     def _distances(
-        self,
-        neighbours: npt.NDArray[np.float64],
-        pixels: npt.NDArray[np.float64],
-        shape: tuple[int, ...],
+        self, image: dual_window.Image, own: Own
     ) -> npt.NDArray[np.float64]:
-        """Distances [H, W] of pixels [N, L] to rings of neighbours [N, L]."""
-        height, width, bands = shape
-        rings = dual_window.Rings(height, width, self.inner, self.outer)
+        bands = image.shape[1]
+        rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 
-        def distances(block: slice) -> npt.NDArray[np.float64]:
-            spectra = np.concatenate([neighbours[rings.of(block)], pixels[block, None]], axis=1)
+        def distances(block: dual_window.Block) -> npt.NDArray[np.float64]:
+            spectra = np.concatenate([block.of(block.rings), own(block)[:, None]], axis=1)
             return ring_distances(spectra, self.delta)
 
+        elements = (n + 1) * bands + 2 * (min(n, bands) + 1) ** 2
         try:
-            return rings.map(distances, (n + 1) * bands + 2 * (min(n, bands) + 1) ** 2)
+            return rings.map(image, distances, elements, "distances to the rings")
         except np.linalg.LinAlgError:
             raise InputError(
                 f"setting 'delta' is {self.delta}, lost in the rounding of a ring's covariance; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,13 @@ from lren_tf.detectors.parts.two_dictionary_decomposition import decompose
 from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 
-SCORE_PARTS = ("anomaly", "residual", "both")
-"""Parts whose ℓ2 norm per pixel is scored: D_a S (as released), E, D_a S + E."""
+SCORE_PARTS = ("anomaly", "residual", "both", "relative")
+"""What is scored of a pixel: the ℓ2 norm of D_a S (as released), of E, of D_a S + E, or of the
+first two norms, each over its mean in the image."""
+VARIANTS = ("release", "robust")
+"""Names of the sets of defaults of :class:`PABDC`."""
+STARTS = ("spread", "random")
+"""Where the centres of the clusters start (see `patch_clustering.cluster_windows`)."""
 
 _SAME = 8 * np.finfo(np.float64).eps
 """Differences of spectra of norm 1 up to which they are rounding."""
@@ -51,11 +56,12 @@ class Parts(NamedTuple):
     """False if the largest number of iterations ended it."""
 
     def score(self, part: str) -> np.ndarray:
-        """ℓ2 norm ``[H, W]`` of one of :data:`SCORE_PARTS`."""
-        scored = {"anomaly": self.anomaly, "residual": self.residual}
-        return np.linalg.norm(
-            self.anomaly + self.residual if part == "both" else scored[part], axis=2
-        )
+        """Scores ``[H, W]`` by one of :data:`SCORE_PARTS`."""
+        if part == "both":
+            return np.linalg.norm(self.anomaly + self.residual, axis=2)
+        if part == "relative":
+            return np.hypot(*(_over_mean(self.score(each)) for each in ("anomaly", "residual")))
+        return np.linalg.norm({"anomaly": self.anomaly, "residual": self.residual}[part], axis=2)
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,25 @@ class PABDC(Detector):
        largest a_i. Potential anomalies D_a: the `anomaly_atoms` pixels of the image with the
        largest anomalous level r_i a_i / f_i (0 where f_i = 0).
     5. min ‖Z‖_* + β ‖S‖₁ + λ ‖E‖₂,₁ s.t. X = D_b Z + D_a S + E (`two_dictionaries`); pixel i
-       scores ‖(D_a S)_i‖₂.
+       scores by ‖(D_a S)_i‖₂ and ‖E_i‖₂.
+
+    Two variants fill in what is None, each the same on every scene. The tables of this project
+    use ``"release"``, the default.
+
+    ===============  ========================  ================================================
+    setting          release                   robust
+    ===============  ========================  ================================================
+    start            windows drawn at random   windows evenly spaced in the order of the first
+                                               principal component of their pixels
+    score_part       "anomaly"                 "relative"
+    ===============  ========================  ================================================
+
+    Robust draws nothing, so every seed gives the same map. It scores both parts because an anomaly
+    that no atom of D_a resembles is in E; where D_a does hold anomalies, E adds false alarms.
 
     Assumptions, where neither the code's description nor the paper settles it:
 
-    - Centres start at windows drawn without replacement, and a centre is the mean of its
+    - A random start draws windows without replacement, and a centre is the mean of its
       windows, position by position.
     - "Mirror" borders do not repeat the border pixel.
     - The windows of a cluster with fewer than two go to the nearest centre left.
@@ -93,8 +113,7 @@ class PABDC(Detector):
       may be an atom of both dictionaries; ties go to the pixel that comes first.
     - The decomposition stops at a largest absolute residual below 1e-5. The code asks for
       a largest row sum below 1e-6, which depends on the number of pixels.
-    - The released code scores D_a S; `score_part` makes the other parts
-      comparable and is ours.
+    - The released code scores D_a S; the other values of `score_part` are ours.
 
     The weights go with the size of the image. A rank-one background of N unit spectra costs
     about √(N / m_b) when its coefficients spread over all m_b atoms of D_b, and about β N over
@@ -111,6 +130,10 @@ class PABDC(Detector):
     title: ClassVar[str] = "PAB_DC"
     stochastic: ClassVar[bool] = True
 
+    variant: str = "release"
+    """What None stands for in the other settings, one of :data:`VARIANTS` (see above)."""
+    start: str | None = None
+    """One of :data:`STARTS`."""
     window: int = 3
     """Side of the windows in pixels, odd. Released demonstration: 3."""
     clusters: int = 10
@@ -127,14 +150,14 @@ class PABDC(Detector):
     """Weight β of the anomalies' coefficients. Released demonstration: 0.001."""
     lam: float = 1e-2
     """Weight λ of the noise. Released demonstration: 0.01."""
-    score_part: str = "anomaly"
-    """What is scored, one of :data:`SCORE_PARTS`. Released code: "anomaly"."""
+    score_part: str | None = None
+    """What is scored, one of :data:`SCORE_PARTS`."""
     tolerance: float = 1e-5
     """Largest absolute residual at which the decomposition stops. See the assumptions."""
     max_iterations: int = 500
     """Iterations after which it stops at the latest. Released code: 500."""
     seed: int = 0
-    """Of the windows drawn as first centres."""
+    """Of the windows drawn as first centres; nothing else is drawn."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -154,11 +177,25 @@ class PABDC(Detector):
                 f"setting 'background_fraction' is {self.background_fraction}; expected a share "
                 "above 0 and at most 1."
             )
-        if self.score_part not in SCORE_PARTS:
-            raise InputError(
-                f"setting 'score_part' is {self.score_part!r}; expected one of "
-                f"{', '.join(SCORE_PARTS)}."
-            )
+        choices = {
+            "variant": VARIANTS, "start": (*STARTS, None), "score_part": (*SCORE_PARTS, None)
+        }  # fmt: skip
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"setting {name!r} is {getattr(self, name)!r}; expected one of "
+                    f"{', '.join(filter(None, known))}."
+                )
+
+    def resolved(self, name: str) -> Any:
+        """The value of a setting, where it is None the variant's."""
+        value = getattr(self, name)
+        return _DEFAULTS[self.variant][name] if value is None else value
+
+    @property
+    def draws(self) -> bool:
+        """Whether the map depends on the seed with these settings."""
+        return self.resolved("start") == "random"
 
     def decompose(self, cube: npt.ArrayLike | Scene) -> Parts:
         """The parts of a cube ``[H, W, L]``, to compare what each of them ranks highest.
@@ -171,7 +208,7 @@ class PABDC(Detector):
         return self._parts(full_cube(usable_scene(cube)))
 
     def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        return self._parts(cube).score(self.score_part)
+        return self._parts(cube).score(self.resolved("score_part"))
 
     def _parts(self, cube: np.ndarray) -> Parts:
         shape = cube.shape
@@ -212,7 +249,7 @@ class PABDC(Detector):
         members = window_members(height, width, self.window)
         components = min(self.components, *X.shape)
         features = PCA(components, svd_solver="full").fit_transform(X)
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.seed) if self.draws else None
         labels = cluster_windows(features, members, self.clusters, rng)
 
         background, level = [], np.zeros(len(X))
@@ -229,6 +266,18 @@ class PABDC(Detector):
                 "larger share, or fewer clusters."
             )
         return Dictionaries(chosen, _largest(level, self.anomaly_atoms))
+
+
+_DEFAULTS = {
+    "robust": {"start": "spread", "score_part": "relative"},
+    "release": {"start": "random", "score_part": "anomaly"},
+}
+"""What None stands for, by variant."""
+
+
+def _over_mean(norms: np.ndarray) -> np.ndarray:
+    """Norms in units of their mean; those of a part that is empty stay 0."""
+    return norms / (norms.mean(dtype=np.float64) or 1.0)
 
 
 def _roles(

@@ -7,62 +7,31 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from lren_tf import validators
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts.global_background import GlobalBackground
+from lren_tf.detectors.parts.second_moments import Pixels, moments, squared_lengths, whitening
 from lren_tf.errors import InputError
 
-_EPS = np.finfo(np.float64).eps
 
-
-def global_rx(
-    pixels: npt.NDArray[np.float64], ridge: float = 0.0
-) -> npt.NDArray[np.float64]:
-    """(x − m)ᵀ C⁺ (x − m) of every pixel [N] for pixels [N, L].
+def global_rx(pixels: Pixels, ridge: float = 0.0) -> npt.NDArray[np.float64]:
+    """(x − m)ᵀ C⁺ (x − m) of every pixel [N] for pixels [N, L], an array or read by slices.
 
     m is the mean, C the covariance (divisor N − 1) of all pixels. A singular C, as constant
-    or repeated bands make it, is inverted on its range (pseudo-inverse).
+    or repeated bands make it, is inverted on its range (pseudo-inverse). With a ridge above 0
+    it is zᵀ (R + ridge·I)⁻¹ z, z the bands scaled to unit variance and R their covariance, the
+    correlations of the bands. Neither depends on the units of single bands (see
+    :func:`lren_tf.detectors.parts.second_moments.whitening`).
 
-    The distance is invariant under affine changes of single bands; C as it stands is not well
-    enough conditioned for that: a band in a small unit, or every band next to one pixel of 1e7,
-    would be rounding in it. So bands are scaled to unit variance, and the pixels turned to the
-    principal axes and scaled to unit variance again, before their covariance is inverted. What
-    is rounding (not a direction of the range) is judged on these deviations, not on squares.
-
-    With a ridge above 0 it is zᵀ (R + ridge·I)⁻¹ z, z the bands scaled to unit variance and R
-    their covariance, the correlations of the bands. The invariance holds as well.
+    The pixels are read twice, three times where C is nearly singular, and never held.
     """
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    with np.errstate(over="ignore"):
-        # A spread of a few units in the last place is rounding.
-        varying = high - low > 4 * _EPS * np.maximum(np.abs(low), np.abs(high))
-    if not varying.any():
-        return np.zeros(len(pixels))
-    centred = pixels[:, varying] - pixels[:, varying].mean(axis=0)
-    unit = centred / np.abs(centred).max(axis=0)  # any float64 can be squared now
-    unit -= unit.mean(axis=0)
-    unit /= _deviations(unit)
-    if ridge > 0:
-        R = unit.T @ unit / max(len(pixels) - 1, 1)
-        R.flat[:: len(R) + 1] += ridge
-        # Columns of U⁻¹zᵀ have the form as their squared lengths: UᵀU is R with its ridge.
-        turned = linalg.solve_triangular(linalg.cholesky(R), unit.T, trans="T")
-        return np.einsum("ij,ij->j", turned, turned)
-    axes = linalg.eigh(unit.T @ unit)[1]
-    turned = unit @ axes
-    deviations = _deviations(turned)
-    turned = turned[:, deviations > max(unit.shape) * _EPS * deviations.max()]
-    turned /= _deviations(turned)
-    C = turned.T @ turned / max(len(pixels) - 1, 1)
-    return np.einsum("ij,ij->i", turned @ linalg.pinvh(C), turned)
-
-
-def _deviations(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Root mean square of every column."""
-    return np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(centred))
+    found = moments(pixels)
+    if not found.varying.any():
+        return np.zeros(pixels.shape[0])
+    return squared_lengths(pixels, found, whitening(pixels, found, ridge))
 
 
 @dataclass(frozen=True)
@@ -85,6 +54,7 @@ class RX(Detector):
     name: ClassVar[str] = "rx"
     title: ClassVar[str] = "RX"
     spatial: ClassVar[bool] = False
+    streams: ClassVar[bool] = True
     takes_background: ClassVar[bool] = True
 
     ridge: float = 0.0
@@ -94,19 +64,31 @@ class RX(Detector):
     def __post_init__(self) -> None:
         object.__setattr__(self, "ridge", validators.not_negative("ridge", self.ridge))
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        return global_rx(cube.reshape(-1, cube.shape[2]), self.ridge).reshape(cube.shape[:2])
+    def _doubt(self, scene: Scene) -> str:
+        good = scene.good_bands
+        bands = scene.bands if good is None else int(np.count_nonzero(good))
+        if self.ridge > 0 or scene.valid_count > bands + 1:
+            return ""
+        return (
+            f"has {scene.valid_count} pixels and {bands} bands: their covariance is singular, and "
+            "with RX every pixel scores the same; take fewer bands with --bands, or a ridge "
+            "with --set ridge=1e-3"
+        )
+
+    def _score(self, pixels: FilledPixels) -> np.ndarray:
+        return global_rx(pixels, self.ridge)
 
     def _scores_against(
         self, scene: Scene, background: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        good = slice(None) if scene.good_bands is None else scene.good_bands
-        pixels = scene.cube[background][:, good]
-        if len(pixels) <= pixels.shape[1] + 1:
+        region = FilledPixels(scene.of_background(), alone=True)
+        count, bands = region.shape
+        if count <= bands + 1:
             raise InputError(
-                f"{scene.name}: the background region has {len(pixels)} pixels and "
-                f"{pixels.shape[1]} bands are used; expected more pixels than bands and one, or "
-                "their covariance is singular: mark a larger region or take fewer bands."
+                f"{scene.name}: the background region has {count} pixels and {bands} bands are "
+                "used; expected more pixels than bands and one, or their covariance is singular: "
+                "mark a larger region or take fewer bands."
             )
-        found = GlobalBackground.of(pixels, self.ridge)
-        return found.distances(scene.valid_pixels[:, good])
+        return GlobalBackground.of(region, self.ridge).distances_of(
+            FilledPixels(scene, alone=True)
+        )

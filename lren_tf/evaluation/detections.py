@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.georeference import Transform, checked_transform
+from lren_tf.data.stripes import stripes
 from lren_tf.errors import InputError
 from lren_tf.evaluation.score_array import score_map
 from lren_tf.validators import real, whole
@@ -31,6 +32,9 @@ class Detection:
         peak_score: the highest score.
         peak_row, peak_column: the pixel that has it.
         mean_score: of its pixels.
+        stripe: whether most of its pixels lie in columns or rows whose scores stand out from
+            their neighbours from one edge of the image to the other
+            (`lren_tf.data.stripes`): more likely an artefact of the sensor than an object.
         x, y: the centroid in the scene's coordinate reference system, or None without one.
         evidence: share of each evidence in the sum at the peak, by name; None for scores that
             are not made of evidence.
@@ -50,6 +54,7 @@ class Detection:
     peak_row: int
     peak_column: int
     mean_score: float
+    stripe: bool = False
     x: float | None = None
     y: float | None = None
     evidence: Mapping[str, float] | None = None
@@ -105,8 +110,10 @@ def find_detections(
     sizes[0] = 0
     labels = np.where(sizes[labels] >= min_size, labels, 0)
     boxes = ndimage.find_objects(labels)
+    lines = stripes(values)
+    in_line = lines.columns | lines.rows[:, None]
     listed = [
-        _described(values, labels, number, box, threshold)
+        _described(values, labels, number, box, threshold, in_line)
         for number, box in enumerate(boxes, 1)
         if box is not None
     ]
@@ -144,6 +151,7 @@ def _described(
     number: int,
     box: tuple[slice, slice],
     threshold: float,
+    in_line: npt.NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Attributes of one group, without its label and its map coordinates."""
     rows, columns = np.nonzero(labels[box] == number)
@@ -165,6 +173,7 @@ def _described(
         "peak_row": int(rows[peak]),
         "peak_column": int(columns[peak]),
         "mean_score": float(np.sum(scores / scores.size)),
+        "stripe": bool(in_line[rows, columns].mean() > 0.5),
     }
 
 

@@ -7,10 +7,17 @@ and columns, :func:`judged_array` what a metric can use, :func:`drawn_map` what 
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf.errors import InputError
+
+_FEWEST_SCORES = 8
+# Of the largest score: equal ones may differ by this much.
+_ROUNDING = 1e-7
+_DWARFED = 1e4
 
 
 def score_array(score: npt.ArrayLike, name: str = "the score map") -> npt.NDArray[np.float64]:
@@ -59,6 +66,39 @@ def real_scores(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """
     array = _float64(_not_empty(_real(values, name, keep_mask=True), name))
     return np.ma.filled(array, np.nan)
+
+
+def warn_of_flat_scores(score: npt.ArrayLike, title: str, name: str) -> None:
+    """Tell of scores that single out nothing, or only a pixel that dwarfs the others.
+
+    Args:
+        score: of any shape; NaN where there is no data.
+        title: of the detector.
+        name: of the scene.
+    """
+    values = np.asarray(score, np.float64).ravel()
+    values = np.sort(values[~np.isnan(values)])
+    if values.size < _FEWEST_SCORES:
+        return
+    # By how much rounding makes equal scores differ.
+    rounding = _ROUNDING * float(np.abs(values[[0, -1]]).max())
+    if values[-1] - values[0] <= rounding:
+        warnings.warn(
+            f"{title} gives every pixel of {name} the same score, {values[-1]:.6g}: the map says "
+            "nothing.",
+            stacklevel=3,
+        )
+        return
+    others = int(np.count_nonzero(values > values[0] + rounding))
+    above = values[values.size - others]
+    if others <= max(1, values.size // 1000) and above - values[0] > _DWARFED * rounding:
+        pixels = "1 pixel" if others == 1 else f"{others} pixels"
+        warnings.warn(
+            f"{title} gives all but {pixels} of {name} the same score: the values there dwarf all "
+            "others; look at them, and leave them out with --no-data or --mask if they are no "
+            "measurements.",
+            stacklevel=3,
+        )
 
 
 def judged_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:

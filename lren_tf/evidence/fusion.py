@@ -40,7 +40,7 @@ from lren_tf.evidence.calibration import (
 from lren_tf.evidence.structure import standing_out, structure
 from lren_tf.evidence.surroundings import SceneMoments, scene_moments, surroundings
 
-WEIGHTS = {"spectrum": 0.25, "structure": 0.25, "surroundings": 1.0}
+WEIGHTS = {"spectrum": 0.125, "structure": 0.25, "surroundings": 1.0}
 """Weight of every evidence in the sum."""
 KEPT = 0.125
 """Share of the sum that counts whatever the size of the object: large targets stay visible."""

@@ -105,6 +105,9 @@ def structure(components: tf.Tensor, valid: Any = None) -> tf.Tensor:
 def standing_out(maps: tf.Tensor, valid: Any = None) -> tf.Tensor:
     """Return the mean over :data:`SIZES` of maps less their openings by reconstruction.
 
+    The openings of all sizes are made at once, as further maps: a sweep takes a line at a time,
+    and its time is that of its operations, hardly that of their work.
+
     Args:
         maps: ``[H, W, C]``.
         valid: ``[H, W]`` bool, True in pixels that hold data; None where all do.
@@ -113,32 +116,33 @@ def standing_out(maps: tf.Tensor, valid: Any = None) -> tf.Tensor:
         Float64 ``[H, W, C]``, not negative; 0 in pixels without data.
     """
     maps = tf.cast(maps, tf.float64)
-    if valid is None:
-        parts = [maps - opening(maps, size) for size in SIZES]
-        return tf.add_n(parts) / len(SIZES)
-    hole = ~tf.convert_to_tensor(valid)[..., None]
-    parts = [tf.where(hole, tf.zeros_like(maps), maps - opening(maps, size, hole))
-             for size in SIZES]  # fmt: skip
+    hole = None if valid is None else ~tf.convert_to_tensor(valid)[..., None]
+    parts = [maps - opened for opened in openings(maps, SIZES, hole)]
+    if hole is not None:
+        parts = [tf.where(hole, tf.zeros_like(maps), part) for part in parts]
     return tf.add_n(parts) / len(SIZES)
 
 
-def opening(maps: tf.Tensor, size: int, hole: tf.Tensor | None = None) -> tf.Tensor:
-    """Return the opening by reconstruction with a square.
+def openings(
+    maps: tf.Tensor, sizes: Sequence[int], hole: tf.Tensor | None = None
+) -> list[tf.Tensor]:
+    """Return the openings by reconstruction with squares.
 
     Args:
         maps: float64 ``[H, W, C]``.
-        size: side of the square, in pixels, odd.
+        sizes: sides of the squares, in pixels, odd.
         hole: ``[H, W, 1]`` bool, True in pixels without data; None where there are none.
 
     Returns:
-        ``[H, W, C]``, nowhere above the maps; −∞ in pixels without data.
+        For each size ``[H, W, C]``, nowhere above the maps; −∞ in pixels without data.
     """
     inside, mask = maps, maps
     if hole is not None:
         inside = tf.where(hole, _INFINITY, maps)
         mask = tf.where(hole, -_INFINITY, maps)
-    eroded = -largest_around(-inside, size)
-    return reconstruction(tf.minimum(eroded, mask), mask)
+    markers = [tf.minimum(-largest_around(-inside, size), mask) for size in sizes]
+    masks = tf.concat([mask] * len(sizes), axis=-1)
+    return tf.split(reconstruction(tf.concat(markers, axis=-1), masks), len(sizes), axis=-1)
 
 
 def largest_around(maps: tf.Tensor, size: int) -> tf.Tensor:
@@ -167,7 +171,7 @@ def reconstruction(marker: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(_grown(marker, mask), mask.shape)
 
 
-@tf.function(input_signature=[_ANY_MAPS, _ANY_MAPS])
+@tf.function(input_signature=[_ANY_MAPS, _ANY_MAPS], autograph=False)
 def _grown(marker: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     masks = (mask, _turned(mask))
 

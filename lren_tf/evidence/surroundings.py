@@ -30,8 +30,8 @@ SCENE_PIXELS = 5.0
 RIDGE = 1e-4
 """Share of a feature's variance over the scene that is added to its variance in a window."""
 
-_STRIP = 65536
-"""Pixels whose sums are held at a time: 100 MB with 18 features."""
+_STRIP = 32768
+"""Pixels whose sums are held at a time, at least a row: half a GB in all with 18 features."""
 
 
 class SceneMoments(NamedTuple):
@@ -84,8 +84,7 @@ def surroundings(features: tf.Tensor, weights: tf.Tensor, scene: SceneMoments) -
         weights: float64 ``[H, W]``: 1, or 0 for pixels that no window counts.
         scene: of this scene, or of the one whose scale is to be used.
     """
-    z = (features - scene.mean) / scene.spread
-    height, width = tf.shape(z)[0], tf.shape(z)[1]
+    height, width = tf.shape(features)[0], tf.shape(features)[1]
     rows = tf.maximum(_STRIP // width, 1)
     count = -(-height // rows)
 
@@ -93,9 +92,11 @@ def surroundings(features: tf.Tensor, weights: tf.Tensor, scene: SceneMoments) -
         top = number * rows
         bottom = tf.minimum(top + rows, height)
         first, last = tf.maximum(top - RADIUS, 0), tf.minimum(bottom + RADIUS, height)
-        moments = _pixel_moments(z[first:last], weights[first:last])
-        sums = _box_sums(_box_sums(moments, 0)[top - first : bottom - first], 1)
-        return number + 1, out.write(number, _distances(z[top:bottom], sums, scene))
+        # Standardised here: a copy of all features would be as large as they are.
+        z = (features[first:last] - scene.mean) / scene.spread
+        own = slice(top - first, bottom - first)
+        sums = _box_sums(_box_sums(_pixel_moments(z, weights[first:last]), 0)[own], 1)
+        return number + 1, out.write(number, _distances(z[own], sums, scene))
 
     out = tf.TensorArray(tf.float64, size=count, infer_shape=False, element_shape=[None, None])
     _, out = tf.while_loop(

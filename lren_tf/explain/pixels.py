@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector, full_cube, usable_scene
+from lren_tf.detectors.base import Detector, usable_scene
 from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.errors import InputError
 from lren_tf.explain.background import SpectralBackground, spectral_background
@@ -139,21 +140,25 @@ def _of_rx(by: Any, scene: Scene, pixels: list[tuple[int, int]]) -> np.ndarray:
 
 def _of_lrx(by: Any, scene: Scene, pixels: list[tuple[int, int]]) -> list[np.ndarray]:
     from lren_tf.detectors.parts import dual_window
+    from lren_tf.detectors.parts.background_only import BackgroundOnly
 
-    cube = full_cube(scene)
-    height, width, bands = cube.shape
-    rings = dual_window.Rings(height, width, by.inner, by.outer)
-    if scene.background is None:
-        neighbours = spectra = dual_window.unit_range(cube).reshape(-1, bands)
-    else:
-        neighbours, spectra = dual_window.with_background_only(cube, scene.background)
+    image = FilledPixels(scene)
+    bands = image.shape[1]
+    rings = dual_window.Rings(*image.grid, by.inner, by.outer)
+    shown = image if scene.background is None else BackgroundOnly(image, scene.background)
+    low, span = dual_window.checked_range(*shown.extremes())
+    width = scene.width
     found = []
     for row, column in pixels:
         place = row * width + column
-        ring = neighbours[rings.of(slice(place, place + 1))[0]]
+        members = rings.of(slice(place, place + 1))[0]
+        first, last = int(members.min()) // width, int(members.max()) // width + 1
+        strip = (shown.rows(first, last).reshape(-1, bands) - low) / span
+        ring = strip[members - first * width]
         C = np.cov(ring, rowvar=False).reshape(bands, bands)
         C.flat[:: bands + 1] += by.delta
-        found.append(mahalanobis(spectra[place], ring.mean(axis=0), C))
+        own = (image[np.array([place])][0].astype(np.float64) - low) / span
+        found.append(mahalanobis(own, ring.mean(axis=0), C))
     return found
 
 

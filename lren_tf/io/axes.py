@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import Argument, InputError
+from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.band_tables import BandTable
 from lren_tf.io.base.variable import Variable
 
@@ -31,31 +32,6 @@ Order = tuple[int, int, int]
 AS_STORED: Order = (0, 1, 2)
 _ORDERS = frozenset(permutations(range(3)))
 _ROLES = ("row", "column", "band")
-
-_NAMES = {
-    "row": {
-        "row", "rows", "y", "ydim", "line", "lines", "lat", "lats", "latitude", "latitudes",
-        "north", "northing", "downtrack", "downtrackdim", "alongtrack", "alongtrackdim", "track",
-        "numberoflines", "numrows", "nrows", "nlines", "nline", "height", "scanline", "scanlines",
-        "numberofscans", "scan", "scans", "frame", "frames", "ny", "i", "projectionycoordinate",
-        "azimuth", "imgy", "nrow",
-    },
-    "column": {
-        "column", "columns", "col", "cols", "x", "xdim", "sample", "samples", "lon", "lons", "long",
-        "longitude", "longitudes", "east", "easting", "crosstrack", "acrosstrack", "xtrack",
-        "pixelsperline", "numcols", "ncols", "ncol", "nsamples", "nsample", "width", "pixel",
-        "pixels", "groundpixel", "ccdpixels", "nx", "projectionxcoordinate", "imgx",
-    },
-    "band": {
-        "band", "bands", "wavelength", "wavelengths", "channel", "channels", "spectral", "spectrum",
-        "lambda", "wl", "wvl", "wavelength3d", "wavelengthbands", "spectralband", "spectralbands",
-        "numberofbands", "numbands", "nbands", "nband", "bandnumber", "bandid", "bandsdim",
-        "spectralchannel", "spectralchannels", "z", "zdim", "layer", "layers", "feature",
-        "features", "b", "nwavelengths", "nwl", "wave", "waves", "frequency", "redbands",
-        "bluebands", "swirbands", "vnirbands",
-    },
-}  # fmt: skip
-_ROLE_OF = {name: role for role, names in _NAMES.items() for name in names}
 # Of 2-D arrays that share the rows and columns of an image, whatever else lies in the file.
 _LAYER_NAMES = re.compile(
     r".*(lats?|lons?|latitudes?|longitudes?|elev|elevation|dem|altitude|height)"
@@ -113,7 +89,7 @@ def parse_axes(axes: str | Iterable[str]) -> Order:
         names = axes.split(",") if isinstance(axes, str) else [str(name) for name in axes]
     except TypeError:
         raise refusal from None
-    roles = [_ROLE_OF.get(_plain(name)) for name in names]
+    roles = [role_of(name) for name in names]
     if sorted(str(role) for role in roles) != sorted(_ROLES):
         raise refusal
     return tuple(roles.index(role) for role in _ROLES)  # type: ignore[return-value]
@@ -174,13 +150,13 @@ def found_axes(
 
 def upright(layer: Variable) -> bool:
     """Whether a 2-D layer is rows × columns as it is stored; False where names say otherwise."""
-    roles = [_ROLE_OF.get(_plain(name)) for name in layer.dimensions]
+    roles = [role_of(name) for name in layer.dimensions]
     return not (len(roles) == 2 and (roles[0] == "column" or roles[1] == "row"))
 
 
 def _by_names(dimensions: tuple[str, ...]) -> tuple[str, frozenset[Order]]:
     """What the names of the axes say, and the orders that they leave."""
-    roles = [_ROLE_OF.get(_plain(name)) for name in dimensions]
+    roles = [role_of(name) for name in dimensions]
     known = [role for role in roles if role is not None]
     if len(roles) != 3 or not known or len(set(known)) != len(known):
         return "", _ORDERS
@@ -294,10 +270,6 @@ def _called(cube: Variable) -> str:
 
 def _text(order: Order) -> str:
     return ",".join(_ROLES[order.index(axis)] for axis in range(3))
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.rsplit("/", 1)[-1].lower())
 
 
 def _plain_words(name: str) -> str:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +15,19 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.labelled_arrays import READERS, as_labelled
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import (
-    constant_share,
-    find_valid,
-    holds_no_data_value,
-)
+from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
+from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
-from lren_tf.io.registry import SUFFIXES, opened
+from lren_tf.io.labelled import check_aligned
+from lren_tf.io.polygons import is_polygon_file, polygon_mask
+from lren_tf.io.registry import known_suffixes, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
@@ -35,12 +35,12 @@ from lren_tf.io.select_variables import (
     chosen_truth,
     chosen_wavelengths,
 )
+from lren_tf.io.value_notes import note_suspect_values
 
-_Path = str | os.PathLike[str]
+_Path = Any
+"""A path, or an xarray object that is read in its place."""
 _OWN = "file"
 """Stands for the file's own no-data value."""
-# Of the valid pixels: as many spectra of one and the same constant are no accident.
-_CONSTANT_SHARE = 0.005
 
 
 def load_scene(
@@ -73,7 +73,8 @@ def load_scene(
             marks a minority of the pixels with a single non-zero value; else there is no truth.
         truth: [H, W], non-zero = anomalous, or the path of a file with it, of which
             `truth_key` then names the variable.
-        mask: [H, W], non-zero = valid, or the path of a file with such a map.
+        mask: [H, W], non-zero = valid, or the path of a file with such a map, or of a GeoJSON
+            file whose polygons hold what is valid (`lren_tf.io.polygons`).
         no_data: value that marks missing data, instead of the file's own, in units of the cube
             as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
@@ -121,6 +122,7 @@ def _scene(
         marked = None if found is None else reader.read(found.name)
         marked = marked if found is None or upright(found) else marked.T
     else:
+        check_aligned("truth", truth, reader.labels(stored.name, order.order))
         marked = _layer(truth, "truth", key=truth_key)
     details = _fitting(reader.details(stored.name, how), cube, order, file)
     if details.wavelengths is None:
@@ -128,16 +130,20 @@ def _scene(
     reading = list(details.reading)
     if order.reason:
         reading.insert(0, f"axes {order.text} as stored: {order.reason}")
+    height, width = cube.shape[:2]
+    place = checked_place(file.name, details.georeference, height, width)
     scene = Scene(
         order.turned(reader.read(stored.name, how)),
         marked,
         name=scene_stem(file),
-        source=str(file),
+        source=reader.origin,
         good_bands=details.good_bands,
         wavelengths=details.wavelengths,
-        georeference=details.georeference,
+        georeference=place,
         source_format=reader.title,
         reading=tuple(reading),
+        acquired=details.acquired,
+        labels=reader.labels(stored.name, order.order),
     )
     return scene, details
 
@@ -148,9 +154,10 @@ def scene_stem(file: Path) -> str:
     A file of values of an ENVI image may be called anything: `flight.rad` and `flight.obs` are
     two scenes, and keep their names whole.
     """
-    stem = file.stem if file.suffix.lower() in SUFFIXES else file.name
+    suffixes = known_suffixes()
+    stem = file.stem if file.suffix.lower() in suffixes else file.name
     inner = Path(stem)
-    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in SUFFIXES
+    named_for = file.suffix.lower() == ".hdr" and inner.suffix.lower() in suffixes
     return inner.stem if named_for else stem
 
 
@@ -199,27 +206,30 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
     missing = np.zeros(values.shape, bool)
     if values.dtype.kind != "b":
         missing |= holds_no_data_value(values, details.no_data)
+    turned = not upright(variable)
     if details.valid is not None:
-        missing |= ~details.valid
+        missing |= ~(details.valid.T if turned else details.valid)
     if missing.any():
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
-    return PlacedMap(values, details.georeference, reader.title)
+    place = checked_place(
+        reader.file.name, _turned_place(details, (1, 0) if turned else (0, 1)), *values.shape
+    )
+    return PlacedMap(values, place, reader.title)
 
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
     """What a file says of a cube, without what does not fit the cube that was turned."""
-    if order.order == AS_STORED:
+    if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]
-    positions = None if details.georeference is None else details.georeference.positions
+    place = _turned_place(details, order.order[:2])
     lost = {
         "valid": details.valid is not None and details.valid.shape != grid,
         "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
         "wavelengths": details.wavelengths is not None and details.wavelengths.shape != bands,
-        # Said of the axes as they are stored.
-        "georeference": details.georeference is not None
-        and (positions is None or positions.shape[:2] != grid),
+        # Said of other axes.
+        "georeference": details.georeference is not None and place is None,
     }
     names = [name.replace("_", " ") for name, is_lost in lost.items() if is_lost]
     if names:
@@ -228,19 +238,29 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
             "used.",
             stacklevel=3,
         )
+    details = replace(details, georeference=place)
     return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
+
+
+def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | None:
+    """The georeference of an image whose rows and columns are these axes of a stored array."""
+    place = details.georeference
+    if place is None or axes == details.grid_axes:
+        return place
+    return place.transposed() if axes == details.grid_axes[::-1] else None
 
 
 def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
     values = reader.read(variable.name, how)
+    values = values if upright(variable) else values.T
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
 
 
 def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
     """A map that was passed as itself or as the path of a file."""
-    if isinstance(given, (str, os.PathLike)):
-        return load_map(given, key=key)
+    if isinstance(given, (str, os.PathLike)) or as_labelled(given) is not None:
+        return load_map(given, key=key)  # type: ignore[arg-type]
     return real_array(given, f"the {what}")
 
 
@@ -288,7 +308,13 @@ def _with_valid(
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
     if mask is not None:
-        scene = replace(scene, valid=_layer(mask, "mask"))
+        if as_labelled(mask) is None and is_polygon_file(mask):
+            size = scene.shape[:2]
+            valid = polygon_mask(mask, scene.georeference, *size)  # type: ignore[arg-type]
+        else:
+            check_aligned("mask", mask, scene.labels)
+            valid = _layer(mask, "mask")
+        scene = replace(scene, valid=valid)
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid
@@ -310,22 +336,12 @@ def _with_valid(
     if not (found.valid is None and found.good_bands is None and scene.valid is None):
         scene = replace(scene, valid=found.valid, good_bands=found.good_bands)
     if not no_data:
-        _note_constant(scene, bool(details.no_data) or details.filled)
+        note_suspect_values(
+            scene,
+            with_own=bool(details.no_data) or details.filled,
+            scaled=any("stored values" in text for text in details.reading),
+        )
     return scene
-
-
-def _note_constant(scene: Scene, with_own: bool) -> None:
-    """Tell of a share of the pixels that hold one value in every band: no data, most often."""
-    found = constant_share(scene.cube, scene.valid, scene.good_bands)
-    if found is None or found[1] < _CONSTANT_SHARE:
-        return
-    # What the file says itself would be lost by naming another alone.
-    text = f"{'file,' if with_own else ''}{found[0]:.9g}"
-    warnings.warn(
-        f"{scene.name}: {found[1]:.1%} of the pixels are {found[0]:.9g} in every band; if that is "
-        f"no data, pass --no-data {text}.",
-        stacklevel=4,
-    )
 
 
 def _no_data_values(
@@ -348,3 +364,7 @@ def _no_data_values(
             expected="a number, or NaN for no such value",
         ) from None
     return tuple(values), any(words)
+
+
+READERS["scene"] = load_scene
+READERS["map"] = load_map

@@ -13,14 +13,15 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.runtime.plugins import plugins
+from lren_tf.runtime.plugins import plugin_class, plugins
 
 GROUP = "lren_tf.readers"
 
 
 def plugin_readers() -> list[type[Reader]]:
     """The readers of installed packages; one that cannot be imported costs only itself."""
-    return [_guarded(name, reader) for name, reader in plugins(GROUP, Reader).items()]
+    found = {name: plugin_class(point, Reader) for name, point in plugins(GROUP).items()}
+    return [_guarded(name, reader) for name, reader in found.items() if reader is not None]
 
 
 def _guarded(name: str, reader: type[Reader]) -> type[Reader]:

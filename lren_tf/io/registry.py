@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.data.labelled_arrays import as_labelled
 from lren_tf.errors import InputError
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.reader import Reader
@@ -21,6 +21,7 @@ from lren_tf.io.formats.matlab import MatlabReader, write_mat
 from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
 from lren_tf.io.formats.prisma import PrismaReader
 from lren_tf.io.formats.tiff import TiffReader
+from lren_tf.io.labelled import LabelledReader
 from lren_tf.io.plugins import plugin_readers
 
 READERS: tuple[type[Reader], ...] = (
@@ -37,23 +38,40 @@ READERS: tuple[type[Reader], ...] = (
 )
 """What reads files; the first that recognises one does. Plug-ins are asked before them."""
 
-SUFFIXES = tuple(dict.fromkeys(suffix for reader in READERS for suffix in reader.suffixes))
-"""Of names of files, by which a reader is found."""
-
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Reader]:
+def opened(path: object) -> Iterator[Reader]:
     """A file, opened once by the reader that recognises it, until the context ends.
+
+    Args:
+        path: of a file; or an xarray object, which is read in its place.
 
     Raises:
         InputError: the file is missing, damaged or of another format.
     """
-    with Source(path) as source:
-        for reader in (*plugin_readers(), *READERS):
-            if reader.recognises(source):
-                yield reader(source)
-                return
-        raise _unknown(source)
+    labelled = as_labelled(path)
+    if labelled is not None:
+        yield LabelledReader(labelled)
+        return
+    with Source(path) as source:  # type: ignore[arg-type]
+        reader = reader_of(source)
+        if reader is None:
+            raise _unknown(source)
+        yield reader(source)
+
+
+def reader_of(source: Source) -> type[Reader] | None:
+    """The reader that recognises a file; None where none does."""
+    return next((reader for reader in _readers() if reader.recognises(source)), None)
+
+
+def known_suffixes() -> tuple[str, ...]:
+    """The ends of names of files by which a reader is found, those of plug-ins first."""
+    return tuple(dict.fromkeys(suffix for reader in _readers() for suffix in reader.suffixes))
+
+
+def _readers() -> tuple[type[Reader], ...]:
+    return (*plugin_readers(), *READERS)
 
 
 def _unknown(source: Source) -> InputError:
@@ -61,7 +79,7 @@ def _unknown(source: Source) -> InputError:
         return a_folder(source.path)
     return InputError(
         received=f"{source.path.name} ends in '{source.path.suffix}'",
-        expected=f"one of {', '.join(SUFFIXES)}, or an ENVI header beside it",
+        expected=f"one of {', '.join(known_suffixes())}, or an ENVI header beside it",
         remedy="convert the file",
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import Argument, InputError, Text
+from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.band_tables import BandTable, is_table_of_bands
 from lren_tf.io.base.metadata import in_nanometres, is_length
 from lren_tf.io.base.reader import Reader
@@ -161,8 +162,11 @@ def band_tables(reader: Reader, variables: list[Variable], cube: Variable) -> li
     for variable in variables:
         if not variable.numeric or len([n for n in variable.shape if n != 1]) != 1:
             continue
-        # A coordinate of an axis lists lengths if its unit is one, whatever it is called.
-        coordinate = _last_name(variable) in map(str.lower, cube.dimensions)
+        # A coordinate of an axis lists lengths if its unit is one, whatever it is called; those
+        # of rows and columns are metres on the ground.
+        last = _last_name(variable)
+        coordinate = last in map(str.lower, cube.dimensions)
+        coordinate = coordinate and role_of(last) not in ("row", "column")
         if is_table_of_bands(variable.name) or (coordinate and is_length(variable.unit)):
             read = partial(reader.read, variable.name)
             tables.append(BandTable(variable.name, variable.shape, read, variable.unit))

@@ -66,7 +66,7 @@ def write_stac_item(
     files: Mapping[str, Path],
     *,
     name: str,
-    acquired: datetime | None,
+    acquired: str | None,
     properties: Mapping[str, Any],
 ) -> None:
     """Write the item of a scene's results; not atomic, so pass a temporary path.
@@ -76,15 +76,17 @@ def write_stac_item(
         raster: the GeoTIFF of the score, where it lies now.
         files: by name the files that become assets, as they will be called beside the item.
         name: of the item.
-        acquired: when the scene was acquired; None for now, with a property that says so.
+        acquired: when the scene was acquired, a day or a time of ISO 8601, in UTC without a zone;
+            None, or what cannot be read, for now, with a property that says so.
         properties: further ones.
     """
     import rio_stac
 
-    when = {} if acquired is not None else {"lren_tf:datetime": "of the run, not of the scene"}
+    time = _time(acquired)
+    when = {} if time is not None else {"lren_tf:datetime": "of the run, not of the scene"}
     item = rio_stac.create_stac_item(
         str(raster),
-        input_datetime=acquired or datetime.now(timezone.utc),
+        input_datetime=time or datetime.now(timezone.utc),
         id=name,
         asset_name="score",
         asset_href="placeholder",
@@ -134,6 +136,16 @@ def stac_collection(
             {"rel": "item", "href": href, "type": "application/geo+json"} for href in hrefs
         ],
     }
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        # Python 3.10 does not know the Z.
+        found = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    zoned = found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+    return zoned.astimezone(timezone.utc)
 
 
 def _asset(what: str, file: Path, made: Mapping[str, Any]) -> dict[str, Any]:

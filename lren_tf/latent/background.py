@@ -12,13 +12,15 @@ pull on the others. The background mixture is fitted without likely anomalies:
 * *neighbourhood*: the features of a pixel are its latent sample and the Gaussian mean of those
   around it (:mod:`lren_tf.latent.neighbourhood`).
 
-Nothing here uses ground truth. Samples are rows, as everywhere; all of it is float64.
+Nothing here uses ground truth. Samples are rows, as everywhere; all of it is float64. Every array
+may have further axes in front, "…" in the shapes, for the backgrounds of several members.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from lren_tf.latent.mixture import Mixture, mixture_energy, mixture_statistics
@@ -38,35 +40,37 @@ def background_mixture(
     """Mixture of the background of a scene.
 
     Args:
-        features: ``[N, d]``.
-        beta: responsibilities ``[N, k]``, rows sum to one.
+        features: ``[…, N, d]``.
+        beta: responsibilities ``[…, N, k]``, rows sum to one.
         component_share: smallest share of the pixels, in soft counts, that a component needs;
             the largest component always stays.
         trimmed_share: share of the pixels with the highest energies that is left out.
         ridge: see the module.
     """
     features, beta = tf.cast(features, tf.float64), tf.cast(beta, tf.float64)
-    n = tf.shape(features)[0]
-    share = tf.reduce_mean(beta, axis=0)
-    threshold = tf.minimum(tf.constant(component_share, tf.float64), tf.reduce_max(share))
+    n = features.shape[-2]
+    share = tf.reduce_mean(beta, axis=-2, keepdims=True)
+    largest = tf.reduce_max(share, axis=-1, keepdims=True)
+    threshold = tf.minimum(tf.constant(component_share, tf.float64), largest)
     beta = tf.where(share >= threshold, beta, tf.zeros_like(beta))
-    variance = tf.math.reduce_variance(features, axis=0)
+    variance = tf.math.reduce_variance(features, axis=-2)
     # A feature that does not vary has no distances to divide by.
     variance = tf.where(variance > 0, variance, tf.ones_like(variance))
-    kept = n - tf.cast(tf.math.floor(trimmed_share * tf.cast(n, tf.float64)), tf.int32)
-    weights = tf.ones([n], tf.float64)
+    ridges = tf.linalg.diag(ridge * variance)[..., None, :, :]
+    kept = n - math.floor(trimmed_share * n)
+    weights = tf.ones_like(features[..., 0])
     for _ in range(_ROUNDS):
         # Half a pixel: a component that trimming has emptied has no statistics.
-        mixture = mixture_statistics(features, beta * weights[:, None], empty_mass=0.5)
-        mixture = mixture._replace(Gamma=mixture.Gamma + tf.linalg.diag(ridge * variance))
+        mixture = mixture_statistics(features, beta * weights[..., None], empty_mass=0.5)
+        mixture = mixture._replace(Gamma=mixture.Gamma + ridges)
         energy = background_energy(features, mixture)
-        limit = tf.sort(energy)[kept - 1]
-        weights = tf.cast(energy <= limit, tf.float64)
+        limit = _ordered(energy, kept - 1)
+        weights = tf.cast(energy <= limit[..., None], tf.float64)
     return mixture
 
 
 def background_energy(features: tf.Tensor, background: Mixture) -> tf.Tensor:
-    """Energy of eq. (8) under the background, float64 ``[N]``."""
+    """Energy of eq. (8) under the background, float64 ``[…, N]``."""
     return mixture_energy(tf.cast(features, tf.float64), background, covariance_floor=0.0)
 
 
@@ -75,9 +79,19 @@ def level_and_spread(energy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
     (energy − level) / spread is on a scale that several networks share. The spread of a scene
     whose upper half is all the same is 1.
+
+    Args:
+        energy: ``[…, N]``.
+
+    Returns:
+        Both ``[…]``.
     """
-    ordered = tf.sort(energy)
-    n = ordered.shape[0]
-    level = 0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])
-    spread = ordered[min(n - 1, math.floor(0.9 * n))] - level
+    n = energy.shape[-1]
+    level = 0.5 * (_ordered(energy, (n - 1) // 2) + _ordered(energy, n // 2))
+    spread = _ordered(energy, min(n - 1, math.floor(0.9 * n))) - level
     return level, tf.where(spread > 0, spread, tf.ones_like(spread))
+
+
+def _ordered(energy: tf.Tensor, number: int) -> tf.Tensor:
+    """Return the energy ``[…]`` with this number in ascending order, from 0."""
+    return tf.constant(np.partition(energy, number, axis=-1)[..., number])

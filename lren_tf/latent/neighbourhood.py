@@ -59,11 +59,11 @@ def _smooth(image: tf.Tensor, axis: int, sigma: float) -> tf.Tensor:
     margins = [[radius, radius] if a == axis else [0, 0] for a in range(3)]
     padded = tf.pad(image, margins, mode="SYMMETRIC")
     total = sum(weights)
-    parts = []
-    for step, weight in enumerate(weights):
+    out = tf.zeros([], image.dtype)
+    for step, weight in enumerate(weights):  # one after the other: they are as large as the image
         part = padded[step : step + length] if axis == 0 else padded[:, step : step + length]
-        parts.append(weight / total * part)
-    return tf.add_n(parts)
+        out = out + weight / total * part
+    return out
 
 
 def _smooth_in_graph(image: tf.Tensor, axis: int, sigma: float) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,42 +32,38 @@ class EnergyParts(NamedTuple):
 
 
 def energy_parts(
-    members: Sequence[TrainedNetwork], data: ModelInput, *, recalibrate: bool
+    model: TrainedNetwork, data: ModelInput, *, recalibrate: bool
 ) -> EnergyParts:
     """Return the parts of a scene.
 
     Args:
-        members: networks of a fitted model with ``scoring="energy"``, whose settings the first
-            one has.
+        model: fitted, with ``scoring="energy"``.
         data: pixels of the model's sensor, checked to be finite.
         recalibrate: whether evidence is compared with the background of these pixels.
     """
-    settings = members[0].settings
-    states = [member.background_state for member in members]
-    pixels = StandardisedPixels(data.pixels, members[0].scaler_state.load())
-    features, energies = [], []
-    for member, state in zip(members, states, strict=True):
-        z = member.embed(pixels)[0]
-        features.append(state.features(z, data.grid, data.valid).numpy())
-        energies.append(state.energy(tf.convert_to_tensor(z), data.grid, data.valid).numpy())
-    parts = EnergyParts(
-        features, [state.mixture() for state in states], [state.scale() for state in states]
-    )
-    names = settings.evidence
+    settings, backgrounds = model.settings, model.background_state
+    pixels = StandardisedPixels(data.pixels, model.scaler_state.load())
+    z, _ = model.embed(pixels)
+    features = [
+        backgrounds.features(z[:, number : number + 1], data.grid, data.valid)[0].numpy()
+        for number in range(settings.members)
+    ]
+    mixtures = [Mixture(*of) for of in zip(*map(tf.unstack, backgrounds.mixture()), strict=True)]
+    parts = EnergyParts(features, mixtures, backgrounds.scales())
     if not settings.fuses_evidence:
         refuse_calibration(recalibrate)
         return parts
-    state = members[0].evidence_state
+    state = model.evidence_state
     components = principal_components(pixels) if recalibrate else state.components()
-    shown = projected(pixels, *components)
-    energy = tf.constant(np.stack(energies).mean(axis=0))
+    energy = tf.reduce_mean(backgrounds.energies(z, data.grid, data.valid), axis=0)
     samples = Samples(
-        energy, shown, map(tf.constant, features), data.grid, data.valid, data.counted
-    )
+        energy, projected(pixels, *components), map(tf.constant, features), data.grid, data.valid,
+        data.counted,
+    )  # fmt: skip
     reference = state.load()
     if recalibrate:
-        reference, _ = estimated(samples, names)
+        reference, _ = estimated(samples, settings.evidence)
     parts = parts._replace(reference=reference)
-    if not state.of_image or SURROUNDINGS not in names:
+    if not state.of_image or SURROUNDINGS not in settings.evidence:
         return parts
     return parts._replace(window_weights=window_weights(samples, reference).numpy())

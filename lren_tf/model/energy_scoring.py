@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from lren_tf.model.scored import (
     refuse_calibration,
 )
 from lren_tf.model.trained_network import TrainedNetwork
-from lren_tf.settings import EVIDENCE, Settings
+from lren_tf.settings import EVIDENCE
 from lren_tf.training.pixel_reader import StandardisedPixels
 
 
@@ -32,26 +32,31 @@ class EnergyScoring:
     """Score of a pixel: mean over the members of its energy, eq. (8), under their backgrounds.
 
     Args:
-        settings: the neighbourhood.
-        members: networks with their backgrounds.
+        model: its networks with their backgrounds.
     """
 
     _without_neighbours = "neighbourhood=0"
 
-    def __init__(self, settings: Settings, members: Sequence[TrainedNetwork]) -> None:
-        self._settings = settings
-        self._members = members
+    def __init__(self, model: TrainedNetwork) -> None:
+        self._settings = model.settings
+        self._model = model
+        self._backgrounds = model.background_state
 
     @property
     def needs_image(self) -> bool:
         """Whether a score depends on the neighbours of the pixel."""
-        return bool(self._settings.neighbourhood) and self._members[0].background_state.of_image
+        return bool(self._settings.neighbourhood) and self._backgrounds.of_image
 
-    def learn(self, pixels: Pixels, samples: Sequence[np.ndarray], data: ModelInput) -> None:
+    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
         """Learn nothing: what the members have learned is all there is."""
 
     def scores(
-        self, data: ModelInput, *, lam: float | None = None, recalibrate: bool = False
+        self,
+        data: ModelInput,
+        *,
+        lam: float | None = None,
+        recalibrate: bool = False,
+        known: Weighed | None = None,
     ) -> Scored:
         """Score all pixels.
 
@@ -59,6 +64,7 @@ class EnergyScoring:
             data: pixels, checked to be finite.
             lam: None; anything else is refused.
             recalibrate: False; True is refused.
+            known: None, since there is no evidence.
         """
         _refuse_lam(lam)
         refuse_calibration(recalibrate)
@@ -77,20 +83,15 @@ class EnergyScoring:
     def _energies(self, data: ModelInput) -> np.ndarray:
         """Energies of every member on the scale of its scene, float64 ``[members, n]``."""
         self._check_kind(data)
-        pixels = StandardisedPixels(data.pixels, self._members[0].scaler_state.load())
-        return self._energies_of([member.embed(pixels)[0] for member in self._members], data)
+        samples, _ = self._model.embed(self._standardised(data))
+        return self._backgrounds.energies(samples, data.grid, data.valid).numpy()
 
-    def _energies_of(self, samples: Sequence[np.ndarray], data: ModelInput) -> np.ndarray:
-        """Energies ``[members, n]`` of latent samples ``[n, l]`` of every member."""
-        energies = [
-            member.background_state.energy(tf.convert_to_tensor(z), data.grid, data.valid)
-            for member, z in zip(self._members, samples, strict=True)
-        ]
-        return np.stack([energy.numpy() for energy in energies])
+    def _standardised(self, data: ModelInput) -> StandardisedPixels:
+        return StandardisedPixels(data.pixels, self._model.scaler_state.load())
 
     def _check_kind(self, data: ModelInput) -> None:
         """Refuse an image where the model needs a table, and the other way round."""
-        image = self._members[0].background_state.of_image
+        image = self._backgrounds.of_image
         if self._depends_on_neighbours and image != (len(data.grid) == 2):
             kinds = ("an image", "a table") if image else ("a table", "an image")
             raise InputError(
@@ -112,14 +113,14 @@ class EnergyScoring:
         """
 
         def score(pixels: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
-            parts = tf.split(encode(pixels), len(self._members), axis=1)
-            energies = [
-                member.background_state.energy(z, grid)
-                for member, z in zip(self._members, parts, strict=True)
-            ]
-            return tf.add_n(energies) / len(parts)
+            energies = self._backgrounds.energies(self._by_member(encode(pixels)), grid)
+            return tf.reduce_mean(energies, axis=0)
 
         return score
+
+    def _by_member(self, samples: tf.Tensor) -> tf.Tensor:
+        """Return latent samples ``[N, members·l]`` as ``[N, members, l]``."""
+        return tf.reshape(samples, [-1, self._settings.members, self._settings.latent_units])
 
     def require_low_rank_step(self) -> None:
         """Refuse: the scores come from no low-rank step."""
@@ -140,18 +141,15 @@ class EnergyScoring:
 
     def backgrounds(self) -> list[Mixture]:
         """Return the background of every member, NumPy."""
-        return [
-            Mixture(*(part.numpy() for part in member.background_state.mixture()))
-            for member in self._members
-        ]
+        parts = (part.numpy() for part in self._backgrounds.mixture())
+        return [Mixture(*of_member) for of_member in zip(*parts, strict=True)]
 
 
 class EvidenceScoring(EnergyScoring):
     """Score of a pixel: its evidence, joined by :mod:`lren_tf.evidence.fusion`.
 
     Args:
-        settings: the evidence and the neighbourhood.
-        members: networks with their backgrounds; the first one has the reference.
+        model: its networks with their backgrounds, and the reference.
     """
 
     _without_neighbours = "neighbourhood=0 and evidence=('spectrum',)"
@@ -167,18 +165,23 @@ class EvidenceScoring(EnergyScoring):
 
     @property
     def _state(self) -> EvidenceState:
-        return self._members[0].evidence_state
+        return self._model.evidence_state
 
-    def learn(self, pixels: Pixels, samples: Sequence[np.ndarray], data: ModelInput) -> None:
+    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
         """Store the reference of a scene that all members have learned of.
 
         Args:
             pixels: standardised pixels ``[n, U]`` of the scene.
-            samples: latent samples ``[n, l]`` of every member.
+            samples: latent samples ``[n, m, l]`` of the members.
             data: the scene.
+
+        Returns:
+            The evidence of the scene.
         """
         components = principal_components(pixels)
-        reference, _ = estimated(self._samples(pixels, samples, components, data), self._names)
+        reference, weighed = estimated(
+            self._samples(pixels, samples, components, data), self._names
+        )
         self._state.store(components, reference, of_image=len(data.grid) == 2)
         if len(data.grid) != 2:
             warnings.warn(
@@ -186,9 +189,15 @@ class EvidenceScoring(EnergyScoring):
                 f"{', '.join(self._names)}.",
                 stacklevel=4,
             )
+        return weighed
 
     def scores(
-        self, data: ModelInput, *, lam: float | None = None, recalibrate: bool = False
+        self,
+        data: ModelInput,
+        *,
+        lam: float | None = None,
+        recalibrate: bool = False,
+        known: Weighed | None = None,
     ) -> Scored:
         """Score all pixels.
 
@@ -196,6 +205,7 @@ class EvidenceScoring(EnergyScoring):
             data: pixels, checked to be finite.
             lam: None; anything else is refused.
             recalibrate: compare with the background of this scene instead of the training's.
+            known: evidence of these pixels compared with that of the training, if it is known.
         """
         _refuse_lam(lam)
         self._check_kind(data)
@@ -204,19 +214,17 @@ class EvidenceScoring(EnergyScoring):
                 "recalibrate is True and the scene has a background region; expected one of the "
                 "two, train a model on the scene or leave the region out."
             )
-        pixels = StandardisedPixels(data.pixels, self._members[0].scaler_state.load())
-        samples = [member.embed(pixels)[0] for member in self._members]
-        if recalibrate:
-            components = principal_components(pixels)
-            reference, weighed = estimated(
-                self._samples(pixels, samples, components, data), self._names
-            )
-        else:
-            reference = self._state.load()
-            weighed = compared(
-                self._samples(pixels, samples, self._state.components(), data),
-                self._names, reference,
-            )  # fmt: skip
+        reference, weighed = self._state.load(), known
+        if recalibrate or known is None:
+            pixels = self._standardised(data)
+            samples, _ = self._model.embed(pixels)
+            if recalibrate:
+                components = principal_components(pixels)
+                found = self._samples(pixels, samples, components, data)
+                reference, weighed = estimated(found, self._names)
+            else:
+                found = self._samples(pixels, samples, self._state.components(), data)
+                weighed = compared(found, self._names, reference)
 
         def as_map(rows: tf.Tensor) -> np.ndarray:
             return data.spread(rows.numpy().astype(np.float32)).reshape(data.grid)
@@ -241,23 +249,16 @@ class EvidenceScoring(EnergyScoring):
         Args:
             encode: as for :meth:`EnergyScoring.in_graph`.
         """
-        first = self._members[0]
 
         def weighed(pixels: tf.Tensor, grid: tuple[Any, ...]) -> Weighed:
-            samples = tf.split(encode(pixels), len(self._members), axis=1)
-            states = [member.background_state for member in self._members]
-            energies = [
-                state.energy(z, grid) for state, z in zip(states, samples, strict=True)
-            ]
+            samples = self._by_member(encode(pixels))
+            energy = tf.reduce_mean(self._backgrounds.energies(samples, grid), axis=0)
             centre, directions = self._state.components()
             components = in_chunks(
-                lambda part: components_of(first.standardised(part), centre, directions),
+                lambda part: components_of(self._model.standardised(part), centre, directions),
                 pixels, directions.shape[1], tf.float64,
             )  # fmt: skip
-            features = (
-                state.features(z, grid, None) for state, z in zip(states, samples, strict=True)
-            )
-            energy = tf.add_n(energies) / len(energies)
+            features = self._features(samples, grid, None)
             return compared(
                 Samples(energy, components, features, grid, None), self._names, self._state.load()
             )
@@ -274,19 +275,24 @@ class EvidenceScoring(EnergyScoring):
     def _samples(
         self,
         pixels: Pixels,
-        samples: Sequence[np.ndarray],
+        samples: np.ndarray,
         components: tuple[tf.Tensor, tf.Tensor],
         data: ModelInput,
     ) -> Samples:
         """What the evidence of a scene is computed from; arguments as of `learn`."""
-        features = (
-            member.background_state.features(z, data.grid, data.valid)
-            for member, z in zip(self._members, samples, strict=True)
-        )
-        energy = tf.constant(self._energies_of(samples, data).mean(axis=0))
+        grid, valid = data.grid, data.valid
+        energy = tf.reduce_mean(self._backgrounds.energies(samples, grid, valid), axis=0)
+        features = self._features(samples, grid, valid)
         return Samples(
-            energy, projected(pixels, *components), features, data.grid, data.valid, data.counted
+            energy, projected(pixels, *components), features, grid, valid, data.counted
         )
+
+    def _features(
+        self, samples: Any, grid: tuple[Any, ...], valid: np.ndarray | None
+    ) -> Iterator[tf.Tensor]:
+        """Features of every member, float64 ``[n, d]``, one after the other."""
+        for number in range(self._settings.members):
+            yield self._backgrounds.features(samples[:, number : number + 1], grid, valid)[0]
 
 
 def _refuse_lam(lam: float | None) -> None:

@@ -24,9 +24,10 @@ from lren_tf.latent.background import (
     level_and_spread,
 )
 from lren_tf.latent.dictionary import Dictionary
-from lren_tf.latent.mixture import Mixture
+from lren_tf.latent.mixture import PIXELS_AT_A_TIME, Mixture
 from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.inputs import ModelInput
+from lren_tf.model.network import load_stored
 from lren_tf.settings import Settings
 
 
@@ -92,7 +93,7 @@ class ScalerState(_State):
 
 
 class AtomState(_State):
-    """Stored mixture of a training, and the dictionary chosen from it.
+    """Stored mixture of a training, and the dictionary chosen from it; of the first member.
 
     Args:
         settings: settings of the model.
@@ -152,7 +153,7 @@ class AtomState(_State):
 
 
 class BackgroundState(_State):
-    """Stored background of a scene, and the scale of its energies.
+    """Stored backgrounds of a scene, one of each member, and the scales of their energies.
 
     Background and scale are those of :mod:`lren_tf.latent.background`.
 
@@ -163,73 +164,116 @@ class BackgroundState(_State):
     def __init__(self, settings: Settings) -> None:
         super().__init__("background")
         self._settings = settings
-        k = settings.components
-        d = feature_count(settings)
-        self._phi, self._mu = self._weight("phi", (k,)), self._weight("mu", (k, d))
-        self._Gamma = self._weight("Gamma", (k, d, d))
-        self._level, self._spread = self._weight("level", ()), self._weight("spread", ())
+        m, k, d = settings.members, settings.components, feature_count(settings)
+        self._phi, self._mu = self._weight("phi", (m, k)), self._weight("mu", (m, k, d))
+        self._Gamma = self._weight("Gamma", (m, k, d, d))
+        self._level, self._spread = self._weight("level", (m,)), self._weight("spread", (m,))
         self._image = self._weight("image", (), "bool")
+
+    @property
+    def stored(self) -> bool:
+        """Whether backgrounds are stored; none are before a training ends."""
+        return bool((self._spread.numpy() > 0).all())
 
     @property
     def of_image(self) -> bool:
         """Whether the scene was an image, whose pixels have neighbours, instead of a table."""
         return bool(self._image.numpy())
 
+    def clear(self) -> None:
+        """Remove the backgrounds, which belong to other weights."""
+        self._spread.assign(tf.zeros_like(self._spread))
+
     def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> None:
-        """Estimate the background from all pixels of a scene, and store it.
+        """Estimate the backgrounds from all pixels of a scene, and store them.
 
         Args:
-            z: latent samples ``[n, l]``.
-            beta: responsibilities ``[n, k]``.
+            z: latent samples ``[n, m, l]``.
+            beta: responsibilities ``[n, m, k]``.
             data: the scene, for the positions of its pixels.
         """
         s = self._settings
-        features = self.features(z, data.grid, data.valid)
-        background = background_mixture(
-            features,
-            beta,
-            component_share=s.component_share,
-            trimmed_share=s.trimmed_share,
-            ridge=s.ridge,
-        )
-        level, spread = level_and_spread(background_energy(features, background))
-        for weight, value in zip((self._phi, self._mu, self._Gamma), background[:3], strict=True):
-            weight.assign(value)
-        self._level.assign(level)
-        self._spread.assign(spread)
+        parts = []
+        for some in self._groups(len(z)):
+            features = self.features(z[:, some], data.grid, data.valid)
+            background = background_mixture(
+                features,
+                beta[:, some].swapaxes(0, 1),
+                component_share=s.component_share,
+                trimmed_share=s.trimmed_share,
+                ridge=s.ridge,
+            )
+            energy = background_energy(features, background)
+            parts.append([*background[:3], *level_and_spread(energy)])
+        weights = self._phi, self._mu, self._Gamma, self._level, self._spread
+        for weight, values in zip(weights, zip(*parts, strict=True), strict=True):
+            weight.assign(tf.concat(values, axis=0))
         self._image.assign(len(data.grid) == 2)
 
+    def load_own_variables(self, store: Any) -> None:
+        """Load the weights of a file, also of one without a member axis, of a single member.
+
+        Raises:
+            InputError: the file is of another number of members, or of other settings.
+        """
+        load_stored(self, store)
+
+    def copy_member(self, source: BackgroundState, number: int) -> None:
+        """Take the background of one member of another state."""
+        for weight, other in zip(self.weights, source.weights, strict=True):
+            weight.assign(other if weight is self._image else other[number : number + 1])
+
     def mixture(self) -> Mixture:
-        """Return the stored background, tensors."""
+        """Return the stored backgrounds, tensors with a leading member axis."""
         weights = (self._phi, self._mu, self._Gamma)
         phi, mu, Gamma = (tf.convert_to_tensor(weight) for weight in weights)
         return Mixture(phi, mu, Gamma, phi > 0)
 
-    def scale(self) -> tuple[float, float]:
-        """Return level and spread of the energies of the stored scene."""
-        return float(self._level.numpy()), float(self._spread.numpy())
+    def scales(self) -> list[tuple[float, float]]:
+        """Return level and spread of the energies of the stored scene, of every member."""
+        levels, spreads = self._level.numpy().tolist(), self._spread.numpy().tolist()
+        return list(zip(levels, spreads, strict=True))
 
-    def energy(
-        self, z: tf.Tensor, grid: tuple[Any, ...], valid: np.ndarray | None = None
+    def energies(
+        self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None = None
     ) -> tf.Tensor:
-        """Return energies on the scale of the stored scene, float64 ``[n]``; in a graph too.
+        """Return energies on the scales of the stored scene, float64 ``[m, n]``; in a graph too.
 
         Args:
-            z: latent samples ``[n, l]``.
+            z: latent samples ``[n, m, l]``.
             grid, valid: as for :func:`lren_tf.latent.neighbourhood.with_neighbourhood`.
         """
-        energy = background_energy(self.features(z, grid, valid), self.mixture())
-        return (energy - self._level) / self._spread
+        parts = []
+        for some in self._groups(z.shape[0]):
+            background = Mixture(*(part[some] for part in self.mixture()))
+            energy = background_energy(self.features(z[:, some], grid, valid), background)
+            parts.append((energy - self._level[some, None]) / self._spread[some, None])
+        return tf.concat(parts, axis=0)
 
     def features(self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None) -> tf.Tensor:
-        """Return latent samples with their neighbourhoods, float64 ``[n, d]``; in a graph too.
+        """Return latent samples with their neighbourhoods, float64; in a graph too.
 
         Args:
-            z: latent samples ``[n, l]``.
+            z: latent samples ``[n, members, l]`` of any members.
             grid, valid: as for :func:`lren_tf.latent.neighbourhood.with_neighbourhood`.
+
+        Returns:
+            ``[members, n, d]``.
         """
-        z = tf.cast(z, tf.float64)
-        return with_neighbourhood(z, grid, self._settings.neighbourhood, valid)
+        members, l = z.shape[1:]
+        rows = tf.reshape(tf.cast(z, tf.float64), [-1, members * l])
+        rows = with_neighbourhood(rows, grid, self._settings.neighbourhood, valid)
+        # A pixel's samples of all members, and after them their neighbourhoods.
+        parts = tf.reshape(rows, [tf.shape(rows)[0], -1, members, l])
+        parts = tf.transpose(parts, [2, 0, 1, 3])
+        return tf.reshape(parts, [members, -1, rows.shape[1] // members])
+
+    def _groups(self, pixels: int | None) -> list[slice]:
+        """Members that are worked on at once: all, or one after the other where it saves memory."""
+        m = self._settings.members
+        if pixels is not None and m * pixels <= PIXELS_AT_A_TIME:
+            return [slice(0, m)]
+        return [slice(number, number + 1) for number in range(m)]
 
 
 class EvidenceState(_State):

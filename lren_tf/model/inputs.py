@@ -12,10 +12,11 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix
+from lren_tf.data.same_sensor import refuse_other_wavelengths
 from lren_tf.data.scene import Scene
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
-from lren_tf.io import load_scene
+from lren_tf.io import load_scene, scene_of
 
 
 class ModelInput(NamedTuple):
@@ -31,6 +32,8 @@ class ModelInput(NamedTuple):
     """bool, True n times, in the shape of `grid`; None where all pixels hold data."""
     good_bands: np.ndarray | None
     """``[L]`` bool, or None where all bands are good."""
+    wavelengths: tuple[float, ...] | None = None
+    """Of all bands in nanometres, or None where they are not known."""
     counted: np.ndarray | None = None
     """``[n]`` bool, pixels of the background region; None where it is all of them."""
 
@@ -75,9 +78,9 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
     """Read or convert the pixels of an array, a scene or a file.
 
     Args:
-        x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file that
-            :func:`lren_tf.load_scene` reads. The mask of a masked array says which values hold
-            no data.
+        x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, an xarray object, or the path of a
+            file that :func:`lren_tf.load_scene` reads. The mask of a masked array says which values
+            hold no data.
         key: variable of the cube in a file with several.
 
     Raises:
@@ -85,6 +88,8 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
     """
     if isinstance(x, (str, os.PathLike)):
         x = load_scene(x, key=key)
+    elif (labelled := scene_of(x, key=key)) is not None:
+        x = labelled
     elif key is not None:
         raise InputError(f"key={key!r} was given with an array; expected a path with it.")
     if isinstance(x, Scene):
@@ -107,15 +112,22 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
                 "samples × bands or rows × columns × bands."
             )
         scene = Scene(array, valid=valid, good_bands=good_bands)
-    counted = scene.background
+    known, counted = scene.wavelengths, scene.background
     if counted is not None:
         counted = counted.reshape(-1) if scene.valid is None else counted[scene.valid]
     return ModelInput(
-        scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands, counted
-    )
+        scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands,
+        None if known is None else tuple(np.asarray(known, np.float64).tolist()), counted,
+    )  # fmt: skip
 
 
-def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None) -> ModelInput:
+def input_of_sensor(
+    x: Any,
+    key: str | None,
+    bands: int,
+    used: np.ndarray | None,
+    wavelengths: tuple[float, ...] | None = None,
+) -> ModelInput:
     """Return finite pixels of the sensor that a model was fitted on.
 
     Args:
@@ -123,9 +135,11 @@ def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None
         bands: L, number of bands of the sensor.
         used: ``[L]`` bool, bands that enter the network, whatever the scene marks as good; None
             for all.
+        wavelengths: of the bands in nanometres; None where they are not known.
 
     Raises:
-        InputError: as :func:`as_model_input`; another number of bands, or NaN or infinity.
+        InputError: as :func:`as_model_input`; another number of bands, bands of other
+            wavelengths, or NaN or infinity.
     """
     data = as_model_input(x, key)
     if data.pixels.shape[1] != bands:
@@ -133,6 +147,8 @@ def input_of_sensor(x: Any, key: str | None, bands: int, used: np.ndarray | None
             f"the data has {data.pixels.shape[1]} bands; the model was fitted on "
             f"{bands}: pass a scene of the same sensor, or fit a new model."
         )
+    found = None if data.wavelengths is None else np.array(data.wavelengths)
+    refuse_other_wavelengths(data.name, found, wavelengths)
     data = data._replace(good_bands=used)
     data.check_finite()
     return data

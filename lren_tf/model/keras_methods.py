@@ -131,7 +131,9 @@ class KerasMethods(Results):
         told = callback_list(callbacks)
         if _is_batched(x):
             return super().predict(x, batch_size=batch_size, verbose=verbose, callbacks=told)
-        data = input_of_sensor(x, key, self._bands, self._used_bands())
+        data = input_of_sensor(
+            x, key, self._bands, self._used_bands(), self._wavelengths
+        )
         size = CHUNK if batch_size is None else whole("batch_size", batch_size, 1)
 
         def batches() -> Iterator[np.ndarray]:

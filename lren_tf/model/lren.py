@@ -7,34 +7,32 @@ a fitted model gives, :mod:`lren_tf.model.fitted_state` stores, and
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
-from lren_tf.model.forward_pass import on_last_axis
 from lren_tf.model.inputs import (
-    ModelInput,
     as_model_input,
     background_of,
-    input_of_sensor,
     warn_of_constant_bands,
 )
 from lren_tf.model.keras_arguments import callback_list, check_arguments
 from lren_tf.model.keras_methods import KerasMethods
+from lren_tf.model.members import Members
 from lren_tf.model.network import seed_of_member
-from lren_tf.model.saved_model import export_saved_model
+from lren_tf.model.saved_model import SENSOR_FILE, export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
 from lren_tf.training.pixel_reader import StandardisedPixels
 from lren_tf.training.resume import CHECKPOINT_EVERY
-from lren_tf.training.run import TrainingRun, check_pixel_count
+from lren_tf.training.run import TrainingRun
 from lren_tf.validators import size_in_bytes
 
 
@@ -108,36 +106,39 @@ class LREN(KerasMethods):
         self.preset = preset
         self.memory_limit = limit
         self._strategy = strategy
-        # Each further member is a model that is trained together with this one.
-        self.companions = [
-            LREN(
-                preset, device=device, strategy=strategy, name=f"{name}_{number}",
-                **{**resolved.as_dict(), "seed": seed_of_member(resolved.seed, number),
-                   "members": 1, "evidence": ("spectrum",)},
-            )
-            for number in range(1, resolved.members)
-        ]  # fmt: skip
-        self._training_run = TrainingRun(
-            self,
-            lambda: [member.network() for member in self._members()],
-            resolved,
-            self.workers,
-        )
+        self._training_run = TrainingRun(self, self.network, resolved, self.workers)
 
     # --- construction and serialisation ---------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for pixels of ``input_shape[-1]`` bands, all of them used."""
-        self._create_all(int(input_shape[-1]), None)
+        self.create(int(input_shape[-1]), None)
 
     def get_build_config(self) -> dict[str, Any]:
-        """Return the bands, from which ``build_from_config`` creates the weights again."""
-        return {} if self._bands is None else {"bands": self._bands, "used": self._used_list}
+        """Return what ``build_from_config`` creates the weights again from."""
+        if self._bands is None:
+            return {}
+        members = self.settings.members
+        config = {"bands": self._bands, "used": self._used_list, "members": members}
+        # Only where they are known: other models are saved as they were before.
+        known = self._wavelengths is not None
+        return {**config, "wavelengths": list(self._wavelengths)} if known else config
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Create the weights of a saved model."""
+        """Create the weights of a saved model.
+
+        Raises:
+            InputError: an earlier version saved the model, with every member as a model.
+        """
+        if config and config.get("members", 1) != self.settings.members:
+            raise InputError(
+                f"the file has a model of {self.settings.members} members that an earlier version "
+                "saved, which kept each of them apart; expected one of this version: fit it again."
+            )
         if config:
-            self._create_all(config["bands"], config["used"])
+            self.create(config["bands"], config["used"])
+            listed = config.get("wavelengths")
+            self._wavelengths = None if listed is None else tuple(listed)
 
     def get_config(self) -> dict[str, Any]:
         """Return preset and all settings; device, memory and workers belong to the machine."""
@@ -147,42 +148,6 @@ class LREN(KerasMethods):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LREN:
         """Create the model that ``get_config`` describes, not fitted."""
         return cls(**config)
-
-    def _create_all(self, bands: int, used: list[int] | None) -> None:
-        for member in self._members():
-            member.create(bands, used)
-
-    # --- the network -----------------------------------------------------------------
-
-    def call(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Pass pixels of the sensor through the network.
-
-        Args:
-            pixels: ``[N, L]`` in the sensor's units; or an image ``[H, W, L]``, whose outputs are
-                images too.
-
-        Returns:
-            float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
-            bands at their constant, those marked as not good at 0) and ``assignments [N, k]``,
-            the responsibilities. With several members latent samples and responsibilities are
-            concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
-            mean.
-        """
-        return on_last_axis(self._outputs, pixels, self._bands)
-
-    def _outputs(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = [member.call_alone(pixels) for member in self._members()]
-        if len(outputs) == 1:
-            return outputs[0]
-        return {
-            "latent": tf.concat([each["latent"] for each in outputs], axis=1),
-            "reconstruction": tf.add_n([o["reconstruction"] for o in outputs]) / len(outputs),
-            "assignments": tf.concat([each["assignments"] for each in outputs], axis=1),
-        }
-
-    def _members(self) -> list[LREN]:
-        # A method, because Keras follows properties when it saves, and this one would lead back.
-        return [self, *self.companions]
 
     def export(
         self, filepath: str | os.PathLike[str], format: str = "tf_saved_model", **options: Any
@@ -208,7 +173,8 @@ class LREN(KerasMethods):
             endpoints = endpoints_of(
                 self.call, self._scoring(), self.settings, self._bands, self._used_bands()
             )
-            export_saved_model(self, endpoints, filepath, **options)
+            extra = {SENSOR_FILE: json.dumps(self.sensor.as_dict())}
+            export_saved_model(self, endpoints, filepath, extra=extra, **options)
             return
         signature = [keras.InputSpec(shape=(None, self._bands), dtype="float32")]
         options = {"input_signature": signature, "verbose": False, **options}
@@ -294,20 +260,20 @@ class LREN(KerasMethods):
         )
         with self.workers.agreed():
             data = as_model_input(background_of(x), key)
-            data.check_finite()
             plan = run.plan(
                 settings,
                 data.pixels,
                 data.good_bands,
                 self.device,
+                refuse_non_finite=data.check_finite,
                 initial_epoch=initial_epoch,
                 resume=resume,
                 checkpoint_every=checkpoint_every,
             )
         run.check_same_everywhere(plan)
-        for member in self._members():
-            member.create_for(plan.scaler)
-            member.forget(plan.scaler)
+        self.create_for(plan.scaler)
+        self.forget(plan.scaler)
+        self._wavelengths = data.wavelengths
         warn_of_constant_bands(plan.scaler, data.good_bands)
         with tf.device(self.device):
             history, standardised = run.train(
@@ -321,34 +287,6 @@ class LREN(KerasMethods):
             )
             self._learn(standardised, data)
         return history
-
-    def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
-        samples = [member.learn(standardised, data) for member in self._members()]
-        self._scoring().learn(standardised, samples, data)
-
-    def rebuild(self, x: Any, *, key: str | None = None) -> None:
-        """Compute anew what `fit` computes of the scene after the last epoch, for other weights.
-
-        That is mixture, dictionary, background and calibration, for the weights as they are and
-        the standardisation that came with them. A model with weights that a ``ModelCheckpoint``
-        wrote during ``fit`` scores after it, as does one in the middle of a training, from a
-        callback. ::
-
-            model.load_weights("best.weights.h5")
-            model.rebuild("scene.mat")
-
-        Args:
-            x: the data of ``fit``, or another scene of the same sensor.
-            key: variable of the cube in a file with several.
-
-        Raises:
-            InputError: the weights come from no training, or the data cannot be used.
-        """
-        self._require_training()
-        data = input_of_sensor(background_of(x), key, self._bands, self._used_bands())
-        check_pixel_count(len(data.pixels), self.settings.components)
-        with tf.device(self.device):
-            self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
 
     # --- other settings ----------------------------------------------------------------
 
@@ -369,17 +307,42 @@ class LREN(KerasMethods):
         """
         self._require_fit()
         replaced = presets.resolve_after_training(self.preset, self.settings, settings)
-        other = LREN(
-            self.preset,
-            device=None if self._strategy is not None else self.device,
-            strategy=self._strategy,
-            name=self.name,
-            **replaced.as_dict(),
-        )
+        other = self._with(self.name, **replaced.as_dict())
         data = self._checked_input(background_of(x), key)
-        other._create_all(self._bands, self._used_list)
+        other.create(self._bands, self._used_list)
+        other._wavelengths = self._wavelengths
         with tf.device(self.device):
-            for to, source in zip(other._members(), self._members(), strict=True):
-                to.copy_network(source)
+            other.copy_networks(self)
             other._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
         return other
+
+    @property
+    def members(self) -> Sequence[LREN]:
+        """Models of one network each, made when they are asked for: copies of the members.
+
+        Member i is the model that a training with its seed alone gives, to rounding. It scores by
+        its own energy. Fitted are the members of a fitted model.
+        """
+        return Members(self.settings.members, self._member)
+
+    @property
+    def companions(self) -> Sequence[LREN]:
+        """The members after the first."""
+        return self.members[1:]
+
+    def _member(self, number: int) -> LREN:
+        s = self.settings
+        seed = seed_of_member(s.seed, number)
+        alone = {**s.as_dict(), "seed": seed, "members": 1, "evidence": ("spectrum",)}
+        member = self._with(f"{self.name}_{number}", **alone)
+        if self._bands is not None:
+            member.create(self._bands, self._used_list)
+            member._wavelengths = self._wavelengths
+            member.copy_networks(self, slice(number, number + 1))
+            member.copy_results(self, number)
+        return member
+
+    def _with(self, name: str, **settings: Any) -> LREN:
+        """Return a new model on the same device with other settings."""
+        device = None if self._strategy is not None else self.device
+        return LREN(self.preset, device=device, strategy=self._strategy, name=name, **settings)

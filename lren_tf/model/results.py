@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.io import scene_of
 from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import LowRankResult
 from lren_tf.model.energy_parts import EnergyParts, energy_parts
-from lren_tf.model.inputs import ModelInput, input_of_sensor
+from lren_tf.model.inputs import ModelInput, background_of, input_of_sensor
 from lren_tf.model.scored import Scored
 from lren_tf.model.scoring import Scoring, residual_norms, scoring_of
 from lren_tf.model.trained_network import TrainedNetwork
+from lren_tf.training.feed import check_pixel_count
+from lren_tf.training.pixel_reader import StandardisedPixels
 
 
 class Results(TrainedNetwork):
-    """A network, and what it says of scenes together with the other members of its model."""
+    """Trained networks, and what they say of scenes."""
 
-    def _members(self) -> Sequence[TrainedNetwork]:
-        """Return all networks, this one first."""
-        raise NotImplementedError
+    def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
+        samples = self.learn(standardised, data)
+        weighed = self._scoring().learn(standardised, samples, data)
+        self._first_score.keep(self.weights, data, weighed)
+
+    def rebuild(self, x: Any, *, key: str | None = None) -> None:
+        """Compute anew what `fit` computes of the scene after the last epoch, for other weights.
+
+        That is mixture, dictionary, background and calibration, for the weights as they are and
+        the standardisation that came with them. A model with weights that a ``ModelCheckpoint``
+        wrote during ``fit`` scores after it, as does one in the middle of a training, from a
+        callback. ::
+
+            model.load_weights("best.weights.h5")
+            model.rebuild("scene.mat")
+
+        Args:
+            x: the data of ``fit``, or another scene of the same sensor.
+            key: variable of the cube in a file with several.
+
+        Raises:
+            InputError: the weights come from no training, or the data cannot be used.
+        """
+        self._require_training()
+        data = input_of_sensor(
+            background_of(x), key, self._bands, self._used_bands(), self._wavelengths
+        )
+        check_pixel_count(len(data.pixels), self.settings)
+        with tf.device(self.device):
+            self._learn(StandardisedPixels(data.pixels, self.scaler_state.load()), data)
 
     def score(
         self,
@@ -44,11 +73,15 @@ class Results(TrainedNetwork):
         Returns:
             float32 map ``[H, W]`` of a cube, or ``[N]`` of a table; NaN in pixels that a scene
             marks as no-data. Of the preset ``robust`` −log₁₀ of the share of the background that
-            scores higher, else not normalised.
+            scores higher, else not normalised. Of an xarray object a ``DataArray`` on its
+            coordinates.
 
         Raises:
             InputError: the model is not fitted, or the data cannot be used.
         """
+        labelled = scene_of(x, key=key)
+        if labelled is not None:
+            return labelled.labels.array(self.score(labelled, lam=lam, recalibrate=recalibrate))
         return self.scored(x, lam=lam, key=key, recalibrate=recalibrate).values
 
     def scored(
@@ -66,7 +99,10 @@ class Results(TrainedNetwork):
         """
         data = self._checked_input(x, key)
         with tf.device(self.device):
-            return self._scoring().scores(data, lam=lam, recalibrate=recalibrate)
+            return self._scoring().scores(
+                data, lam=lam, recalibrate=recalibrate,
+                known=self._first_score.take(self.weights, data),
+            )  # fmt: skip
 
     def evidence(
         self, x: Any, *, key: str | None = None, recalibrate: bool = False
@@ -83,6 +119,10 @@ class Results(TrainedNetwork):
         Raises:
             InputError: as ``score``, or the score is not made of evidence.
         """
+        labelled = scene_of(x, key=key)
+        if labelled is not None:
+            maps = self.evidence(labelled, recalibrate=recalibrate)
+            return {name: labelled.labels.array(values, name) for name, values in maps.items()}
         self._scoring().require_evidence()
         return self.scored(x, key=key, recalibrate=recalibrate).details.evidence
 
@@ -121,7 +161,7 @@ class Results(TrainedNetwork):
         self._scoring().require_member_scores()
         data = self._checked_input(x, key)
         with tf.device(self.device):
-            return energy_parts(self._members(), data, recalibrate=recalibrate)
+            return energy_parts(self, data, recalibrate=recalibrate)
 
     def scores_images(self) -> bool:
         """Return whether a score needs the pixel's neighbours, and so an image, not a table."""
@@ -171,11 +211,13 @@ class Results(TrainedNetwork):
             return scoring.decompose(data, lam=lam, atoms=atoms)
 
     def _scoring(self) -> Scoring:
-        return scoring_of(self.settings, self._members(), self.workers)
+        return scoring_of(self, self.workers)
 
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()
-        return input_of_sensor(x, key, self._bands, self._used_bands())
+        return input_of_sensor(
+            x, key, self._bands, self._used_bands(), self._wavelengths
+        )
 
     def _used_bands(self) -> np.ndarray | None:
         """Bands that enter the network, bool ``[L]``; None for all."""

@@ -18,6 +18,10 @@ _IN_SAVED_MODELS = {*_SAVED_MODEL, "assets", "assets.extra", "fingerprint.pb"}
 """Entries that a SavedModel can have."""
 
 
+SENSOR_FILE = "lren_sensor.json"
+"""What a model remembers of its scene's sensor, in ``assets.extra``."""
+
+
 class Endpoint(NamedTuple):
     """Function of a SavedModel."""
 
@@ -31,6 +35,7 @@ def export_saved_model(
     path: str | os.PathLike[str],
     *,
     verbose: bool = False,
+    extra: Mapping[str, str] | None = None,
 ) -> None:
     """Write functions of a model as a SavedModel.
 
@@ -40,6 +45,7 @@ def export_saved_model(
         path: folder to write. It is written under another name and renamed when it is complete;
             a SavedModel that is already there is replaced.
         verbose: whether Keras prints what it wrote.
+        extra: texts by the names of files, which are written to the folder ``assets.extra``.
 
     Raises:
         InputError: the path is a file, or a folder that holds anything but a SavedModel; or it
@@ -52,6 +58,11 @@ def export_saved_model(
         archive.add_endpoint(name, endpoint.function, endpoint.signature)
     with atomic_folder(path) as temporary:
         archive.write_out(temporary, verbose=verbose)
+        for name, text in (extra or {}).items():
+            folder = os.path.join(temporary, "assets.extra")
+            os.makedirs(folder, exist_ok=True)
+            with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                file.write(text)
 
 
 def check_export_target(path: str | os.PathLike[str]) -> None:

@@ -6,13 +6,14 @@ ask which of them is in use. A method that makes no sense for a scoring refuses 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from lren_tf.errors import InputError
+from lren_tf.evidence.fusion import Weighed
 from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import (
     LowRankResult,
@@ -30,21 +31,16 @@ from lren_tf.settings import Settings
 from lren_tf.training.pixel_reader import StandardisedPixels
 
 
-def scoring_of(
-    settings: Settings, members: Sequence[TrainedNetwork], workers: Workers
-) -> Scoring:
-    """Return the scoring of the settings.
+def scoring_of(model: TrainedNetwork, workers: Workers) -> Scoring:
+    """Return the scoring of a model's settings.
 
     Args:
-        settings: settings of the model.
-        members: networks of the model, trained.
+        model: trained.
         workers: processes and devices that share the work.
     """
-    if settings.scoring == "residual":
-        return ResidualScoring(settings, members[0], workers)
-    if settings.fuses_evidence:
-        return EvidenceScoring(settings, members)
-    return EnergyScoring(settings, members)
+    if model.settings.scoring == "residual":
+        return ResidualScoring(model, workers)
+    return EvidenceScoring(model) if model.settings.fuses_evidence else EnergyScoring(model)
 
 
 def residual_norms(result: LowRankResult, settings: Settings) -> np.ndarray:
@@ -56,24 +52,28 @@ class ResidualScoring:
     """Score of a pixel: norm of its residual in the low-rank step, eq. (1).
 
     Args:
-        settings: solver, norm and space of the low-rank step.
-        member: the only network.
+        model: its network, dictionary and settings of the low-rank step.
         workers: processes and devices that share the work.
     """
 
     needs_image = False
     """Whether a score depends on the neighbours of the pixel."""
 
-    def __init__(self, settings: Settings, member: TrainedNetwork, workers: Workers) -> None:
-        self._settings = settings
-        self._member = member
+    def __init__(self, model: TrainedNetwork, workers: Workers) -> None:
+        self._settings = model.settings
+        self._model = model
         self._workers = workers
 
-    def learn(self, pixels: Pixels, samples: Sequence[np.ndarray], data: ModelInput) -> None:
-        """Learn nothing: what the members have learned is all there is."""
+    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
+        """Learn nothing: what the network has learned is all there is."""
 
     def scores(
-        self, data: ModelInput, *, lam: float | None = None, recalibrate: bool = False
+        self,
+        data: ModelInput,
+        *,
+        lam: float | None = None,
+        recalibrate: bool = False,
+        known: Weighed | None = None,
     ) -> Scored:
         """Score all pixels.
 
@@ -81,6 +81,7 @@ class ResidualScoring:
             data: pixels, checked to be finite.
             lam: λ of eq. (1); None for the setting.
             recalibrate: False; True is refused.
+            known: None, since there is no evidence.
         """
         refuse_calibration(recalibrate)
         result = self.decompose(data, lam=lam)
@@ -97,14 +98,12 @@ class ResidualScoring:
             atoms: dictionary ``[m, l]``; None for that of the model.
         """
         s = self._settings
-        pixels = StandardisedPixels(data.pixels, self._member.scaler_state.load())
-        if s.low_rank_space == "latent":
-            samples, _ = self._member.embed(pixels)
-        else:
-            samples = pixels[:]
+        pixels = StandardisedPixels(data.pixels, self._model.scaler_state.load())
+        latent = s.low_rank_space == "latent"
+        samples = self._model.embed(pixels)[0][:, 0] if latent else pixels[:]
         result = solve_low_rank(
             samples,
-            self._member.atom_state.atoms.numpy() if atoms is None else atoms,
+            self._model.atom_state.atoms.numpy() if atoms is None else atoms,
             s.lam if lam is None else lam,
             **s.solver_options(),
             dtype=s.solver_dtype,
@@ -120,13 +119,13 @@ class ResidualScoring:
             encode: maps pixels ``[N, L]`` to latent samples ``[N, l]``.
         """
         s = self._settings
-        atoms = self._member.atom_state.load().atoms
+        atoms = self._model.atom_state.load().atoms
 
         def score(pixels: tf.Tensor, grid: tuple[Any, ...]) -> tf.Tensor:
             if s.low_rank_space == "latent":
                 samples = encode(pixels)
             else:
-                samples = in_chunks(self._member.standardised, pixels, atoms.shape[1])
+                samples = in_chunks(self._model.standardised, pixels, atoms.shape[1])
             samples = tf.cast(samples, s.solver_dtype)
             A = residual_in_graph(samples, atoms, s.lam, **s.solver_options())
             return tf.norm(A, ord={"l1": 1, "l2": 2}[s.score_norm], axis=1)

@@ -1,4 +1,4 @@
-"""One network as a Keras model, with the state that it learned of its scene."""
+"""The networks of a model as a Keras model, with the state that they learned of their scene."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lren_tf.data.same_sensor import SensorRecord
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import Dictionary, as_spectra, atoms_by_rule
 from lren_tf.latent.mixture import Mixture, mixture_statistics
+from lren_tf.model.first_score import FirstScore
 from lren_tf.model.fitted_state import AtomState, BackgroundState, EvidenceState, ScalerState
-from lren_tf.model.forward_pass import embed_all
+from lren_tf.model.forward_pass import embed_all, on_last_axis
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.network import LAYERS, make_layers, network_of
 from lren_tf.runtime.workers import Workers
@@ -21,10 +23,12 @@ from lren_tf.training.pixel_reader import StandardisedPixels
 
 
 class TrainedNetwork(keras.Model):
-    """Layers of one network, its standardisation, mixture, dictionary and background.
+    """Layers of all members, their standardisation, mixture, dictionary and backgrounds.
+
+    Mixture and dictionary are those of the first member; a model of several has no low-rank step.
 
     Args:
-        settings: settings of the model; those of one member where it has several.
+        settings: settings of the model.
         device: name of the device.
         workers: processes and devices that share the work.
         name: name of the Keras model.
@@ -40,6 +44,19 @@ class TrainedNetwork(keras.Model):
         self.workers = workers
         self._bands: int | None = None
         self._used_list: list[int] | None = None
+        self._wavelengths: tuple[float, ...] | None = None
+        self._first_score = FirstScore()
+
+    @property
+    def sensor(self) -> SensorRecord:
+        """Wavelengths, means and deviations of the bands of the scene that was fitted on."""
+        scaler = self.scaler_state.load()
+        return SensorRecord(
+            self._wavelengths,
+            tuple((scaler.mean * scaler.span + scaler.low).tolist()),
+            tuple((scaler.std * scaler.span).tolist()),
+            tuple(scaler.used.tolist()),
+        )
 
     @property
     def where(self) -> str:
@@ -89,10 +106,16 @@ class TrainedNetwork(keras.Model):
                 f"has {_bands_text(bands, used)}; make a new LREN for it."
             )
 
-    def copy_network(self, source: TrainedNetwork) -> None:
-        """Take weights and standardisation of another network with the same layers."""
+    def copy_networks(self, source: TrainedNetwork, members: slice = slice(None)) -> None:
+        """Take weights and standardisation of another model with layers of the same widths.
+
+        Args:
+            source: model with the weights.
+            members: of its members those to take, as many as this model has.
+        """
         for name in LAYERS:
-            getattr(self, name).set_weights(getattr(source, name).get_weights())
+            weights = [weight[members] for weight in getattr(source, name).get_weights()]
+            getattr(self, name).set_weights(weights)
         self.scaler_state.store(source.scaler_state.load())
 
     def network(self) -> Network:
@@ -101,19 +124,32 @@ class TrainedNetwork(keras.Model):
 
     # --- forward pass --------------------------------------------------------------------
 
-    def call_alone(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Pass pixels ``[N, L]`` in the sensor's units through this network.
+    def call(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Pass pixels of the sensor through the networks.
+
+        Args:
+            pixels: ``[N, L]`` in the sensor's units; or an image ``[H, W, L]``, whose outputs are
+                images too.
 
         Returns:
-            float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units and
-            ``assignments [N, k]``, the responsibilities.
+            float32 ``latent [N, l]``, ``reconstruction [N, L]`` in the sensor's units (constant
+            bands at their constant, those marked as not good at 0) and ``assignments [N, k]``,
+            the responsibilities. With several members latent samples and responsibilities are
+            concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
+            mean.
         """
-        z, beta = self._embed(self.standardised(pixels))
-        reconstruction = self.decoder_output(self.decoder_hidden(z))  # eq. (4)
+        return on_last_axis(self._outputs, pixels, self._bands)
+
+    def _outputs(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        z = self.encoder_latent(self.encoder_hidden(self.standardised(pixels)))  # eq. (3)
+        beta = self.estimator_output(self.estimator_hidden(z))  # eq. (7)
+        x_hat = self.decoder_output(self.decoder_hidden(z))  # eq. (4)
+        if self.settings.members > 1:
+            x_hat = tf.reduce_mean(x_hat, axis=0)
         return {
-            "latent": z,
-            "reconstruction": self.scaler_state.in_sensor_units(reconstruction, pixels),
-            "assignments": beta,
+            "latent": self._side_by_side(z),
+            "reconstruction": self.scaler_state.in_sensor_units(x_hat, pixels),
+            "assignments": self._side_by_side(beta),
         }
 
     def standardised(self, pixels: tf.Tensor) -> tf.Tensor:
@@ -125,22 +161,37 @@ class TrainedNetwork(keras.Model):
         return self.scaler_state.standardised(pixels)
 
     def embed(self, pixels: np.ndarray | StandardisedPixels) -> tuple[np.ndarray, np.ndarray]:
-        """Return latent samples ``[N, l]`` and responsibilities ``[N, k]`` of all pixels.
+        """Return latent samples and responsibilities of all pixels, NumPy.
 
         Args:
             pixels: standardised pixels ``[N, U]``.
+
+        Returns:
+            float32 ``[N, m, l]`` and ``[N, m, k]``.
         """
-        return embed_all(self._embed, pixels, self.workers)
+        m = self.settings.members
+        parts = embed_all(self._embed, pixels, self.workers)
+        return tuple(part.reshape(len(part), m, -1) for part in parts)
 
     def _embed(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        z = self.encoder_latent(self.encoder_hidden(x))  # eq. (3)
-        return z, self.estimator_output(self.estimator_hidden(z))  # eq. (7)
+        z = self.encoder_latent(self.encoder_hidden(x))
+        beta = self.estimator_output(self.estimator_hidden(z))
+        return self._side_by_side(z), self._side_by_side(beta)
+
+    def _side_by_side(self, values: tf.Tensor) -> tf.Tensor:
+        """Return values ``[m, n, c]`` of several members as ``[n, m·c]``; of one as they are."""
+        if self.settings.members == 1:
+            return values
+        m, _, c = values.shape
+        return tf.reshape(tf.transpose(values, [1, 0, 2]), [-1, m * c])
 
     # --- state learned of a scene --------------------------------------------------------
 
     def forget(self, scaler: Scaler) -> None:
         """Take the standardisation of a training that begins, and drop results of the last one."""
         self.atom_state.clear()
+        if self.settings.scoring == "energy":
+            self.background_state.clear()
         if self.settings.fuses_evidence:
             self.evidence_state.clear()
         self.scaler_state.store(scaler)
@@ -148,17 +199,18 @@ class TrainedNetwork(keras.Model):
     def learn(
         self, standardised: np.ndarray | StandardisedPixels, data: ModelInput
     ) -> np.ndarray:
-        """Store background, mixture and dictionary of all pixels of a scene.
+        """Store backgrounds, mixture and dictionary of all pixels of a scene.
 
         Args:
             standardised: standardised pixels ``[n, U]``.
             data: the scene.
 
         Returns:
-            Latent samples float32 ``[n, l]``.
+            Latent samples float32 ``[n, m, l]``.
         """
         s = self.settings
-        z, beta = self.embed(standardised)
+        samples, responsibilities = self.embed(standardised)
+        z, beta = (np.ascontiguousarray(each[:, 0]) for each in (samples, responsibilities))
         dtype = tf.as_dtype(s.mixture_dtype)
         mixture = mixture_statistics(
             tf.cast(z, dtype), tf.cast(beta, dtype), empty_mass=s.empty_mass
@@ -169,17 +221,27 @@ class TrainedNetwork(keras.Model):
         if s.low_rank_space == "original":
             atoms = as_spectra(atoms, standardised[:], weights)
         if s.scoring == "energy":
-            self.background_state.store(z, beta, data)
-        # Last, because the network counts as fitted from here on.
+            self.background_state.store(samples, responsibilities, data)
+        # Last, because the model counts as fitted from here on, or from its evidence.
         self.atom_state.store(mixture, atoms._replace(pixels=data.on_grid(atoms.pixels)))
-        return z
+        return samples
+
+    def copy_results(self, source: TrainedNetwork, number: int) -> None:
+        """Take what a member of another model learned of its scene."""
+        if self.settings.scoring == "energy":
+            self.background_state.copy_member(source.background_state, number)
+        if number == 0:
+            self.atom_state.set_weights(source.atom_state.get_weights())
 
     @property
     def fitted(self) -> bool:
         """Whether a training has ended and its results are stored."""
-        if self._bands is None or not self.atom_state.stored:
+        if self._bands is None:
             return False
-        return not self.settings.fuses_evidence or self.evidence_state.stored
+        if self.settings.fuses_evidence:
+            return self.evidence_state.stored
+        energy = self.settings.scoring == "energy"
+        return self.background_state.stored if energy else self.atom_state.stored
 
     def _require_training(self) -> None:
         """Refuse a network that no training has given its standardisation."""
@@ -202,15 +264,32 @@ class TrainedNetwork(keras.Model):
         Atoms are latent samples ``[m, l]``, or standardised spectra ``[m, U]`` of the U bands
         that are used where the low-rank step is in the original space. Pixels are counted row
         after row, those without data included.
+
+        Raises:
+            InputError: the model is not fitted, or is a further member of another.
         """
-        self._require_fit()
+        self._require_atoms()
         return self.atom_state.load()
 
     @property
     def mixture(self) -> Mixture:
-        """Weights ``[k]``, means ``[k, l]`` and covariances ``[k, l, l]`` after ``fit``, NumPy."""
-        self._require_fit()
+        """Weights ``[k]``, means ``[k, l]`` and covariances ``[k, l, l]`` after ``fit``, NumPy.
+
+        Of the first member where there are several.
+
+        Raises:
+            InputError: as ``dictionary``.
+        """
+        self._require_atoms()
         return self.atom_state.mixture()
+
+    def _require_atoms(self) -> None:
+        self._require_fit()
+        if not self.atom_state.stored:
+            raise InputError(
+                "mixture and dictionary of a training are kept for the first member alone; call "
+                "members[0]."
+            )
 
 
 def _bands_text(bands: int, used: list[int] | None) -> str:

@@ -1,14 +1,19 @@
-"""Threads of the numerical libraries, held to one where a caller shares out the work itself."""
+"""Threads that share out work, and those of the numerical libraries held to one meanwhile."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import threadpoolctl
 from threadpoolctl import threadpool_info, threadpool_limits
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 _lock = threading.Lock()
 _inside = 0
@@ -55,6 +60,28 @@ def _any_thread_may_set() -> None:
     lift = getattr(controller, "clear_controlling_thread", None)
     if lift is not None:
         lift(force=True)
+
+
+def map_in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Yield a function's results in the order of the parts, which are worked on side by side.
+
+    There are as many threads as linear algebra would take, and linear algebra has one in each:
+    for matrices that are too small to be shared out.
+
+    No more than a few results wait to be taken, so they may be large.
+
+    Args:
+        function: called from several threads.
+        parts: taken one after the other.
+    """
+    with one_blas_thread() as threads, ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(function, part))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Losses and gradients of one training step, written out layer by layer.
+"""Losses and gradients of one training step of one network, written out layer by layer.
 
 The density term couples all pixels, but only through their latent samples: nine numbers a
 pixel. So a step makes three passes:
@@ -18,9 +18,10 @@ line, and the first column after the bands is one. The bias of a tanh layer is t
 matrix, and so is the bias' gradient. (With a separate bias TensorFlow would fuse the tanh into the
 product, and that tanh is the slower one.)
 
-The forward pass is written four times: as Keras layers in
-:mod:`lren_tf.model.trained_network`, here, in :func:`lren_tf.training.losses.frozen_pass`, and
-the estimator's in :mod:`lren_tf.latent.responsibilities`.
+The forward pass is written five times: as Keras layers in :mod:`lren_tf.model.network`, here,
+for several networks in :mod:`lren_tf.training.backprop_members`, in
+:func:`lren_tf.training.losses.frozen_pass`, and the estimator's in
+:mod:`lren_tf.latent.responsibilities`.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def loss_gradients(
     K4 = tf.pad(-four.kernel, [[0, 0], [0, width - bands]])
     b4 = tf.concat([-four.bias, [-1.0], tf.zeros([width - bands - 1], x.dtype)], axis=0)
 
-    parts = _slices(x)
+    parts = slices(x)
     hidden, latent = [], []
     for part in parts:
         h, z = _encoded(part, K1, two, tanh_latent)
@@ -114,7 +115,7 @@ def loss_gradients(
     z_all = tf.concat(latent, axis=0)
     # Cut from the whole again, the decoder waits for all slices of the encoder, and so its
     # long products run beside the density's short operations instead of before them.
-    latent = _slices(z_all, len(parts))
+    latent = slices(z_all, len(parts))
     with tf.GradientTape() as tape:
         tape.watch([z_all, *density_variables])
         loss, rest = density(z_all)
@@ -124,7 +125,7 @@ def loss_gradients(
 
     squares, sums = [], []
     for part, h, z, dz in zip(
-        parts, hidden, latent, _slices(from_density, len(parts)), strict=True
+        parts, hidden, latent, slices(from_density, len(parts)), strict=True
     ):
         z1 = tf.concat([z, tf.ones([tf.shape(z)[0], 1], z.dtype)], axis=1)
         g = tf.tanh(tf.matmul(z1, K3))
@@ -170,7 +171,7 @@ def latent_samples(
     """
     K1 = _first_matrix(layers[0], x.shape[1])
     return tf.concat(
-        [_encoded(part, K1, layers[1], tanh_latent)[1] for part in _slices(x)], axis=0
+        [_encoded(part, K1, layers[1], tanh_latent)[1] for part in slices(x)], axis=0
     )
 
 
@@ -190,15 +191,21 @@ def _encoded(
     return h, tf.tanh(z) if tanh_latent else z
 
 
-def _slices(x: tf.Tensor, count: int | None = None) -> list[tf.Tensor]:
-    """Split rows into slices: `count`, or a number that suits the length if the graph knows it."""
-    n = x.shape[0]
+def slices(x: tf.Tensor, count: int | None = None, axis: int = 0) -> list[tf.Tensor]:
+    """Split pixels into slices that stay in the cache while a step works on them.
+
+    Args:
+        x: an array with pixels along `axis`.
+        count: number of slices; None for one that suits the length if the graph knows it, else 1.
+        axis: axis of the pixels.
+    """
+    n = x.shape[axis]
     if count is None:
         count = 1 if n is None else max(1, min(_MOST_SLICES, n // _SLICE))
     if count == 1:
         return [x]
     size, extra = divmod(n, count)
-    return tf.split(x, [size + 1] * extra + [size] * (count - extra))
+    return tf.split(x, [size + 1] * extra + [size] * (count - extra), axis)
 
 
 def _column_sums(x: tf.Tensor) -> tf.Tensor:

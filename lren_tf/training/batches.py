@@ -36,6 +36,22 @@ def batch_rows(n: int, batch_size: int | None, batch_seed: int) -> list[np.ndarr
     return [order[start : start + size] for start in range(0, n, size)]
 
 
+def sample_rows(n: int, count: int, seed: int) -> np.ndarray:
+    """Return the pixels of a sample of a scene, in their order.
+
+    The scene is divided into `count` stretches of consecutive pixels, equal to a pixel, and one
+    pixel is drawn of each. So every part of the image has its share, and a file is read from its
+    beginning to its end.
+
+    Args:
+        n: number of pixels.
+        count: number of pixels of the sample, at most n.
+        seed: seed of the draws.
+    """
+    edges = np.arange(count + 1, dtype=np.int64) * n // count
+    return np.random.default_rng(seed).integers(edges[:-1], edges[1:])
+
+
 def split_into_chunks(shares: Sequence[np.ndarray], chunk: int) -> list[list[np.ndarray | slice]]:
     """Split the rows of every share into chunks, the same number for each share.
 

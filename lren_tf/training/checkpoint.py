@@ -1,4 +1,4 @@
-"""Checkpoint of a training: one file in a folder, replaced atomically, with a lock on the folder.
+"""Checkpoint of a training: one file in a folder, replaced atomically.
 
 Keras' own ``BackupAndRestore`` writes weights and epoch as two files, one after the other and
 neither atomically, so that a process killed between them resumes weights at the wrong epoch.
@@ -13,10 +13,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +27,6 @@ from lren_tf.runtime.files import as_path, atomic_path
 
 FILE = "checkpoint.npz"
 """Name of the checkpoint in its folder."""
-_LOCK = "lock"
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.npz|tmp[a-z0-9_]{8}")
-"""Files that a killed process can leave: a checkpoint half written, and the test whether the
-folder is writable."""
 
 
 class CheckpointInfo(NamedTuple):
@@ -210,38 +204,3 @@ class Keeper(keras.callbacks.Callback):
 
 def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Variable]]:
     return model.trainable_variables, model.optimizer.variables
-
-
-def remove_temporary(folder: Path) -> None:
-    """Remove the temporary files of killed processes; the caller holds the folder's lock."""
-    for path in list(folder.iterdir()):
-        # Other programs use names like that of the writable test's file, but it is always empty.
-        if _TEMPORARY.fullmatch(path.name) and (
-            path.name.startswith(".") or path.stat().st_size == 0
-        ):
-            path.unlink()
-
-
-@contextmanager
-def exclusive_use(folder: Path) -> Iterator[None]:
-    """Lock the folder against other trainings; the system releases the lock of a killed process.
-
-    Raises:
-        InputError: another training has the folder.
-    """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows, where nothing is locked
-        yield
-        return
-    with open(folder / _LOCK, "ab") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{folder} is in use by another training; expected a folder of its own for each, "
-                "wait for the other or choose another folder."
-            ) from error
-        except OSError:  # a file system without locks
-            pass
-        yield

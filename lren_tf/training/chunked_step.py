@@ -36,7 +36,6 @@ from lren_tf.latent.mixture import (
     mixture_of,
 )
 from lren_tf.runtime.workers import Workers
-from lren_tf.training.backprop import latent_samples, loss_gradients
 from lren_tf.training.batches import split_into_chunks
 from lren_tf.training.losses import (
     Losses,
@@ -59,7 +58,7 @@ class ChunkedStep:
     """Steps on batches whose pixels are read a chunk at a time.
 
     Args:
-        networks: returns the networks of all members, with the values of their variables.
+        network: returns the networks of the model, with the values of their variables.
         optimizer: built for the variables of all networks.
         pixels: pixels that this process can read.
         batches: for every step, the indices of the whole batch.
@@ -70,7 +69,7 @@ class ChunkedStep:
 
     def __init__(
         self,
-        networks: Callable[[], list[Network]],
+        network: Callable[[], Network],
         optimizer: keras.optimizers.Optimizer,
         pixels: AlignedPixels,
         batches: Sequence[np.ndarray],
@@ -78,7 +77,7 @@ class ChunkedStep:
         chunk: int,
         keep: bool = False,
     ) -> None:
-        self._networks = networks
+        self._network = network
         self._optimizer = optimizer
         self._workers = workers
         self._sizes = [len(batch) for batch in batches]
@@ -96,7 +95,7 @@ class ChunkedStep:
             "density": self._density,
         }
         # Graphs, one a step needs. Those of moments and of the update:
-        self._mixtures_graph = tf.function(self._mixtures)
+        self._mixture_graph = tf.function(self._mixture)
         self._adjoints_graph = tf.function(self._adjoints)
         self._update_graph = tf.function(self._update)
         # Those of a chunk:
@@ -136,14 +135,14 @@ class ChunkedStep:
         return fault, terms, self._sizes[number]
 
     def gradients(self, number: int, kind: str) -> tuple[Any, ...]:
-        """Return terms, gradients and mixture of every member on a batch; nothing moves.
+        """Return terms, gradients and mixture of a batch; nothing moves.
 
         Args:
             number, kind: as for :meth:`step`.
 
         Returns:
-            Three lists by member: (reconstruction, energy, penalty), the last two None where they
-            are not computed; gradients; mixture, or None.
+            (reconstruction, energy, penalty), the last two None where they are not computed;
+            gradients; mixture, or None.
         """
         return self._kinds[kind](number)
 
@@ -152,194 +151,156 @@ class ChunkedStep:
     def _joint(self, number: int) -> tuple[Any, ...]:
         n = _count(self._sizes[number])
         latent = self._over_chunks(self._chunks[number], self._latent_graph)
-        centres, mixtures, adjoints, density, pulls = self._density_of_batch(latent, n)
+        centre, mixture, adjoints, density, pulls = self._density_of_batch(latent, n)
         chunks = self._chunks_with(number, pulls)
-        sums = self._summed(chunks, self._backward_graph, centres, adjoints, n)
-        terms = [(error, *rest) for (error, _), rest in zip(sums, density, strict=True)]
-        return terms, [gradients for _, gradients in sums], mixtures
+        error, gradients = self._summed(chunks, self._backward_graph, centre, adjoints, n)
+        return (error, *density), gradients, mixture
 
     def _mapping(self, number: int) -> tuple[Any, ...]:
         n = _count(self._sizes[number])
-        sums = self._summed(self._chunks[number], self._mapping_graph, n)
-        return [(error, None, None) for error, _ in sums], [g for _, g in sums], [None] * len(sums)
+        error, gradients = self._summed(self._chunks[number], self._mapping_graph, n)
+        return (error, None, None), gradients, None
 
     def _density(self, number: int) -> tuple[Any, ...]:
         n = _count(self._sizes[number])
         passed = self._over_chunks(self._chunks[number], self._frozen_graph)
-        latent, squares = _transposed(passed, 2)
-        centres, mixtures, adjoints, density, _ = self._density_of_batch(latent, n)
+        latent, errors = _transposed(passed, 2)
+        centre, mixture, adjoints, density, _ = self._density_of_batch(latent, n)
         gradients = self._workers.total(
-            self._workers.over(self._estimator_graph, latent, centres, adjoints)
+            self._workers.over(self._estimator_graph, latent, centre, adjoints)
         )
-        errors = [total / tf.cast(n, total.dtype) for total in self._workers.total(squares)]
-        terms = [(error, *rest) for error, rest in zip(errors, density, strict=True)]
-        return terms, gradients, mixtures
+        total = self._workers.total(errors)
+        return (total / tf.cast(n, total.dtype), *density), gradients, mixture
 
-    def _density_of_batch(self, latent: list[list[Any]], n: tf.Tensor) -> tuple[Any, ...]:
+    def _density_of_batch(self, latent: list[list[tf.Tensor]], n: tf.Tensor) -> tuple[Any, ...]:
         """Compute the density terms of a batch and their adjoints.
 
         Args:
-            latent: latent samples by replica of this process, chunk and member.
+            latent: latent samples by replica of this process and chunk.
             n: pixels of the batch.
 
         Returns:
-            Centres, mixtures, adjoints of the moments, and (energy, penalty), each by member;
-            adjoints of the latent samples, nested as those are.
+            Centre, mixture, adjoints of the moments, and (energy, penalty); adjoints of the latent
+            samples, nested as those are.
         """
         workers = self._workers
-        sums = workers.total(workers.over(self._sums_graph, latent))
-        centres = [total / tf.cast(n, total.dtype) for total in sums]
-        moments = workers.total(workers.over(self._moments_graph, latent, centres))
-        mixtures = self._mixtures_graph(moments, centres, n)
-        slopes, pulls = _transposed(workers.over(self._energy_graph, latent, mixtures, n), 2)
-        energies = workers.total(slopes)
-        return centres, mixtures, *self._adjoints_graph(moments, centres, n, energies), pulls
+        total = workers.total(workers.over(self._sums_graph, latent))
+        centre = total / tf.cast(n, total.dtype)
+        moments = workers.total(workers.over(self._moments_graph, latent, centre))
+        mixture = self._mixture_graph(moments, centre, n)
+        slopes, pulls = _transposed(workers.over(self._energy_graph, latent, mixture, n), 2)
+        energy = workers.total(slopes)
+        return centre, mixture, *self._adjoints_graph(moments, centre, n, energy), pulls
 
     def _update(
-        self, terms: list[Any], gradients: list[list[tf.Tensor]], mixtures: list[Mixture | None]
+        self, terms: tuple[Any, ...], gradients: list[tf.Tensor], mixture: Mixture | None
     ) -> tuple[tf.Tensor, Terms]:
-        members = []
-        for net, term, slopes, mixture in zip(
-            self._networks(), terms, gradients, mixtures, strict=True
-        ):
-            # The phases of a separate training move their own variables alone.
-            mapping = term[1] is None
-            moved = net.variables[: len(slopes)] if mapping else net.variables[-len(slopes) :]
-            error = term[0]
-            energy, penalty = (
-                tf.zeros([]) if t is None else tf.cast(t, error.dtype) for t in term[1:]
-            )
-            loss = error if mapping else error + weighted(net.settings, energy, penalty)
-            members.append(Losses(Terms(loss, error, energy, penalty), slopes, moved, mixture))
-        return apply_update(self._optimizer, self._networks()[0].settings, members)
+        net = self._network()
+        # The phases of a separate training move their own variables alone.
+        mapping = terms[1] is None
+        count = len(gradients)
+        moved = net.variables[:count] if mapping else net.variables[-count:]
+        error = terms[0]
+        energy, penalty = (
+            tf.zeros([]) if t is None else tf.cast(t, error.dtype) for t in terms[1:]
+        )
+        loss = error if mapping else error + weighted(net.settings, energy, penalty)
+        losses = Losses(Terms(loss, error, energy, penalty), gradients, moved, mixture)
+        return apply_update(self._optimizer, net.settings, losses)
 
-    # --- from the moments, for every member --------------------------------------------------
+    # --- from the moments ------------------------------------------------------------------
 
-    def _mixtures(
-        self, moments: list[Moments], centres: list[tf.Tensor], n: tf.Tensor
-    ) -> list[Mixture]:
-        return [
-            mixture_of(each, centre, n, empty_mass=net.settings.empty_mass)
-            for net, each, centre in zip(self._networks(), moments, centres, strict=True)
-        ]
+    def _mixture(self, moments: Moments, centre: tf.Tensor, n: tf.Tensor) -> Mixture:
+        return mixture_of(moments, centre, n, empty_mass=self._network().settings.empty_mass)
 
     def _adjoints(
         self,
-        moments: list[Moments],
-        centres: list[tf.Tensor],
+        moments: Moments,
+        centre: tf.Tensor,
         n: tf.Tensor,
-        energies: list[tuple[tf.Tensor, list[tf.Tensor]]],
-    ) -> tuple[list[Moments], list[tuple[tf.Tensor, tf.Tensor]]]:
+        energies: tuple[tf.Tensor, list[tf.Tensor]],
+    ) -> tuple[Moments, tuple[tf.Tensor, tf.Tensor]]:
         """Return adjoints of the moments in the density term, and (mean energy, penalty).
 
         Args:
             moments: moments of the batch.
-            centres: centres that the moments refer to.
+            centre: centre that the moments refer to.
             n: pixels of the batch.
             energies: sum of the energies, and its adjoints by φ, μ and Γ.
         """
-        adjoints, terms = [], []
-        for net, each, centre, (energy, slopes) in zip(
-            self._networks(), moments, centres, energies, strict=True
-        ):
-            s, count = net.settings, tf.cast(n, centre.dtype)
-            with tf.GradientTape() as tape:
-                tape.watch(each)
-                mixture = mixture_of(each, centre, n, empty_mass=s.empty_mass)
-                penalty = tf.zeros([], centre.dtype)
-                if s.covariance_penalty > 0:
-                    penalty = covariance_penalty(mixture, s.covariance_floor)
-                loss = weighted(s, _product(slopes, mixture[:3]) / count, penalty)
-            slopes = tape.gradient(
-                loss, list(each), unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
-            adjoints.append(Moments(*slopes))
-            terms.append((energy / count, penalty))
-        return adjoints, terms
+        s, count = self._network().settings, tf.cast(n, centre.dtype)
+        energy, slopes = energies
+        with tf.GradientTape() as tape:
+            tape.watch(moments)
+            mixture = mixture_of(moments, centre, n, empty_mass=s.empty_mass)
+            penalty = tf.zeros([], centre.dtype)
+            if s.covariance_penalty > 0:
+                penalty = tf.reduce_sum(covariance_penalty(mixture, s.covariance_floor))
+            loss = weighted(s, _product(slopes, mixture[:3]) / count, penalty)
+        slopes = tape.gradient(
+            loss, list(moments), unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return Moments(*slopes), (energy / (count * s.members), penalty / s.members)
 
-    # --- on a chunk, for every member -------------------------------------------------------
+    # --- on a chunk -------------------------------------------------------------------------
 
-    def _latent(self, x: tf.Tensor) -> list[tf.Tensor]:
-        return [
-            latent_samples(x, net.autoencoder, tanh_latent=net.tanh_latent)
-            for net in self._networks()
-        ]
+    def _latent(self, x: tf.Tensor) -> tf.Tensor:
+        return self._network().latent_samples(x)
 
-    def _frozen(self, x: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        passed = [frozen_pass(net, x) for net in self._networks()]
-        return [(z, tf.reduce_sum(squares)) for z, squares in passed]
+    def _frozen(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        net = self._network()
+        z, squares = frozen_pass(net, x)
+        return z, tf.reduce_sum(squares) / net.settings.members
 
-    def _sums(self, latent: list[tf.Tensor]) -> list[tf.Tensor]:
-        return [
-            tf.reduce_sum(tf.cast(z, net.settings.mixture_dtype), axis=0)
-            for net, z in zip(self._networks(), latent, strict=True)
-        ]
+    def _sums(self, z: tf.Tensor) -> tf.Tensor:
+        wide = self._network().settings.mixture_dtype
+        return tf.reduce_sum(tf.cast(z, wide), axis=-2)
 
-    def _moments(self, latent: list[tf.Tensor], centres: list[tf.Tensor]) -> list[Moments]:
-        return [
-            mixture_moments(z, net.responsibilities(z), centre)
-            for net, z, centre in zip(self._networks(), latent, centres, strict=True)
-        ]
+    def _moments(self, z: tf.Tensor, centre: tf.Tensor) -> Moments:
+        return mixture_moments(z, self._network().responsibilities(z), centre)
 
     def _energy(
-        self, latent: list[tf.Tensor], mixtures: list[Mixture], n: tf.Tensor
-    ) -> list[tuple[tuple[tf.Tensor, list[tf.Tensor]], tf.Tensor]]:
+        self, z: tf.Tensor, mixture: Mixture, n: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, list[tf.Tensor]], tf.Tensor]:
         """Sum of the energies with its adjoints by φ, μ and Γ; adjoints of the latent samples."""
-        results = []
-        for net, z, mixture in zip(self._networks(), latent, mixtures, strict=True):
-            with tf.GradientTape() as tape:
-                tape.watch([z, *mixture[:3]])
-                energies = mixture_energy(
-                    z, mixture, covariance_floor=net.settings.covariance_floor
-                )
-                energy = tf.reduce_sum(energies)
-            pull, *slopes = tape.gradient(energy, [z, *mixture[:3]])
-            weight = net.settings.energy_weight / tf.cast(n, pull.dtype)
-            results.append(((energy, slopes), weight * pull))
-        return results
+        s = self._network().settings
+        with tf.GradientTape() as tape:
+            tape.watch([z, *mixture[:3]])
+            energies = mixture_energy(z, mixture, covariance_floor=s.covariance_floor)
+            energy = tf.reduce_sum(energies)
+        pull, *slopes = tape.gradient(energy, [z, *mixture[:3]])
+        weight = s.energy_weight / tf.cast(n, pull.dtype)
+        return (energy, slopes), weight * pull
 
     def _backward(
         self,
-        chunk: tuple[tf.Tensor, list[tf.Tensor]],
-        centres: list[tf.Tensor],
-        adjoints: list[Moments],
+        chunk: tuple[tf.Tensor, tf.Tensor],
+        centre: tf.Tensor,
+        adjoints: Moments,
         n: tf.Tensor,
-    ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
-        x, pulls = chunk
-        results = []
-        for net, pull, *density in zip(self._networks(), pulls, centres, adjoints, strict=True):
-            result = loss_gradients(
-                x,
-                net.autoencoder,
-                lambda z, net=net, pull=pull, density=density: (
-                    tf.reduce_sum(pull * z) + _moment_term(net, z, *density), None
-                ),
-                net.estimator,
-                tanh_latent=net.tanh_latent,
-                count=tf.cast(n, x.dtype),
-            )
-            results.append((result.reconstruction, [*result.autoencoder, *result.estimator]))
-        return results
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        x, pull = chunk
+        net = self._network()
+        result = net.loss_gradients(
+            x,
+            lambda z: (tf.reduce_sum(pull * z) + _moment_term(net, z, centre, adjoints), None),
+            net.estimator,
+            tf.cast(n, x.dtype),
+        )
+        return result.reconstruction, [*result.autoencoder, *result.estimator]
 
-    def _estimator(
-        self,
-        latent: list[tf.Tensor],
-        centres: list[tf.Tensor],
-        adjoints: list[Moments],
-    ) -> list[list[tf.Tensor]]:
-        gradients = []
-        for net, z, *density in zip(self._networks(), latent, centres, adjoints, strict=True):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(net.estimator)
-                term = _moment_term(net, z, *density)
-            gradients.append(tape.gradient(term, net.estimator))
-        return gradients
+    def _estimator(self, z: tf.Tensor, centre: tf.Tensor, adjoints: Moments) -> list[tf.Tensor]:
+        net = self._network()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(net.estimator)
+            term = _moment_term(net, z, centre, adjoints)
+        return tape.gradient(term, net.estimator)
 
     def _mapping_of_chunk(
         self, x: tf.Tensor, n: tf.Tensor
-    ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
-        members = [mapping_losses(net, x, tf.cast(n, x.dtype)) for net in self._networks()]
-        return [(each.terms.loss, each.gradients) for each in members]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        losses = mapping_losses(self._network(), x, tf.cast(n, x.dtype))
+        return losses.terms.loss, losses.gradients
 
     # --- over chunks and workers -----------------------------------------------------------
 
@@ -391,8 +352,7 @@ def _product(these: Sequence[tf.Tensor], those: Sequence[tf.Tensor]) -> tf.Tenso
 
 
 def _transposed(by_replica: list[list[Any]], width: int) -> tuple[list[list[Any]], ...]:
-    """Split results that are tuples for every member: one nested list per tuple position."""
+    """Split results that are tuples: one nested list per tuple position."""
     return tuple(
-        [[[member[i] for member in chunk] for chunk in replica] for replica in by_replica]
-        for i in range(width)
+        [[chunk[i] for chunk in replica] for replica in by_replica] for i in range(width)
     )

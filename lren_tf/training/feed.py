@@ -11,11 +11,18 @@ import tensorflow as tf
 
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import Scaler, standardise
+from lren_tf.errors import InputError
 from lren_tf.runtime.memory import fits
 from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
 from lren_tf.training.backprop import aligned_width
-from lren_tf.training.batches import batch_rows, fixed_batches, numbered, read_batches
+from lren_tf.training.batches import (
+    batch_rows,
+    fixed_batches,
+    numbered,
+    read_batches,
+    sample_rows,
+)
 from lren_tf.training.chunked_step import CHUNK, ChunkedStep
 from lren_tf.training.losses import Network
 from lren_tf.training.pixel_reader import AlignedPixels, StandardisedPixels
@@ -32,28 +39,60 @@ class Feed(NamedTuple):
     """Step that reads the pixels itself; None where a step gets them from the dataset."""
 
 
+def check_pixel_count(pixels: int, settings: Settings) -> None:
+    """Refuse a scene or a sample with fewer pixels than mixture components.
+
+    Args:
+        pixels: number of pixels of the scene.
+        settings: settings of the training.
+
+    Raises:
+        InputError: it has fewer.
+    """
+    components, sample = settings.components, settings.training_pixels
+    if pixels < components:
+        raise InputError(
+            f"the scene has {pixels} pixels for {components} mixture components; "
+            "expected at least one pixel per component: lower components."
+        )
+    if sample is not None and sample < components:
+        raise InputError(
+            f"setting 'training_pixels' is {sample} for {components} mixture components; "
+            "expected at least one pixel per component: raise it."
+        )
+
+
 def choose_feed(
     pixels: PixelMatrix,
     scaler: Scaler,
     settings: Settings,
     *,
-    networks: Callable[[], list[Network]],
+    network: Callable[[], Network],
     optimizer: keras.optimizers.Optimizer,
     workers: Workers,
     memory_limit: int | None,
 ) -> Feed:
     """Return the fastest feed that the memory allows.
 
+    Of a scene with more than ``training_pixels`` pixels it has a sample.
+
     Args:
         pixels: ``[n, L]`` in the sensor's units.
         scaler: standardisation of the pixels.
         settings: settings of the training.
-        networks: returns the networks of all members, with the values of their variables.
+        network: returns the networks of the model, with the values of their variables.
         optimizer: built for the variables of all networks.
         workers: processes and devices that share the work.
         memory_limit: bytes that the training may take; None for half of the free memory.
     """
     s = settings
+    if s.training_pixels is not None and len(pixels) > s.training_pixels:
+        rows = sample_rows(len(pixels), s.training_pixels, s.batch_seed)
+        feed = choose_feed(
+            pixels.of_rows(rows), scaler, s, network=network, optimizer=optimizer,
+            workers=workers, memory_limit=memory_limit,
+        )  # fmt: skip
+        return feed._replace(standardised=StandardisedPixels(pixels, scaler))
     n, bands = len(pixels), int(np.count_nonzero(scaler.used))
     alone = workers.replicas == 1
     if alone and fits(training_bytes(n, bands, s), memory_limit):
@@ -64,7 +103,7 @@ def choose_feed(
     if alone and len(plan[0]) <= CHUNK:
         return Feed(read_batches(aligned, plan), standardised, None)
     keep = fits(kept_bytes(n, bands, s, CHUNK), memory_limit)
-    step = ChunkedStep(networks, optimizer, aligned, plan, workers, CHUNK, keep)
+    step = ChunkedStep(network, optimizer, aligned, plan, workers, CHUNK, keep)
     return Feed(numbered(len(plan)), standardised, step)
 
 

@@ -12,6 +12,47 @@ from lren_tf.runtime.precision import single_precision
 from lren_tf.settings import Settings
 
 
+@keras.saving.register_keras_serializable(package="lren_tf")
+class FusedAdam(keras.optimizers.Adam):
+    """Keras' Adam with the update of a variable as one operation instead of fourteen.
+
+    The formulas are the same, and so are the results to rounding. A training of several members
+    has short steps, in which operations that only start and end would take a tenth of the time.
+    """
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor
+    ) -> None:
+        """Move a variable along its gradient.
+
+        Args:
+            gradient: of the loss.
+            variable: Keras' variable, or TensorFlow's within it.
+            learning_rate: scalar.
+        """
+        number = self._get_variable_index(variable)
+        slots = self._momentums[number], self._velocities[number]
+        moved, m, v = (getattr(each, "_value", each) for each in (variable, *slots))
+        if self.amsgrad or not all(hasattr(each, "handle") for each in (moved, m, v)):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        dtype = moved.dtype
+        step = tf.cast(self.iterations.value + 1, dtype)
+        beta_1, beta_2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=moved.handle,
+            m=m.handle,
+            v=v.handle,
+            beta1_power=tf.pow(beta_1, step),
+            beta2_power=tf.pow(beta_2, step),
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.constant(self.epsilon, dtype),
+            grad=tf.cast(gradient, dtype),
+        )
+
+
 def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     """Create the optimiser of the settings.
 
@@ -21,9 +62,9 @@ def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     with single_precision():
         if settings.optimizer == "sgd":
             return keras.optimizers.SGD(settings.learning_rate)
-        return keras.optimizers.Adam(
-            settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8
-        )
+        # One network keeps Keras' operations, and with them its bits.
+        adam = keras.optimizers.Adam if settings.members == 1 else FusedAdam
+        return adam(settings.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
 
 
 def descend(

@@ -20,6 +20,7 @@ import numpy as np
 from lren_tf.data.scene import data_sha256
 from lren_tf.errors import InputError, WorkerLost
 from lren_tf.runtime.files import as_path, ensure_writable_folder, ensure_writable_target
+from lren_tf.runtime.folder_lock import exclusive_use, remove_temporary
 from lren_tf.runtime.versions import versions
 from lren_tf.runtime.workers import Workers
 from lren_tf.settings import AFTER_TRAINING, Settings
@@ -27,11 +28,9 @@ from lren_tf.training.checkpoint import (
     FILE,
     Keeper,
     check_shapes,
-    exclusive_use,
     parse,
     read_bytes,
     read_info,
-    remove_temporary,
     restore,
 )
 from lren_tf.validators import whole
@@ -168,7 +167,7 @@ def train_resumable(
         with workers.agreed():
             content = b""
             if workers.chief:
-                locks.enter_context(exclusive_use(ensure_writable_folder(path)))
+                locks.enter_context(exclusive_use(ensure_writable_folder(path), "training"))
                 remove_temporary(path)
                 content = read_bytes(path)
                 found = parse(content, path)

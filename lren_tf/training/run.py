@@ -24,7 +24,7 @@ from lren_tf.training.callbacks import (
     train_parts,
 )
 from lren_tf.training.chunked_step import ChunkedStep
-from lren_tf.training.feed import Feed, choose_feed
+from lren_tf.training.feed import Feed, check_pixel_count, choose_feed
 from lren_tf.training.losses import (
     Losses,
     Network,
@@ -41,19 +41,6 @@ from lren_tf.training.resume import (
     train_resumable,
     training_fingerprint,
 )
-
-
-def check_pixel_count(pixels: int, components: int) -> None:
-    """Refuse a scene with fewer pixels than mixture components.
-
-    Raises:
-        InputError: it has.
-    """
-    if pixels < components:
-        raise InputError(
-            f"the scene has {pixels} pixels for {components} mixture components; "
-            "expected at least one pixel per component: lower components."
-        )
 
 
 class Plan(NamedTuple):
@@ -79,7 +66,7 @@ class TrainingRun:
 
     Args:
         model: model whose optimiser and variables the training uses.
-        networks: returns the networks of all members, with the values of their variables.
+        network: returns the networks of the model, with the values of their variables.
         settings: settings of the model.
         workers: processes and devices that share the work.
     """
@@ -87,12 +74,12 @@ class TrainingRun:
     def __init__(
         self,
         model: keras.Model,
-        networks: Callable[[], list[Network]],
+        network: Callable[[], Network],
         settings: Settings,
         workers: Workers,
     ) -> None:
         self._model = model
-        self._networks = networks
+        self._network = network
         self._settings = settings
         self._workers = workers
         self._chunked_step: ChunkedStep | None = None
@@ -147,6 +134,7 @@ class TrainingRun:
         good_bands: np.ndarray | None,
         device: str,
         *,
+        refuse_non_finite: Callable[[], None],
         initial_epoch: int,
         resume: str | os.PathLike[str] | None,
         checkpoint_every: int,
@@ -155,14 +143,15 @@ class TrainingRun:
 
         Args:
             settings: as :meth:`settings_of_fit` returned them.
-            pixels: ``[n, L]`` in the sensor's units, finite.
+            pixels: ``[n, L]`` in the sensor's units.
             good_bands: ``[L]`` bool, or None for all.
             device: name of the device.
+            refuse_non_finite: as for :func:`lren_tf.data.standardisation.fit_scaler`.
             initial_epoch, resume, checkpoint_every: arguments of ``fit``.
 
         Raises:
-            InputError: the pixels are too few or constant, all layers are frozen, or the folder
-                cannot be used.
+            InputError: the pixels are too few, not finite or constant, all layers are frozen, or
+                the folder cannot be used.
         """
         s = settings
         model = self._model
@@ -171,8 +160,10 @@ class TrainingRun:
                 "all layers of the model are frozen; expected at least one with trainable=True: "
                 "unfreeze it, or call rebuild(scene) to keep the weights as they are."
             )
-        check_pixel_count(len(pixels), s.components)
-        scaler = fit_scaler(pixels, s.scaling, good_bands=good_bands)
+        check_pixel_count(len(pixels), s)
+        scaler = fit_scaler(
+            pixels, s.scaling, good_bands=good_bands, refuse_non_finite=refuse_non_finite
+        )
         fingerprint = None
         if resume is not None or self._workers.processes > 1:
             optimizer = self._model.optimizer if self._model.compiled else make_optimizer(s)
@@ -244,7 +235,10 @@ class TrainingRun:
         own = self._callbacks(plan)
         if verbose == "auto":
             bands = np.count_nonzero(plan.scaler.used)
-            name = f"{title}, {len(plan.pixels)} pixels × {bands} bands, {where}"
+            pixels = len(plan.pixels)
+            if s.training_pixels is not None and s.training_pixels < pixels:
+                pixels = f"{s.training_pixels} of {pixels}"
+            name = f"{title}, {pixels} pixels × {bands} bands, {where}"
             own.append(EpochProgress(name, s.total_epochs))
             verbose = 0
 
@@ -298,7 +292,7 @@ class TrainingRun:
         """Weights of all networks, frozen or not, in the model's order; none before `build`."""
         if not self._model.weights:
             return []
-        ours = {id(v) for network in self._networks() for v in network.variables}
+        ours = {id(v) for v in self._network().variables}
         return [variable for variable in self._model.variables if id(variable) in ours]
 
     def _feed(self, plan: Plan, memory_limit: int | None) -> Feed:
@@ -307,7 +301,7 @@ class TrainingRun:
             plan.pixels,
             plan.scaler,
             plan.settings,
-            networks=self._networks,
+            network=self._network,
             optimizer=self._model.optimizer,
             workers=self._workers,
             memory_limit=memory_limit,
@@ -372,8 +366,7 @@ class TrainingRun:
     def _update(
         self, batch: tf.Tensor, losses: Callable[[Network, tf.Tensor], Losses]
     ) -> tuple[tf.Tensor, Terms]:
-        members = [losses(network, batch) for network in self._networks()]
-        return apply_update(self._model.optimizer, self._settings, members)
+        return apply_update(self._model.optimizer, self._settings, losses(self._network(), batch))
 
     def _track(self, fault: tf.Tensor, terms: Terms, n: tf.Tensor) -> dict[str, tf.Tensor]:
         # Several steps may run before the callback looks: a later sound step clears no fault.

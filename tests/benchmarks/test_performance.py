@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import operations, performance, tables
-from lren_tf import LREN, presets
+from benchmarks import large_scenes, operations, performance, tables
+from benchmarks.anonymous_memory import AnonymousPeak
+from lren_tf import LREN, datasets, detectors, presets
 from lren_tf.runtime.files import atomic_path
 
 PAGE = performance.PAGE.read_text(encoding="utf-8")
@@ -56,11 +59,8 @@ def test_operations_are_those_of_the_network(preset):
     settings = presets.PRESETS[preset]
     model = LREN(preset)
     model.build((None, 30))
-    kernels = [v for v in model.trainable_variables if len(v.shape) == 2]
-    for companion in model.companions:
-        kernels += [v for v in companion.trainable_variables if len(v.shape) == 2]
-    kernels = list({id(v): v for v in kernels}.values())
-    assert len(kernels) == 6 * settings.members
+    kernels = [v for v in model.trainable_variables if v.name == "kernel"]
+    assert [v.shape[0] for v in kernels] == 6 * [settings.members]
     weights = sum(int(np.prod(v.shape)) for v in kernels)
     first = 30 * settings.hidden_units * settings.members
     assert settings.members * operations.weights_of(30, settings) == weights
@@ -85,12 +85,62 @@ def test_more_machines_share_the_pixels_and_add_the_exchange():
 
 
 def test_a_benchmark_that_was_not_run_has_no_block(tmp_path):
-    assert set(performance.blocks(tmp_path)) == {"cost", "against"}
+    assert set(performance.blocks(tmp_path)) == {"cost", "against", "large"}
     with atomic_path(tmp_path / "scaling.json") as temporary:
         temporary.write_text(json.dumps(SCALING))
     made = performance.blocks(tmp_path)
     assert {"growth", "scenes", "machines"} <= set(made)
     assert "| 1,000,000 | 200 | 2GiB | 6.00 µs | 5.00 µs | 1.20 | 50% |" in made["growth"]
+
+
+def test_a_detector_ran_or_refused_or_was_stopped():
+    cases = [
+        {"detector": name, "shape": [9, 9, 5], "outcome": "ran", "seconds": 12.3,
+         "anonymous_bytes": 2**29}
+        for name in detectors.names()
+    ]  # fmt: skip
+    cases[1] = {"detector": "lrx", "shape": [9, 9, 5], "outcome": "stopped", "seconds": 1800}
+    cases[2] = {"detector": "adlr", "shape": [9, 9, 5], "outcome": "refused"}
+    header, _, *rows = tables.large_scenes_table({"cases": cases}).splitlines()
+    assert header.startswith("| detector | 9 × 9 × 5 | asks for, 1000 × 1000 × 100 |")
+    assert rows[0].startswith("| `rx` | 12 s, 0.50 GiB | 0.1 GiB |")
+    assert "| not within 30 min |" in rows[1] and "| refused |" in rows[2]
+    unmeasured = tables.large_scenes_table(None).splitlines()
+    assert unmeasured[2].startswith("| `rx` | 0.1 GiB |") and len(unmeasured) == len(rows) + 2
+
+
+def test_rx_is_held_against_spy(tmp_path):
+    record = {"shape": [9, 8, 5], "threads": 2, "ratio": {"array": 6.0, "file": 5.5},
+              "seconds": {"spy": [3.0], "array": [0.5], "file": [0.55]},
+              "anonymous_bytes": {"spy": 2**30, "array": 2**20, "file": 2**21}}  # fmt: skip
+    with atomic_path(tmp_path / "rx.json") as temporary:
+        temporary.write_text(json.dumps(record))
+    rows = tables.against_table(tmp_path).splitlines()[2:]
+    assert len(rows) == 2 and rows[1].endswith("| RX of SPy, 3.0 s, 1024 MiB | 5.5 times as fast |")
+
+
+of_linux = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="Linux alone says RssAnon"
+)
+
+
+@of_linux
+def test_own_memory_is_what_was_allocated_meanwhile():
+    with AnonymousPeak() as peak:
+        held = np.ones(8 << 20)
+        time.sleep(0.1)
+    assert held.nbytes <= peak.bytes + (1 << 20) and peak.bytes < 4 * held.nbytes
+
+
+@of_linux
+def test_large_scenes_are_measured_in_processes_of_their_own(tmp_path):
+    scene = datasets.simulate(12, 11, 9, seed=1)
+    np.save(tmp_path / "scene.npy", scene.cube)
+    np.save(tmp_path / "scene.truth.npy", scene.truth)
+    case = large_scenes.measure("rx", tmp_path / "scene.npy")
+    assert case["outcome"] == "ran" and case["auc_pd_pf"] > 0.5 and "AUC" in large_scenes.said(case)
+    refused = large_scenes.measure("lrx", tmp_path / "scene.npy")
+    assert refused["outcome"] == "refused" and "'outer' is 21" in large_scenes.said(refused)
 
 
 def test_the_figure_has_both_kinds_of_step():

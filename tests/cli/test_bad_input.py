@@ -43,7 +43,8 @@ class TestEnvi:
         path.write_bytes(path.read_bytes()[:-100])
         assert refusal("a.img") == (
             "lren-tf: a.img holds 1820 bytes; expected 1920, which a.img.hdr declares (12 rows × "
-            "10 columns × 8 bands of uint16), copy or download both files again.\n"
+            "10 columns × 8 bands of uint16), copy or download both files again, or "
+            "correct the header.\n"
         )
 
     def test_header_without_values(self, spy, refusal):

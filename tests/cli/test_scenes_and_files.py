@@ -99,6 +99,13 @@ class TestFewPixels:
         said = capsys.readouterr().err
         assert f"small has 9 pixels and {shape[2]} bands: their covariance is singular" in said
         assert said.count("take fewer bands with --bands") == 1
+        assert said.count("note:") == 1
+
+    def test_a_ridge_helps(self, capsys):
+        np.save("small.npy", np.random.default_rng(0).random((3, 3, 20)))
+        assert main(["detect", "small.npy", *RX, "--set", "ridge=1e-3"]) == 0
+        assert capsys.readouterr().err == ""
+        assert np.unique(np.load("out/small_score.npy")).size == 9
 
     def test_valid_pixels_and_good_bands_count(self, capsys):
         values = np.random.default_rng(0).random((5, 5, 12))
@@ -197,6 +204,45 @@ class TestConstantShare:
         np.save("a.npy", values)
         with pytest.warns(UserWarning, match="are 0 in every band"):
             load_scene("a.npy", bands="0,1,3-")
+
+
+class TestSuspectValues:
+    """What else is most often no data: told with the option that helps."""
+
+    @pytest.mark.parametrize("value", [1e38, -1e38, 9.96921e36, 3.4e38])
+    def test_one_value_far_away(self, value, capsys):
+        values = cube(12, 10, 6).astype("float32")
+        values[2, 3, 1:4] = value
+        np.save("a.npy", values)
+        assert main(["info", "a.npy"]) == 0
+        said = capsys.readouterr().err
+        assert "a: 1 pixel holds values such as" in said
+        option = said.split("pass ")[1].rstrip(".\n").split(" ")
+        assert main(["info", "a.npy", *option]) == 0
+        out, err = capsys.readouterr()
+        assert "119 of 120" in out and "a million times" not in err
+
+    def test_two_constants(self, capsys):
+        values = cube(12, 10, 6)
+        values[:2], values[-1] = 0, 65535
+        np.save("a.npy", values)
+        assert main(["info", "a.npy"]) == 0
+        said = capsys.readouterr().err
+        assert "16.7% of the pixels are 0 and 8.3% of the pixels are 65535 in every band" in said
+        assert "pass --no-data 0,65535." in said
+
+    def test_a_border_where_each_band_has_a_scale_of_its_own(self, capsys):
+        pytest.importorskip("spectral", reason="SPy is not installed")
+        values = cube(12, 10, 4)
+        values[:2] = 0
+        write_envi(Path("a.img"), values, data_offset_values="{-1, -2, -3, -4}",
+                   data_gain_values="{1, 2, 3, 4}")  # fmt: skip
+        assert main(["info", "a.img"]) == 0
+        said = capsys.readouterr().err
+        assert "16.7% of the pixels hold one and the same spectrum, -1 in the first band" in said
+        assert main(["info", "a.img", "--raw", "--no-data", "0"]) == 0
+        out, err = capsys.readouterr()
+        assert "100 of 120" in out and err == ""
 
 
 class TestLongDouble:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from lren_tf import LREN, datasets, metrics
 from lren_tf.cli import main
+from lren_tf.errors import InputError
 from tests.cli.common import SCENE, SMALL_SETTINGS, files, mat, report
 
 OTHER = datasets.simulate(9, 14, 8, seed=5)
@@ -81,7 +83,9 @@ class TestApply:
         assert told["metrics"] == metrics.evaluate(score, OTHER.truth)
         assert "training" not in told and "dictionary" not in told
         out, err = capsys.readouterr()
-        assert err == ""
+        # It is another scene by another draw of materials.
+        assert err.startswith("lren-tf: note: other: the background has drifted")
+        assert err.count("\n") == 1 and told["notices"] == [err[len("lren-tf: note: ") : -1]]
         assert out.splitlines()[0].startswith("other: 9 × 14 pixels")
         assert out.splitlines()[1].startswith("LREN (release) of model.keras: ")
         assert "epochs" not in out
@@ -203,3 +207,42 @@ class TestApply:
         assert main(["detect", "other.npz", "--apply", "model.keras", "--out", "out"]) == 0
         after = files()
         assert {name: after[name] for name in before} == before
+
+
+@pytest.fixture(scope="module")
+def remembered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("remembered")
+    scene = dataclasses.replace(SCENE, wavelengths=np.linspace(400.0, 750.0, 8))
+    model = LREN("release", **{**SMALL_SETTINGS, "epochs": 1})
+    model.fit(scene, verbose=0)
+    model.save(folder / "model.keras")
+    model.export(folder / "saved")
+    return model, folder
+
+
+class TestAnotherSensor:
+    """What a model remembers of its scene, in both forms."""
+
+    def scene(self, wavelengths, factor=1.0):
+        np.savez("s.npz", data=SCENE.cube * factor, wavelength=wavelengths)
+        return "s.npz"
+
+    @pytest.mark.parametrize("form", ["model.keras", "saved"])
+    def test_on_the_command_line(self, remembered, form, refused, capsys):
+        model = str(remembered[1] / form)
+        run = ("--apply", model, "--out", "out")
+        assert main(["detect", self.scene(np.linspace(403.0, 753.0, 8)), *run]) == 0
+        assert "drifted" not in capsys.readouterr().err
+        said = refused("detect", self.scene(np.linspace(900.0, 2500.0, 8)), *run)
+        assert "s is of another sensor: its band 7 lies at 2500.0 nm and that of the model" in said
+        assert main(["detect", self.scene(np.linspace(400.0, 750.0, 8), 1000.0), *run]) == 0
+        assert "the background has drifted from that of the model" in capsys.readouterr().err
+
+    def test_in_python(self, remembered):
+        model, folder = remembered
+        other = dataclasses.replace(SCENE, wavelengths=np.linspace(900.0, 2500.0, 8))
+        for one in (model, keras.models.load_model(folder / "model.keras")):
+            assert one.sensor == model.sensor and len(one.sensor.wavelengths) == 8
+            one.score(SCENE)  # says no wavelengths
+            with pytest.raises(InputError, match="is of another sensor"):
+                one.score(other)

@@ -76,3 +76,14 @@ def test_a_mapped_scene_stays_in_its_file(tmp_path, order):
     assert scene.pixels.dtype.isnative and scene.pixels is scene.pixels
     np.testing.assert_array_equal(scene.valid_pixels, CUBE[VALID])
     scene.check_usable()
+
+
+@pytest.mark.parametrize("with_holes", [False, True])
+def test_some_rows_are_a_matrix_of_their_own(with_holes):
+    cube = np.arange(4 * 5 * 3).reshape(4, 5, 3)
+    valid = np.arange(20).reshape(4, 5) % 3 != 1 if with_holes else None
+    whole = PixelMatrix(cube, valid, np.array([True, False, True]))
+    rows = np.array([0, 2, 7, 11])
+    part = whole.of_rows(rows)
+    np.testing.assert_array_equal(part[:], whole[rows])
+    np.testing.assert_array_equal(part.of_rows(np.array([1, 3]))[:], whole[rows[[1, 3]]])

@@ -140,3 +140,31 @@ def test_bands_that_are_not_good_play_no_part(method):
     np.testing.assert_array_equal(standardise(data, scaler), standardise(pixels(), alone))
     # 0 in the data's units, so that a reconstruction has nothing there.
     np.testing.assert_allclose(scaler.mean[~good] * scaler.span + scaler.low, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["zscore", "minmax_zscore"])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_many_pixels_are_read_once_and_have_the_statistics_of_all(method, offset, monkeypatch):
+    data = np.insert(pixels(n=5000), 2, 7.0, axis=1) + offset
+    whole = fit_scaler(data, method)
+    monkeypatch.setattr(standardisation, "PIXELS_AT_A_TIME", 100)
+    monkeypatch.setattr("lren_tf.data.array_checks.ELEMENTS_AT_A_TIME", 700)
+    for found, expected in zip(fit_scaler(data, method), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("at_a_time", [10, 1000])
+def test_what_is_not_finite_is_looked_for_where_it_may_be(at_a_time, monkeypatch):
+    monkeypatch.setattr(standardisation, "PIXELS_AT_A_TIME", at_a_time)
+    data = pixels()
+    fit_scaler(data, "zscore", refuse_non_finite=None)
+
+    def refuse():
+        raise InputError("found")
+
+    fit_scaler(data, "minmax_zscore", refuse_non_finite=refuse)
+    for value in (np.nan, np.inf):
+        data[499, 5] = value
+        with pytest.raises(InputError, match="found"):
+            fit_scaler(data, "zscore", refuse_non_finite=refuse)
+    fit_scaler(data, "zscore", good_bands=np.arange(6) < 5, refuse_non_finite=refuse)

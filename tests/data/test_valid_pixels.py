@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from lren_tf.data import array_checks as pixels_module
-from lren_tf.data import valid_pixels
-from lren_tf.data.valid_pixels import constant_share, find_valid, holds_no_data_value
+from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
 
 CUBE = np.random.default_rng(0).integers(1, 99, (6, 5, 4)).astype(np.int16)
 
@@ -120,29 +119,3 @@ def test_the_list_of_good_bands_is_left_as_it_was():
     good = np.ones(4, bool)
     assert find_valid(cube, good_bands=good).good_bands.tolist() == [False, True, True, True]
     assert good.all()
-
-
-class TestConstantShare:
-    cube = np.arange(240.0).reshape(8, 6, 5)
-
-    def test_value_and_share(self):
-        cube = self.cube.copy()
-        cube[:2] = 7
-        cube[3, 3] = 9
-        assert constant_share(cube, None, None) == (7.0, 12 / 48)
-        valid = np.ones((8, 6), bool)
-        valid[:1] = False
-        assert constant_share(cube, valid, None) == (7.0, 6 / 42)
-
-    def test_none(self):
-        assert constant_share(self.cube, None, None) is None
-        assert constant_share(self.cube[:, :, :1], None, None) is None
-        assert constant_share(np.ones((3, 3, 3)), None, None) is None
-
-    @pytest.mark.parametrize("elements", [240, 120, 60])
-    def test_a_part_of_a_large_image_is_looked_at(self, monkeypatch, elements):
-        cube = self.cube.copy()
-        cube[:4] = 0
-        monkeypatch.setattr(valid_pixels, "_MOST_ELEMENTS", elements)
-        monkeypatch.setattr(valid_pixels, "_COPIED_ELEMENTS", 10)
-        assert constant_share(cube, np.ones((8, 6), bool), None) == (0.0, 0.5)

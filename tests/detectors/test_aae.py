@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from lren_tf import datasets, metrics
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.aae import AAE, AAERX, _Autoencoder, fused_nodes, mean_angle
 from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
@@ -190,7 +191,7 @@ def test_anomalies_of_a_real_scene_are_found() -> None:
         scene = datasets.load("pavia", download=False)
     except InputError as error:
         pytest.skip(str(error))
-    z = AAE(steps=150).latent(scene.cube.astype(np.float64))
+    z = AAE(steps=150).latent(FilledPixels(scene))
     score = global_rx(z.reshape(-1, 15)).reshape(scene.shape[:2])
     assert metrics.auc_pd_pf(score, scene.truth) > 0.95
     assert metrics.auc_pd_pf(AAE().fuse(z), scene.truth) > 0.95

@@ -128,7 +128,7 @@ def test_nothing_leaks_across_an_edge_of_the_guide() -> None:
 def test_components_without_variance_are_left_out() -> None:
     plane = smooth(11)
     cube = plane[:, :, None] * np.array([1.0, 2.0, 3.0, 4.0])
-    maps = principal_maps(cube, 3)
+    maps = principal_maps(cube.reshape(-1, 4), plane.shape, 3)
     assert len(maps) == 1
     flipped = 1 - plane
     assert min(np.abs(maps[0] - plane).max(), np.abs(maps[0] - flipped).max()) < 1e-10

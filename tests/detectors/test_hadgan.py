@@ -114,7 +114,10 @@ def test_the_score_fuses_space_and_spectrum_of_the_residual() -> None:
     spectral = global_rx(R.reshape(-1, 6)).reshape(14, 15)
     detector = HADGAN(spatial_bands=2, area=9, radius=2, guided_eps=0.3, spatial_weight=0.25)
     np.testing.assert_allclose(
-        detector.detect(R), 0.25 * unit(spatial) + 0.75 * unit(spectral), rtol=1e-9, atol=1e-12
+        detector.detect(R.reshape(-1, 6), (14, 15)),
+        0.25 * unit(spatial) + 0.75 * unit(spectral),
+        rtol=1e-9,
+        atol=1e-12,
     )
 
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors.pab_dc import PABDC, SCORE_PARTS
+from lren_tf.detectors.pab_dc import PABDC, SCORE_PARTS, Dictionaries, Parts
 from lren_tf.detectors.parts import patch_clustering
 from lren_tf.detectors.parts.patch_clustering import (
     cluster_windows,
@@ -19,7 +19,9 @@ from lren_tf.detectors.parts.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.parts.two_dictionary_decomposition import decompose
 from lren_tf.errors import InputError
 
-SMALL = PABDC(clusters=3, sparsity=4, background_fraction=0.1, anomaly_atoms=30)
+SMALL = PABDC(
+    variant="robust", clusters=3, sparsity=4, background_fraction=0.1, anomaly_atoms=30
+)
 
 
 @pytest.fixture
@@ -66,6 +68,17 @@ def test_two_halves_of_an_image_are_two_clusters(rng) -> None:
     labels = labels.reshape(12, 10)
     assert len(np.unique(labels[:, :4])) == len(np.unique(labels[:, 6:])) == 1
     assert labels[0, 0] != labels[0, 9]
+
+
+def test_centres_start_evenly_along_the_first_feature_where_none_is_drawn() -> None:
+    """Twelve pixels on a line, in any order: the windows of one pixel fall into thirds."""
+    order = np.random.default_rng(2).permutation(12)
+    features = np.column_stack([np.arange(12.0) ** 2, np.zeros(12)])[order]
+    labels = cluster_windows(features, np.arange(12)[:, None], 3, None, max_iterations=1)
+    place = np.empty(12, int)
+    place[order] = labels
+    nearest = np.abs(np.arange(12)[:, None] ** 2 - np.array([2, 6, 10]) ** 2).argmin(axis=1)
+    np.testing.assert_array_equal(place, nearest)
 
 
 def test_a_cluster_of_one_window_is_dissolved() -> None:
@@ -245,8 +258,10 @@ def test_the_dictionaries_are_those_of_loops_over_windows(scene) -> None:
     found = SMALL._dictionaries(X, 10, scene.width)
     members = window_members(10, scene.width, 3)
     centred = X - X.mean(axis=0)
-    features = centred @ np.linalg.svd(centred)[2][:20].T
-    labels = cluster_windows(features, members, 3, np.random.default_rng(0))
+    axes = np.linalg.svd(centred)[2][:20]
+    peaks = axes[np.arange(20), np.abs(axes).argmax(axis=1)]
+    features = centred @ (axes * np.sign(peaks)[:, None]).T
+    labels = cluster_windows(features, members, 3, None)
     background, anomaly = plain_dictionaries(X, members, labels, SMALL)
     np.testing.assert_array_equal(found.background, background)
     np.testing.assert_array_equal(found.anomaly, anomaly)
@@ -259,13 +274,19 @@ def test_the_parts_sum_to_the_cube_of_unit_spectra(scene) -> None:
     np.testing.assert_allclose(
         parts.background + parts.anomaly + parts.residual, unit, atol=1.1e-5
     )
-    for name in SCORE_PARTS:
-        part = {
-            "anomaly": parts.anomaly,
-            "residual": parts.residual,
-            "both": parts.anomaly + parts.residual,
-        }[name]
-        norms = np.sqrt(np.square(part).sum(axis=2))
+
+    def norms_of(part: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.square(part).sum(axis=2))
+
+    a, e = norms_of(parts.anomaly), norms_of(parts.residual)
+    expected = {
+        "anomaly": a,
+        "residual": e,
+        "both": norms_of(parts.anomaly + parts.residual),
+        "relative": np.sqrt((a / a.mean()) ** 2 + (e / e.mean()) ** 2),
+    }
+    assert set(expected) == set(SCORE_PARTS)
+    for name, norms in expected.items():
         score = PABDC(**SMALL.get_config() | {"score_part": name}).score(scene)
         np.testing.assert_allclose(score, norms, rtol=1e-6, atol=1e-7)
 
@@ -299,12 +320,47 @@ def test_decompose_checks_the_cube_as_score_does(scene) -> None:
     with pytest.raises(InputError, match="row 1, column 2, band 3"):
         SMALL.decompose(cube)
     parts = SMALL.decompose(scene)
-    np.testing.assert_array_equal(parts.score("anomaly").astype(np.float32), SMALL.score(scene))
+    np.testing.assert_array_equal(parts.score("relative").astype(np.float32), SMALL.score(scene))
 
 
-def test_the_seed_decides(scene) -> None:
-    one = PABDC(**SMALL.get_config() | {"seed": 1}).score(scene)
-    assert not np.array_equal(one, SMALL.score(scene))
+def test_a_part_that_is_empty_adds_nothing() -> None:
+    a = np.random.default_rng(0).uniform(size=(3, 4, 5))
+    parts = Parts(a, a, np.zeros_like(a), Dictionaries(np.arange(1), np.arange(1)), 1, True)
+    norms = np.linalg.norm(a, axis=2)
+    np.testing.assert_allclose(parts.score("relative"), norms / norms.mean())
+
+
+def test_the_seed_decides_as_released_and_nowhere_else(scene) -> None:
+    def of(**settings):
+        return PABDC(**SMALL.get_config() | settings)
+
+    assert of(variant="release").draws and not SMALL.draws
+    np.testing.assert_array_equal(of(seed=1).score(scene), SMALL.score(scene))
+    released = [of(variant="release", seed=seed).score(scene) for seed in (0, 1)]
+    assert not np.array_equal(*released)
+    named = of(start="random", score_part="anomaly")
+    np.testing.assert_array_equal(named.score(scene), released[0])
+
+
+@pytest.mark.parametrize("factor", [10.0, 1e-6, 1e6])
+def test_the_unit_of_the_cube_does_not_matter(scene, factor) -> None:
+    score = SMALL.score(scene)
+    found = SMALL.score(factor * scene.cube.astype(np.float64))
+    np.testing.assert_allclose(found, score, atol=1e-4 * score.max())
+
+
+def test_turned_images_have_turned_maps(scene) -> None:
+    score = SMALL.score(scene)
+    for turn in (np.flipud, np.fliplr, lambda image: np.swapaxes(image, 0, 1)):
+        found = SMALL.score(turn(scene.cube))
+        np.testing.assert_allclose(found, turn(score), atol=1e-3 * score.max())
+
+
+def test_the_order_of_bands_does_not_matter(scene) -> None:
+    score = SMALL.score(scene)
+    order = np.random.default_rng(0).permutation(scene.bands)
+    found = SMALL.score(scene.cube[:, :, order])
+    np.testing.assert_allclose(found, score, atol=1e-3 * score.max())
 
 
 @pytest.mark.data
@@ -314,7 +370,7 @@ def test_san_diego_is_ranked_as_published() -> None:
         scene = datasets.load("sandiego", download=False)
     except InputError as error:
         pytest.skip(str(error))
-    score = PABDC(sparsity=2, tolerance=1e-2).score(scene)
+    score = PABDC(variant="release", sparsity=2, tolerance=1e-2).score(scene)
     assert metrics.auc_pd_pf(score, scene.truth) == pytest.approx(0.9861, abs=0.01)
 
 
@@ -331,7 +387,9 @@ def test_san_diego_is_ranked_as_published() -> None:
         ({"beta": -1}, "'beta' is -1.0; expected a number above 0"),
         ({"lam": float("nan")}, "'lam' is nan; expected a finite number"),
         ({"tolerance": 0}, "'tolerance' is 0.0; expected a number above 0"),
-        ({"score_part": "noise"}, "'noise'; expected one of anomaly, residual, both"),
+        ({"score_part": "noise"}, "'noise'; expected one of anomaly, residual, both, relative"),
+        ({"variant": "paper"}, "'variant' is 'paper'; expected one of release, robust"),
+        ({"start": 3}, "'start' is 3; expected one of spread, random"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message) -> None:

@@ -178,3 +178,23 @@ class TestFindDetections:
             find_detections(score, threshold, **options)
         assert "expected" in str(refusal.value)
         assert str(refusal.value).endswith(".")
+
+
+class TestStripes:
+    score = np.random.default_rng(0).gamma(2.0, 1.0, (40, 30))
+
+    def test_parts_of_a_stripe_are_marked(self):
+        score = self.score.copy()
+        score[:, 7] += 6
+        score[20:23, 18:21] = 30
+        listed = find_detections(score, 9.0).listed
+        in_column = [one for one in listed if one.first_column == one.last_column == 7]
+        assert len(in_column) > 3 and all(one.stripe for one in in_column)
+        assert not listed[0].stripe and (listed[0].row, listed[0].column) == (21, 19)
+        rows = find_detections(score.T, 9.0).listed
+        assert sorted(one.stripe for one in rows) == sorted(one.stripe for one in listed)
+
+    def test_nothing_else_is(self):
+        score = self.score.copy()
+        score[5:15, 7] = 30
+        assert not any(one.stripe for one in find_detections(score, 9.0).listed)

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from lren_tf.evidence.structure import (
     SIZES,
-    opening,
+    openings,
     principal_components,
     projected,
     reconstruction,
@@ -77,7 +77,7 @@ def test_opening_is_the_plain_one(shape, masked):
     valid = RNG.random(shape) < 0.8 if masked else None
     hole = None if valid is None else tf.constant(~valid[..., None])
     for size in SIZES:
-        found = opening(tf.constant(image[..., None]), size, hole)[..., 0]
+        found = openings(tf.constant(image[..., None]), [size], hole)[0][..., 0]
         np.testing.assert_array_equal(found, plain_opening(image, size, valid))
 
 

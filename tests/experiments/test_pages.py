@@ -20,6 +20,7 @@ from experiments.runs.scenarios import OTHERS, TABLE1
 from experiments.studies import (
     ablation,
     catalogue,
+    comparators,
     comparison,
     evidence,
     evidence_choice,
@@ -111,6 +112,7 @@ def test_committed_tables_are_rendered_from_the_results():
         "failures": failures.table(REFERENCE, SCENES),
         "failures_summary": failures.summary(REFERENCE, SCENES),
         "failures_scale": failures.scale_table(REFERENCE, SCENES),
+        **comparators.blocks(REFERENCE),
         **{f"sensitivity_{d}": sensitivity.table(d, REFERENCE) for d in sensitivity.GRIDS},
     }
     committed = {path.stem: path.read_text("utf-8") for path in REFERENCE.tables.glob("*.md")}

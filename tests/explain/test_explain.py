@@ -10,6 +10,7 @@ from lren_tf.data.scene import Scene
 from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.detectors.rx import global_rx
 from lren_tf.evaluation.detections import detection_labels
+from lren_tf.evidence.fusion import WEIGHTS
 from tests.explain.scenes import NEIGHBOUR_BANDS, TARGET_BANDS, known_bands
 from tests.trained import SCENE
 
@@ -185,7 +186,7 @@ class TestLREN:
                 for name in ("spectrum", "structure", "surroundings")
             )
             # Window statistics, neighbours' weights and calibrations are computed twice.
-            assert each.value == pytest.approx(0.25 * spectrum + around, rel=1e-4)
+            assert each.value == pytest.approx(WEIGHTS["spectrum"] * spectrum + around, rel=1e-4)
             error = abs(each.bands.sum() - (each.value - each.baseline))
             assert error == pytest.approx(each.completeness * abs(each.value - each.baseline))
             assert each.completeness < 0.02
@@ -198,7 +199,7 @@ class TestLREN:
         evidence = robust.evidence(other, recalibrate=True)
         for each in found:
             here = {name: values[each.row, each.column] for name, values in evidence.items()}
-            want = 0.25 * here["spectrum"] + here["surroundings"]
+            want = WEIGHTS["spectrum"] * here["spectrum"] + here["surroundings"]
             assert each.value == pytest.approx(want, rel=1e-4)
 
     def test_gaps_and_bands_left_out(self, robust):
@@ -210,7 +211,7 @@ class TestLREN:
         labels[6:8, 4:6] = 1
         (each,) = explain.explain_pixels(robust, scene, [(6, 4)], labels=labels)
         evidence = robust.evidence(scene)
-        want = 0.25 * evidence["spectrum"][6, 4] + evidence["surroundings"][6, 4]
+        want = WEIGHTS["spectrum"] * evidence["spectrum"][6, 4] + evidence["surroundings"][6, 4]
         assert each.value == pytest.approx(want, rel=1e-4)
         assert each.completeness < 0.02
 
@@ -225,7 +226,7 @@ class TestLREN:
         spectrum = model.evidence(SCENE)["spectrum"] if model.settings.fuses_evidence else score
         for each in found:
             assert each.completeness < 0.02
-            weight = 0.25 if model.settings.fuses_evidence else 1.0
+            weight = WEIGHTS["spectrum"] if model.settings.fuses_evidence else 1.0
             assert each.value == pytest.approx(weight * spectrum[each.row, each.column], rel=1e-4)
 
     def test_residual_is_decoded(self, trained_models):

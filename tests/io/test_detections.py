@@ -51,7 +51,8 @@ class TestTable:
         write_csv(tmp_path / "a.csv", find_detections(SCORE, 5.0).listed)
         assert (tmp_path / "a.csv").read_bytes() == (
             b"label,pixels,row,column,first_row,first_column,last_row,last_column,peak_score,"
-            b"peak_row,peak_column,mean_score,x,y,status\n1,1,0.0,5.0,0,5,0,5,9.0,0,5,9.0,,,\n"
+            b"peak_row,peak_column,mean_score,stripe,x,y,status\n"
+            b"1,1,0.0,5.0,0,5,0,5,9.0,0,5,9.0,False,,,\n"
         )
 
     def test_no_detection_is_a_header(self, tmp_path):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from datetime import datetime, timezone
 from xml.etree import ElementTree
 
-import h5py
 import numpy as np
 import pyogrio.raw
 import pytest
@@ -20,9 +18,8 @@ from rasterio.transform import Affine
 from lren_tf import InputError, find_detections, save_map
 from lren_tf.data.georeference import Georeference
 from lren_tf.evaluation.detections import DETECTED, detection_labels
-from lren_tf.io.acquisition import acquisition_time
 from lren_tf.io.base.crs import wkt_of_epsg
-from lren_tf.io.polygons import (
+from lren_tf.io.outlines import (
     IN_PIXELS,
     detection_polygons,
     write_geopackage,
@@ -210,35 +207,6 @@ class TestSpectralLibrary:
             path.write_bytes(b"abc")
         with pytest.raises(InputError, match="expected"):
             read_spectral_library(path)
-
-
-class TestAcquisition:
-    @pytest.mark.parametrize(
-        ("text", "want"),
-        [
-            ("2021-06-01T10:11:12Z", (2021, 6, 1, 10, 11, 12)),
-            ("2021-06-01T10:11:12.5", (2021, 6, 1, 10, 11, 12, 500000)),
-            ("2021-06-01T10:11:12+0200", (2021, 6, 1, 8, 11, 12)),
-            ("2022:03:04 05:06:07", (2022, 3, 4, 5, 6, 7)),
-            ("yesterday", None),
-        ],
-    )
-    def test_of_every_format(self, tmp_path, text, want):
-        (tmp_path / "a.hdr").write_text(f"ENVI\nacquisition time = {text}\n")
-        with h5py.File(tmp_path / "a.nc", "w") as hdf:
-            hdf.attrs["time_coverage_start"] = text
-        with h5py.File(tmp_path / "a.he5", "w") as hdf:
-            hdf.attrs["Product_StartTime"] = np.bytes_(text)
-        save_map(tmp_path / "a.tif", np.zeros((3, 3)))
-        with rasterio.open(tmp_path / "a.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as image:
-            image.update_tags(ACQUISITION_DATETIME=text)
-        for name in ("a.img", "a.nc", "a.he5", "a.tif"):
-            made = acquisition_time(tmp_path / name)
-            assert made == (None if want is None else datetime(*want, tzinfo=timezone.utc)), name
-
-    def test_no_file(self, tmp_path):
-        for name in ("a.img", "a.nc", "a.tif"):
-            assert acquisition_time(tmp_path / name) is None
 
 
 def validate(record: dict, kind: str) -> None:

@@ -21,7 +21,7 @@ from lren_tf.io import load_scene
 from tests.fuzzing import cases
 from tests.io.bounds import bounded
 from tests.io.mat73 import write_mat73
-from tests.io.products import cube, write_emit, write_envi, write_geotiff, write_prisma
+from tests.io.products import cube, header, write_emit, write_envi, write_geotiff, write_prisma
 
 CUBE = cube(5, 4, 6)
 TRUTH = np.eye(5, 4, dtype=np.uint8)
@@ -32,6 +32,35 @@ def _hdf(path: Path) -> None:
     with h5py.File(path, "w", libver="latest") as hdf:
         hdf.create_dataset("group/data", data=CUBE, chunks=(2, 2, 3), compression="gzip")
         hdf["group/truth"] = TRUTH
+
+
+def _packed(path: Path) -> None:
+    """A netCDF-4 file whose axes have names, a scale for each band and a fill value."""
+    with h5py.File(path, "w") as hdf:
+        data = hdf.create_dataset("data", data=CUBE.transpose(2, 0, 1), compression="gzip")
+        for axis, (name, length) in enumerate((("band", 6), ("y", 5), ("x", 4))):
+            hdf[name] = np.linspace(400.0, 900.0, length)
+            hdf[name].attrs["units"] = "nm" if name == "band" else "m"
+            hdf[name].make_scale(name)
+            data.dims[axis].attach_scale(hdf[name])
+        data.attrs["scale_factor"] = np.linspace(0.1, 0.6, 6)
+        data.attrs["_FillValue"] = np.array([7], "u2")
+        data.attrs["wavelength"] = np.linspace(400.0, 900.0, 6)
+
+
+def _packed_mat(path: Path) -> None:
+    write_mat73(path, VARIABLES)
+    with h5py.File(path, "r+") as hdf:
+        hdf["data"].attrs["scale_factor"] = np.linspace(0.1, 0.6, 6)
+        hdf["data"].attrs["_FillValue"] = 7
+
+
+def _pages(path: Path) -> None:
+    import tifffile
+
+    with tifffile.TiffWriter(path) as writer:
+        for band in CUBE.transpose(2, 0, 1):
+            writer.write(np.ascontiguousarray(band), contiguous=False, metadata=None)
 
 
 def _envi(path: Path) -> None:
@@ -46,11 +75,24 @@ def _prisma(path: Path) -> None:
     write_prisma(path, CUBE.transpose(0, 2, 1) * 6, CUBE.transpose(0, 2, 1)[:, :3] * 5)
 
 
+def _header_of_tiff(path: Path) -> None:
+    said = {"wavelength": "{400, 450, 500, 550, 600, 650}", "bbl": "{1, 1, 0, 1, 1, 1}"}
+    path.with_name(f"{path.name}.hdr").write_text(header(CUBE, file_type="TIFF", **said))
+
+
 # File to write and to read, its writer, and the end of the name of the file to damage.
 FORMATS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "mat_v5": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES), ""),
     "mat_v7": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES, do_compression=True), ""),
     "mat_v73": ("a.mat", lambda p: write_mat73(p, VARIABLES), ""),
+    "mat_v73_packed": ("a.mat", _packed_mat, ""),
+    "netcdf": ("a.nc", _packed, ""),
+    "geotiff_pages": ("a.tif", _pages, ""),
+    "geotiff_header": (
+        "a.tif",
+        lambda p: (write_geotiff(p, CUBE), _header_of_tiff(p)),
+        ".hdr",
+    ),
     "npy": ("a.npy", lambda p: np.save(p, CUBE), ""),
     "npz": ("a.npz", lambda p: np.savez_compressed(p, **VARIABLES), ""),
     "envi_header": ("a.img", _envi, ".hdr"),

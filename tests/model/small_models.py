@@ -31,7 +31,8 @@ def baseline(preset="paper", epochs=3):
 
 
 def trained_weights(model):
-    return [variable.numpy() for variable in model.trainable_variables]
+    """Kernels and biases of the only network, without the member axis."""
+    return [variable.numpy()[0] for variable in model.trainable_variables]
 
 
 def zscore(pixels):

@@ -39,7 +39,7 @@ def test_the_preset_has_all_evidence_and_the_others_none():
     assert fitted().settings.evidence == EVIDENCE and fitted().settings.fuses_evidence
     for preset in ("paper", "release"):
         assert not LREN(preset, device="/CPU:0").settings.fuses_evidence
-    assert not hasattr(fitted().companions[0], "evidence_state")
+    assert not hasattr(fitted().members[1], "evidence_state")
 
 
 def test_the_score_is_the_share_that_scores_higher():

@@ -172,9 +172,10 @@ class TestInitialWeights:
         model.build((None, 20))
         for name, operation_seed in RELEASE_OPERATION_SEEDS.items():
             layer = getattr(model, name)
-            expected = TF1GlorotUniform(7, operation_seed)(layer.kernel.shape)
-            np.testing.assert_array_equal(layer.kernel, expected)
-            np.testing.assert_array_equal(layer.bias, np.zeros(layer.units))
+            (kernel,), (bias,) = layer.get_weights()
+            expected = TF1GlorotUniform(7, operation_seed)(kernel.shape)
+            np.testing.assert_array_equal(kernel, expected)
+            np.testing.assert_array_equal(bias, np.zeros(kernel.shape[1]))
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_the_seed_decides_and_nothing_else(self, preset):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from lren_tf import presets
@@ -64,26 +67,51 @@ class TestDictionary:
 
 class TestBackground:
     def test_energies_on_the_scale_of_the_scene(self):
-        s = presets.resolve("robust", components=3, latent_units=2, neighbourhood=0)
-        z, beta = RNG.normal(size=(60, 2)), RNG.dirichlet(np.ones(3), 60)
+        s = presets.resolve("robust", components=3, latent_units=2, neighbourhood=0, members=2)
+        z, beta = RNG.normal(size=(60, 2, 2)), RNG.dirichlet(np.ones(3), (60, 2))
         state = BackgroundState(s)
+        assert not state.stored
         state.store(z, beta, as_model_input(RNG.normal(size=(60, 5))))
-        assert not state.of_image
-        background = background_mixture(
-            z, beta, component_share=s.component_share, trimmed_share=s.trimmed_share,
-            ridge=s.ridge,
-        )  # fmt: skip
-        energy = background_energy(z, background)
-        level, spread = level_and_spread(energy)
-        np.testing.assert_allclose(state.energy(z, (60,)), (energy - level) / spread, rtol=1e-12)
+        assert state.stored and not state.of_image
+        for member in range(2):
+            background = background_mixture(
+                tf.constant(z[:, member]), beta[:, member], component_share=s.component_share,
+                trimmed_share=s.trimmed_share, ridge=s.ridge,
+            )  # fmt: skip
+            energy = background_energy(z[:, member], background)
+            level, spread = level_and_spread(energy)
+            expected = (energy - level) / spread
+            np.testing.assert_allclose(state.energies(z, (60,))[member], expected, rtol=1e-9)
+        state.clear()
+        assert not state.stored
+
+    @pytest.mark.parametrize("at_a_time", [1, 60, 10**6])
+    def test_members_at_once_or_one_after_the_other(self, at_a_time, monkeypatch):
+        s = presets.resolve("robust", components=3, latent_units=2, members=3)
+        z, beta = RNG.normal(size=(60, 3, 2)), RNG.dirichlet(np.ones(3), (60, 3))
+        monkeypatch.setattr("lren_tf.model.fitted_state.PIXELS_AT_A_TIME", at_a_time)
+        state, alone = BackgroundState(s), BackgroundState(dataclasses.replace(s, members=1))
+        data = as_model_input(RNG.normal(size=(6, 10, 5)))
+        state.store(z, beta, data)
+        together = state.energies(z, (6, 10))
+        for member in range(3):
+            alone.store(z[:, [member]], beta[:, [member]], data)
+            expected = alone.energies(z[:, [member]], (6, 10))[0]
+            np.testing.assert_allclose(together[member], expected, rtol=1e-9)
+            alone.clear()
+            alone.copy_member(state, member)
+            copied = alone.energies(z[:, [member]], (6, 10))[0]
+            np.testing.assert_allclose(together[member], copied, rtol=1e-9)
 
     def test_that_of_an_image_looks_around_a_pixel(self):
         s = presets.resolve("robust", components=3, latent_units=2)
-        z, beta = RNG.normal(size=(60, 2)), RNG.dirichlet(np.ones(3), 60)
+        s = dataclasses.replace(s, members=1)
+        z, beta = RNG.normal(size=(60, 1, 2)), RNG.dirichlet(np.ones(3), (60, 1))
         state = BackgroundState(s)
         state.store(z, beta, as_model_input(RNG.normal(size=(6, 10, 5))))
-        assert state.of_image and state.mixture().mu.shape == (3, 4)
+        assert state.of_image and state.mixture().mu.shape == (1, 3, 4)
         moved = z.copy()
         moved[0] += 1
-        changed = state.energy(z, (6, 10)).numpy() != state.energy(moved, (6, 10)).numpy()
+        energies = (state.energies(each, (6, 10))[0] for each in (z, moved))
+        changed = np.not_equal(*energies)
         assert changed[[0, 1, 10]].all() and not changed[-10:].any()

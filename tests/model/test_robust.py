@@ -17,7 +17,7 @@ from lren_tf.latent.background import (
     level_and_spread,
 )
 from lren_tf.latent.neighbourhood import with_neighbourhood
-from lren_tf.model.network import seed_of_member
+from lren_tf.model.network import MemberDense, seed_of_member
 
 SMALL = {"hidden_units": 16, "estimator_units": 8, "epochs": 4, "members": 3,
          "evidence": ("spectrum",)}  # fmt: skip
@@ -45,15 +45,22 @@ def test_members_have_seeds_of_their_own_that_follow_from_the_first():
 
 
 @pytest.mark.slow
-def test_a_member_is_what_a_training_by_itself_gives():
-    together = fitted()
-    for number, member in enumerate([together, *together.companions]):
-        other = alone(number)
-        for name in ("encoder_hidden", "decoder_output", "estimator_output"):
-            for here, there in zip(
-                getattr(member, name).get_weights(), getattr(other, name).get_weights(), strict=True
-            ):
-                np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-6)
+def test_members_are_what_trainings_by_themselves_give():
+    """After twenty steps of the preset's widths on a real number of bands."""
+    scene = datasets.simulate(20, 20, 100, seed=3)
+    settings = {"epochs": 5, "batch_size": 100, "evidence": ("spectrum",), "device": "/CPU:0"}
+    together = LREN("robust", **settings)
+    together.fit(scene, verbose=0)
+    assert together.optimizer.iterations == 20
+    scores = []
+    for number, member in enumerate(together.members):
+        own = LREN("robust", **settings, seed=seed_of_member(123, number), members=1)
+        own.fit(scene, verbose=0)
+        for here, there in zip(member.get_weights()[:12], own.get_weights()[:12], strict=True):
+            np.testing.assert_allclose(here, there, atol=1e-5)
+        assert metrics.pearson(member.score(scene), own.score(scene)) > 0.9999
+        scores.append(own.score(scene))
+    assert metrics.pearson(together.score(scene), np.mean(scores, axis=0)) > 0.9999
 
 
 @pytest.mark.slow
@@ -67,7 +74,17 @@ def test_members_can_be_looked_at_one_by_one():
     scores = model.member_scores(SCENE)
     assert scores.shape == (3, 14, 13) and scores.dtype == np.float32
     np.testing.assert_allclose(scores.mean(axis=0), model.score(SCENE), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(scores[1], model.companions[0].score(SCENE), rtol=1e-6)
+    np.testing.assert_allclose(scores[1], model.members[1].score(SCENE), rtol=1e-5, atol=1e-6)
+    assert len(model.members) == 3 and len(model.companions) == 2
+    second = model.companions[0]
+    assert second.settings.seed == model.members[1].settings.seed == seed_of_member(123, 1)
+    assert second.members[0].settings == second.settings
+    np.testing.assert_array_equal(model.members[0].dictionary.atoms, model.dictionary.atoms)
+    with pytest.raises(InputError, match="kept for the first member alone"):
+        _ = second.dictionary
+    with pytest.raises(IndexError):
+        model.members[3]
+    assert not LREN("robust", device="/CPU:0", **SMALL).members[2].fitted
     residual = LREN("paper", device="/CPU:0", hidden_units=8, epochs=1)
     residual.fit(SCENE, verbose=0)
     with pytest.raises(InputError, match="members have scores of their own"):
@@ -130,7 +147,8 @@ def test_a_saved_model_scores_to_the_bit(tmp_path):
     fitted().save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(loaded.score(SCENE), fitted().score(SCENE))
-    assert len(loaded.companions) == 2
+    assert loaded.encoder_hidden.kernel.shape == (3, 20, 16)
+    assert len(loaded.trainable_weights) == 12
     other = datasets.simulate(9, 16, 20, seed=5)
     np.testing.assert_array_equal(loaded.score(other), fitted().score(other))
 
@@ -191,20 +209,23 @@ def test_the_network_of_all_members_is_called_at_once():
     model = fitted()
     out = model(SCENE.pixels)
     assert out["latent"].shape == (182, 27) and out["assignments"].shape == (182, 21)
-    each = [member.call_alone(SCENE.pixels) for member in (model, *model.companions)]
-    np.testing.assert_array_equal(out["latent"][:, 9:18], each[1]["latent"])
+    each = [member(SCENE.pixels) for member in model.members]
+    np.testing.assert_allclose(out["latent"][:, 9:18], each[1]["latent"], rtol=1e-5, atol=1e-6)
     mean = np.mean([one["reconstruction"] for one in each], axis=0)
     np.testing.assert_allclose(out["reconstruction"], mean, rtol=1e-5)
+    table = out["assignments"].numpy().reshape(182, 3, 7)
+    np.testing.assert_allclose(table.sum(axis=2), 1, rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_fault_of_one_member_stops_all_and_is_named():
     model = LREN("robust", device="/CPU:0", **SMALL | {"hidden_units": 1, "batch_size": None})
     model.fit(SCENE, verbose=0)
-    companion = model.companions[1]
-    companion.encoder_latent.kernel.assign(1e8 * companion.encoder_latent.kernel)
-    companion.estimator_output.kernel.assign(tf.zeros([8, 7]))
-    companion.estimator_output.bias.assign([-1e4] * 3 + [0.0] * 4)
+    third = np.array([0.0, 0.0, 1.0], np.float32)
+    latent, output = model.encoder_latent.kernel, model.estimator_output
+    latent.assign(latent * (1 + 1e8 * third)[:, None, None])
+    output.kernel.assign(output.kernel * (1 - third)[:, None, None])
+    output.bias.assign(output.bias + third[:, None] * ([-1e4] * 3 + [0.0] * 4))
     before = model.encoder_hidden.get_weights()
     # Components are counted on: those of the third member begin at 14.
     with pytest.raises(TrainingDiverged, match=r"mixture component 17 to blame"):
@@ -235,3 +256,40 @@ def test_pixels_without_data_change_nothing_and_come_out_as_nan():
         assert (np.isnan(scores[-1]) == ~valid).all()
         assert (np.isnan(model.member_scores(scene)) == ~valid).all()
     np.testing.assert_array_equal(scores[0], scores[1])
+
+
+@pytest.mark.slow
+def test_of_a_large_scene_a_sample_is_trained_on_and_every_pixel_scored():
+    model = LREN("robust", device="/CPU:0", **SMALL, training_pixels=50, batch_size=20)
+    model.fit(SCENE, verbose=0)
+    assert int(model.optimizer.iterations) == 4 * 3
+    assert np.isfinite(model.score(SCENE)).all()
+    again = LREN("robust", device="/CPU:0", **SMALL, training_pixels=50, batch_size=20)
+    again.fit(SCENE, verbose=0)
+    np.testing.assert_array_equal(model.score(SCENE), again.score(SCENE))
+    with pytest.raises(InputError, match="'training_pixels' is 6 for 7 mixture components"):
+        LREN("robust", device="/CPU:0", **SMALL, training_pixels=6).fit(SCENE, verbose=0)
+
+
+def test_a_model_of_several_members_that_an_earlier_version_saved_is_refused():
+    before = {"bands": 20, "used": None}
+    with pytest.raises(InputError, match="a model of 3 members that an earlier version saved"):
+        LREN("robust", **SMALL).build_from_config(before)
+    model = LREN("paper", hidden_units=16)
+    model.build_from_config(before)
+    assert model.encoder_hidden.kernel.shape == (1, 20, 16)
+
+
+def test_weights_without_a_member_axis_load_into_a_single_member():
+    kernel, bias = np.arange(12.0).reshape(3, 4), np.arange(4.0)
+    one, two = (
+        MemberDense(4, "tanh", [keras.initializers.GlorotUniform(1)] * members, "encoder_hidden")
+        for members in (1, 2)
+    )
+    for layer in (one, two):
+        layer.build((None, 3))
+    one.load_own_variables({"0": kernel, "1": bias})
+    np.testing.assert_array_equal(one.get_weights()[0], [kernel])
+    np.testing.assert_array_equal(one.get_weights()[1], [bias])
+    with pytest.raises(InputError, match=r"'encoder_hidden' of the file has weights of shape \(3"):
+        two.load_own_variables({"0": kernel, "1": bias})

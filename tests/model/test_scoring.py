@@ -24,7 +24,7 @@ def residual_model():
 
 
 def scoring(model):
-    return scoring_of(model.settings, [model, *model.companions], Workers())
+    return scoring_of(model, Workers())
 
 
 def test_the_setting_chooses():

@@ -16,7 +16,7 @@ class TestConstantBands:
     def test_they_are_dropped_with_a_warning_and_change_nothing(self):
         with pytest.warns(UserWarning, match=self.WARNING):
             model = fitted(data=self.PIXELS)
-        assert model.encoder_hidden.kernel.shape == (20, 16)
+        assert model.encoder_hidden.kernel.shape == (1, 20, 16)
         np.testing.assert_array_equal(
             model.score(self.PIXELS), baseline().ravel()
         )

@@ -12,8 +12,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors.crd import CRD
 from lren_tf.detectors.lrx import LRX
+from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import kmeans_assignments
-from lren_tf.runtime.threads import one_blas_thread, one_thread
+from lren_tf.runtime.threads import map_in_threads, one_blas_thread, one_thread
 
 
 def blas() -> set[int]:
@@ -76,4 +77,29 @@ def test_local_detectors_and_k_means_at_a_time() -> None:
         lambda: kmeans_assignments(z, 3, 0),
     ]
     side_by_side(*works * 3)
+    assert blas() == {2}
+
+
+def test_results_come_in_order_and_few_of_them_wait() -> None:
+    begun: list[int] = []
+
+    def work(part: int) -> int:
+        begun.append(part)
+        assert blas() == {1}
+        return part
+
+    for taken, found in enumerate(map_in_threads(work, range(40))):
+        assert found == taken
+        assert len(begun) <= taken + 6  # two threads' worth, and what is being worked on
+    assert sorted(begun) == list(range(40)) and blas() == {2}
+
+
+def test_what_a_part_raises_ends_the_map() -> None:
+    def work(part: int) -> int:
+        if part == 3:
+            raise InputError("the third part")
+        return part
+
+    with pytest.raises(InputError, match="the third part"):
+        list(map_in_threads(work, range(40)))
     assert blas() == {2}

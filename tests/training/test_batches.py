@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from lren_tf.training.batches import batch_rows, fixed_batches, split_into_chunks
+from lren_tf.training.batches import (
+    batch_rows,
+    fixed_batches,
+    sample_rows,
+    split_into_chunks,
+)
 
 
 class TestBatchRows:
@@ -20,6 +25,19 @@ class TestBatchRows:
         expected = np.arange(10)
         np.random.RandomState(3).shuffle(expected)
         assert order.tolist() == expected.tolist()
+
+
+class TestSampleRows:
+    @pytest.mark.parametrize(("n", "count"), [(10, 10), (1000, 37), (2**31 + 7, 50)])
+    def test_one_of_each_stretch_in_rising_order(self, n, count):
+        rows = sample_rows(n, count, 3)
+        assert rows.shape == (count,) and (np.diff(rows) > 0).all()
+        starts = np.arange(count + 1) * n // count
+        assert (rows >= starts[:-1]).all() and (rows < starts[1:]).all()
+        np.testing.assert_array_equal(rows, sample_rows(n, count, 3))
+
+    def test_another_seed_draws_others(self):
+        assert (sample_rows(1000, 50, 1) != sample_rows(1000, 50, 2)).any()
 
 
 class TestSplitIntoChunks:

@@ -8,6 +8,7 @@ from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.standardisation import fit_scaler, standardise
 from lren_tf.runtime.workers import Workers
 from lren_tf.training import feed
+from lren_tf.training.batches import sample_rows
 
 
 def test_a_training_takes_what_grows_with_its_batch():
@@ -44,7 +45,7 @@ def test_the_feed_follows_the_memory(limit, batch_size, by_chunks, in_memory, mo
         pixels,
         scaler,
         presets.resolve("paper", batch_size=batch_size),
-        networks=list,
+        network=list,
         optimizer=None,
         workers=Workers(),
         memory_limit=limit,
@@ -57,3 +58,27 @@ def test_the_feed_follows_the_memory(limit, batch_size, by_chunks, in_memory, mo
         assert [int(number) for number in batches] == [0]
     else:
         assert [len(batch) for batch in batches] == ([10] * 3 if batch_size else [30])
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_of_a_large_scene_a_sample_is_trained_on_and_all_is_learned_from(limit):
+    x = np.random.default_rng(0).normal(size=(6, 5, 4))
+    pixels = PixelMatrix(x, np.arange(30).reshape(6, 5) != 3)
+    scaler = fit_scaler(pixels, "zscore")
+    settings = presets.resolve("robust", batch_size=4, training_pixels=8)
+    chosen = feed.choose_feed(
+        pixels, scaler, settings, network=list, optimizer=None, workers=Workers(),
+        memory_limit=limit,
+    )  # fmt: skip
+    np.testing.assert_array_equal(chosen.standardised[:], standardise(pixels, scaler))
+    batches = [batch.numpy() for batch in chosen.batches]
+    assert [len(batch) for batch in batches] == [4, 4]
+    rows = sample_rows(29, 8, settings.batch_seed)
+    expected = standardise(pixels[rows], scaler)
+    found = np.concatenate(batches)[:, :4]
+    np.testing.assert_allclose(np.sort(found, axis=0), np.sort(expected, axis=0), atol=1e-6)
+    everything = feed.choose_feed(
+        pixels, scaler, presets.resolve("robust", batch_size=4, training_pixels=29),
+        network=list, optimizer=None, workers=Workers(), memory_limit=limit,
+    )  # fmt: skip
+    assert sum(len(batch) for batch in everything.batches) == 29

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf import LREN, InputError
+from lren_tf import LREN, InputError, presets
 from lren_tf.runtime.precision import single_precision
-from lren_tf.training.optimizer import FirstConfig, descend
+from lren_tf.training.optimizer import FirstConfig, FusedAdam, descend, make_optimizer
 from tests.training.interrupted import SCENE, SMALL, new
 
 GRADIENTS = [np.array([1e-3, -2.0], np.float32), np.array([[3.0]], np.float32)]
@@ -225,3 +225,44 @@ class TestPrecision:
             _ = 1 / 0
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
         assert keras.config.floatx() == "float16"
+
+
+def compiled(optimizer, variable):
+    return tf.function(lambda gradient: optimizer.apply([gradient], [variable]))
+
+
+class TestFusedAdam:
+    def test_several_members_have_it_and_one_has_keras(self):
+        kinds = [type(make_optimizer(presets.PRESETS[name])) for name in ("release", "robust")]
+        assert kinds == [keras.optimizers.Adam, FusedAdam]
+
+    def test_its_steps_are_those_of_adam(self):
+        draws = np.random.default_rng(0)
+        start = draws.normal(size=(3, 7, 5)).astype(np.float32)
+        slopes = draws.normal(size=(20, 3, 7, 5)).astype(np.float32)
+        ends = []
+        for kind in (keras.optimizers.Adam, FusedAdam):
+            variable = keras.Variable(start)
+            optimizer = kind(1e-2, beta_1=0.8, epsilon=1e-3)
+            optimizer.build([variable])
+            step = compiled(optimizer, variable)
+            for slope in slopes:
+                step(tf.constant(slope))
+            operations = step.get_concrete_function(tf.constant(slope)).graph.get_operations()
+            fused = any(operation.type == "ResourceApplyAdam" for operation in operations)
+            assert fused == (kind is FusedAdam)
+            ends.append([np.asarray(each) for each in (variable, *optimizer.variables)])
+        assert np.abs(ends[0][0] - start).max() > 0.05
+        for one, other in zip(*ends, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+
+    def test_what_the_operation_cannot_do_keras_does(self):
+        variable = keras.Variable([1.0, 2.0])
+        optimizer = FusedAdam(0.1, amsgrad=True)
+        optimizer.build([variable])
+        optimizer.apply([tf.constant([1.0, -1.0])], [variable])
+        np.testing.assert_allclose(variable, [0.9, 2.1], atol=1e-4)
+
+    def test_it_is_saved_with_a_model(self):
+        config = keras.optimizers.serialize(FusedAdam(0.01))
+        assert isinstance(keras.optimizers.deserialize(config), FusedAdam)

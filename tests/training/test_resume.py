@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lren_tf import InputError
+from lren_tf.runtime.folder_lock import exclusive_use
 from lren_tf.training import resume
-from lren_tf.training.checkpoint import exclusive_use, read_info
+from lren_tf.training.checkpoint import read_info
 from tests.training.interrupted import (
     RUNS,
     SCENE,
@@ -168,7 +169,7 @@ class TestRefusals:
 
     def test_a_folder_in_use(self, tmp_path):
         pytest.importorskip("fcntl", reason="nothing is locked on Windows")
-        with exclusive_use(tmp_path):
+        with exclusive_use(tmp_path, "training"):
             self.refused(tmp_path, "is in use by another training")
         finish(tmp_path)
 

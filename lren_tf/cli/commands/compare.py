@@ -17,7 +17,6 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
-    note_few_pixels,
     output_path,
     pictures,
     read_usable_scene,
@@ -26,8 +25,10 @@ from lren_tf.cli.options.scene import (
 from lren_tf.data.scene import Scene
 from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
+from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 _COLUMNS = {
@@ -62,7 +63,6 @@ def compare(arguments: argparse.Namespace) -> None:
             chosen = detectors_from(names, arguments.seed)
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
-        note_few_pixels(scene, names)
         truth = judging_truth(scene)
         if truth is None:
             del targets["roc"]
@@ -114,11 +114,16 @@ def _run_all(
         say(f"{label}: running")
         spent: dict[str, float] = {}
         before, failed, metrics = len(notices), None, None
-        with timed(spent, "score"):
+        with timed(spent, "score"), shown():
             try:
-                maps[detector.name] = detector.score(scene)
-            except (InputError, TrainingDiverged) as error:
-                failed = str(error)
+                maps[detector.name] = _map_of(detector, scene)
+            except InputError as error:
+                failed = error.for_command_line()
+            except (Exception, SystemExit) as error:  # of other packages too, and of any library
+                reason = " ".join(str(error).split())
+                failed = reason if isinstance(error, TrainingDiverged) else (
+                    f"{type(error).__name__}{': ' if reason else ''}{reason}"
+                )  # fmt: skip
         if failed is None:
             metrics = judged(maps[detector.name], truth)
             say(f"{label}: {spent['score']:.1f} s")
@@ -132,6 +137,18 @@ def _run_all(
             "notices": notices[before:],
         }
     return maps, records
+
+
+def _map_of(detector: Detector, scene: Scene) -> np.ndarray:
+    """The scores [H, W] of a detector, which may be one of another package."""
+    score = detector.score(scene)
+    found = score_map(score, f"what {detector.title} returns")
+    if found.shape != scene.shape[:2]:
+        raise InputError(
+            received=f"{detector.title} returns scores of shape {found.shape}",
+            expected=f"{scene.height} × {scene.width}, one for each pixel",
+        )
+    return score
 
 
 def _table(

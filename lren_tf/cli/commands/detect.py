@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from lren_tf.cli.options.explanation import (
     explanations_record,
     refuse_explanation,
 )
-from lren_tf.cli.options.files import RunFiles
+from lren_tf.cli.options.files import Entries, RunFiles, no_entries
 from lren_tf.cli.options.library import DetectedSpectra
 from lren_tf.cli.options.long_training import LongRun
 from lren_tf.cli.options.outputs import MAPS
@@ -35,20 +36,20 @@ from lren_tf.cli.options.scene import (
     described,
     judged,
     judging_truth,
-    note_few_pixels,
     pictures,
     read_scene,
     read_usable_scene,
     reading_record,
 )
-from lren_tf.cli.trained_model import Applied, refuse_training_options
+from lren_tf.cli.options.threshold import requested_threshold
+from lren_tf.cli.trained_model import applied, existing_model, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.explain.pixels import EXPLAINED
-from lren_tf.io.acquisition import acquisition_time
 from lren_tf.io.stac import write_stac_item
 from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths
+from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -56,31 +57,65 @@ if TYPE_CHECKING:
     from lren_tf.model.scored import EvidenceDetails
 
 
-def detect(arguments: argparse.Namespace) -> None:
-    """Score one scene with one detector; write score, picture and report."""
+def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None:
+    """Score one scene with one detector; write score, picture and report.
+
+    Args:
+        arguments: of the command line.
+        entries: called when everything but the report is written; makes further entries of it.
+    """
     if arguments.detector == LREN and arguments.apply is not None:
-        _detect_with_a_trained_model(arguments)
+        _detect_with_a_trained_model(arguments, entries)
     elif arguments.detector == LREN:
-        _detect_with_lren(arguments)
+        _detect_with_lren(arguments, entries)
     else:
-        _detect_with_another(arguments)
+        _detect_with_another(arguments, entries)
 
 
-def _detect_with_lren(arguments: argparse.Namespace) -> None:
+def settled(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options of the detector come to, before a scene is looked at.
+
+    Returns:
+        Detector, preset if there is one, all settings but the device, and the threshold; of a
+        model that is applied, what replaces its settings.
+
+    Raises:
+        InputError: one of the options cannot be used, whatever the scene.
+    """
+    threshold = requested_threshold(arguments)
+    found: dict[str, Any] = {"detector": arguments.detector}
+    found["threshold"] = None if threshold is None else asdict(threshold)
+    if arguments.detector != LREN:
+        detectors.check_name(arguments.detector)
+        refuse_lren_options(arguments)
+        RunFiles(arguments)
+        settings = detector_from(arguments).get_config()
+        return {**found, "settings": {n: v for n, v in settings.items() if n != "device"}}
+    if arguments.apply is not None:
+        refuse_training_options(arguments)
+        RunFiles(arguments)
+        existing_model(arguments.apply)
+        replaced = {"lam": _applied_lam(arguments), "recalibrate": bool(arguments.recalibrate)}
+        return {**found, "settings": replaced}
+    preset, settings = lren_settings(arguments)
+    LongRun(arguments, writes=Distribution(arguments).chief)
+    resolved = presets.resolve(preset, **settings)
+    _refuse_recalibration(arguments)
+    RunFiles(arguments).show_evidence(resolved.evidence if resolved.fuses_evidence else ())
+    return {**found, "preset": preset, "settings": resolved.as_dict()}
+
+
+def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
     preset, settings = lren_settings(arguments)
     region = Region.of(arguments)
     refuse_explanation(arguments, explained=True)
     distribution = Distribution(arguments)
     long_run = LongRun(arguments, writes=distribution.chief)
-    outputs = RunFiles(arguments) if distribution.chief else None
+    outputs = RunFiles(arguments, entries) if distribution.chief else None
     seconds: dict[str, float] = {}
     resolved = presets.resolve(preset, **settings)
     epochs = resolved.total_epochs
-    if arguments.recalibrate:
-        raise InputError(
-            "--recalibrate was given without --apply; expected it with a model that is trained, "
-            "since a new one is calibrated on the scene, leave it out."
-        )
+    _refuse_recalibration(arguments)
     if outputs is not None:
         outputs.show_evidence(resolved.evidence if resolved.fuses_evidence else ())
     with (
@@ -140,12 +175,24 @@ def _detect_with_lren(arguments: argparse.Namespace) -> None:
         model.workers.meet()
 
 
-def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
+def _refuse_recalibration(arguments: argparse.Namespace) -> None:
+    if arguments.recalibrate:
+        raise InputError(
+            "--recalibrate was given without --apply; expected it with a model that is trained, "
+            "since a new one is calibrated on the scene, leave it out."
+        )
+
+
+def _applied_lam(arguments: argparse.Namespace) -> float | None:
+    if arguments.lam is None:
+        return None
+    return validators.positive("lam", presets.parse("lam", arguments.lam))
+
+
+def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: Entries) -> None:
     refuse_training_options(arguments)
-    lam = None
-    if arguments.lam is not None:
-        lam = validators.positive("lam", presets.parse("lam", arguments.lam))
-    outputs = RunFiles(arguments)
+    lam = _applied_lam(arguments)
+    outputs = RunFiles(arguments, entries)
     check_scene(arguments)
     region = Region.of(arguments)
     refuse_explanation(arguments, explained=not os.path.isdir(arguments.apply))
@@ -153,7 +200,7 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace) -> None:
     with collected_notices() as notices:
         # Before the scene: reading one can take a download.
         with timed(seconds, "start"):
-            trained = Applied(
+            trained = applied(
                 arguments.apply, arguments.device, lam, recalibrate=bool(arguments.recalibrate)
             )
         outputs.show_evidence(trained.evidence)
@@ -195,12 +242,12 @@ def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
     return f"low-rank step: {result.iterations} iterations, {ending}"
 
 
-def _detect_with_another(arguments: argparse.Namespace) -> None:
+def _detect_with_another(arguments: argparse.Namespace, entries: Entries) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
     region = Region.of(arguments)
     refuse_explanation(arguments, explained=arguments.detector in EXPLAINED)
-    outputs = RunFiles(arguments)
+    outputs = RunFiles(arguments, entries)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -210,10 +257,9 @@ def _detect_with_another(arguments: argparse.Namespace) -> None:
         with timed(seconds, "read"):
             scene = region.applied(read_usable_scene(arguments))
             detectors.detector_class(arguments.detector).check_background(scene)
-        note_few_pixels(scene, [arguments.detector])
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
-        with timed(seconds, "score"):
+        with timed(seconds, "score"), shown():
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
@@ -312,6 +358,7 @@ def _finish(
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
+            **outputs.entries(),
         }
         paths["report"].write_text(json_text(report), encoding="ascii")
     say(f"score: {np.nanmin(score):.6g} to {np.nanmax(score):.6g}; higher = more anomalous")
@@ -329,12 +376,11 @@ def _finish(
 
 def _write_stac(scene: Scene, targets: dict[str, Path], paths: dict[str, Path]) -> None:
     """Write the STAC item of a run whose other files lie at temporary paths."""
-    acquired = None if scene.source is None else acquisition_time(scene.source)
     write_stac_item(
         paths["stac"],
         paths["score_tif"],
         {what: target for what, target in targets.items() if what != "stac"},
         name=targets["stac"].name.removesuffix("_stac.json"),
-        acquired=acquired,
+        acquired=scene.acquired,
         properties={"title": f"anomalies of {scene.name}"},
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from lren_tf.cli.console import collected_notices, say
 from lren_tf.cli.options.scene import check_scene, read_scene
+from lren_tf.data.band_quality import band_quality
 from lren_tf.data.band_selection import ranges_text, unused_bands, water_bands
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.pseudo_colour import picture_bands, pseudo_colour
@@ -70,9 +71,35 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
                 "unused bands",
                 f"{np.count_nonzero(unused[reason])} {text}: {ranges_text(unused[reason])}",
             )
+    yield from _quality_lines(scene, used)
     yield "wavelengths", _wavelengths_text(scene)
+    if scene.acquired is not None:
+        yield "acquired", scene.acquired
     yield from _georeference_lines(scene.georeference)
     yield "truth", _truth_text(scene)
+
+
+def _quality_lines(scene: Scene, used: np.ndarray) -> Iterator[tuple[str, str]]:
+    """What is wrong with used bands, columns and rows, and the bands that are left."""
+    if not used.any() or scene.valid_count == 0:
+        return
+    quality = band_quality(scene)
+    flagged = {
+        "dead bands": (quality.dead, "one value nearly everywhere"),
+        "noisy bands": (quality.noisy, "unlike the bands next to them"),
+        "striped bands": (quality.striped, "many columns or rows stand out"),
+    }
+    for what, (found, why) in flagged.items():
+        if (found & used).any():
+            count = np.count_nonzero(found & used)
+            yield what, f"{count}, {why}: {ranges_text(found & used)}"
+    rest = used & ~quality.bad
+    if (quality.bad & used).any() and rest.any():
+        yield "without them", f"--bands {ranges_text(rest)}"
+    for what, found in (("striped columns", quality.columns), ("striped rows", quality.rows)):
+        if found.any():
+            text = f"{np.count_nonzero(found)}, off or dead in many bands: {ranges_text(found)}"
+            yield what, f"{text} (leave them out with --mask)"
 
 
 def _range_text(scene: Scene) -> str:

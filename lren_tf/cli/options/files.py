@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 from lren_tf.cli.options.library import (
     check_library_fits,
@@ -21,6 +23,14 @@ READ = ("scene", "truth", "mask", "background", "library", "review")
 """Options that name files to read."""
 
 
+Entries = Callable[[], dict[str, Any]]
+
+
+def no_entries() -> dict[str, Any]:
+    """No further entries of a report."""
+    return {}
+
+
 class RunFiles:
     """Requested outputs and their files, each proved to be writable.
 
@@ -34,13 +44,15 @@ class RunFiles:
         threshold: the request for a threshold, or None.
         maps: the formats of score and mask.
         targets: the files, by what they are, in the order of writing.
+        entries: makes further ones of the report, when everything else is written.
 
     Raises:
         InputError: an option or a file that cannot be used.
     """
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments: argparse.Namespace, entries: Entries = no_entries) -> None:
         self.arguments = arguments
+        self.entries = entries
         self._format = requested_format(arguments)
         self.threshold = requested_threshold(arguments)
         self.explains, self.views = bool(arguments.explain), bool(arguments.view)

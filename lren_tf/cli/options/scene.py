@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,6 @@ from lren_tf.runtime.files import as_path, ensure_writable_target
 
 SIMULATED = "simulated"
 
-_WITH_A_COVARIANCE = frozenset({"rx"})
-"""Detectors that invert the covariance of all pixels."""
 _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
              "axes", "raw")  # fmt: skip
 """Options that say how a file is read."""
@@ -129,21 +126,6 @@ def read_usable_scene(arguments: argparse.Namespace) -> Scene:
     scene = read_scene(arguments)
     scene.check_usable()
     return scene
-
-
-def note_few_pixels(scene: Scene, names: Iterable[str]) -> None:
-    """Tell of a scene with too few pixels for a covariance of its bands, if a detector has one.
-
-    Args:
-        names: of the detectors.
-    """
-    bands = scene.bands if scene.good_bands is None else int(np.count_nonzero(scene.good_bands))
-    if not _WITH_A_COVARIANCE.isdisjoint(names) and scene.valid_count <= bands + 1:
-        warnings.warn(
-            f"{scene.name} has {scene.valid_count} pixels and {bands} bands: their covariance is "
-            "singular, and with RX every pixel scores the same; take fewer bands with --bands.",
-            stacklevel=2,
-        )
 
 
 def described(scene: Scene, seconds: float) -> str:

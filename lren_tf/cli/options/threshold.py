@@ -28,7 +28,7 @@ from lren_tf.evaluation.threshold import (
     threshold_at,
 )
 from lren_tf.io.detections import write_csv, write_geojson
-from lren_tf.io.polygons import (
+from lren_tf.io.outlines import (
     check_geopackage,
     check_polygons,
     write_geopackage,
@@ -137,6 +137,7 @@ class ThresholdResult:
             "min_size": self.min_size,
             "detections": len(self.detections.listed),
             "detected_pixels": self._pixels(),
+            "parts_of_stripes": self._stripes(),
             "realised": self.realised,
             **self._evidence_record(),
         }
@@ -171,12 +172,18 @@ class ThresholdResult:
             f"{threshold.false_alarm_rate:g}): {count} detection{'' if count == 1 else 's'}, "
             f"{self._pixels()} pixels"
         )
+        if striped := len(self._stripes()):
+            line += f", {striped} of them part{'' if striped == 1 else 's'} of stripes"
         if self.realised is not None:
             line += (
                 f"; by the truth, false-alarm rate {self.realised['false_alarm_rate']:.2g}, "
                 f"detection rate {self.realised['detection_rate']:.2g}"
             )
         return line
+
+    def _stripes(self) -> list[int]:
+        """Labels of the detections that are parts of stripes."""
+        return [each.label for each in self.detections.listed if each.stripe]
 
     def _pixels(self) -> int:
         return int(np.count_nonzero(self.detections.mask == DETECTED))

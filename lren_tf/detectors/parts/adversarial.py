@@ -15,11 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from lren_tf.detectors.parts.second_moments import Pixels
 from lren_tf.errors import TrainingDiverged
+from lren_tf.runtime.progress import tracked
 
 _LEAK = 0.2
 PIXELS_AT_A_TIME = 65536
 """Pixels passed through a network at a time outside training."""
+TRAINED_PIXELS = 1 << 18
+"""Most pixels that are held for a training. Of more, so many are drawn without replacement; the
+default budgets take no more than 200,000 before a pixel would come a second time."""
 _STEPS_PER_CALL = 100
 """Steps between two looks at whether the training is still sound."""
 
@@ -32,13 +37,21 @@ def draw_seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31 - 1))
 
 
-def unit_range(cube: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Pixels [N, L] of a cube scaled to [0, 1] by its global minimum and maximum.
+class UnitRange:
+    """Pixels [N, L] float32, scaled from low … high to [0, 1], read on access.
 
     One scale for all bands keeps the shape of the spectra; a gain per band would not.
     """
-    low, high = cube.min(), cube.max()
-    return ((cube.reshape(-1, cube.shape[2]) - low) / (high - low)).astype(np.float32)
+
+    def __init__(self, pixels: Pixels, low: float, high: float) -> None:
+        self._pixels = pixels
+        self.shape = pixels.shape
+        self._low, self._high = low, high
+
+    def __getitem__(self, pixels: slice | np.ndarray) -> npt.NDArray[np.float32]:
+        """Some of them, [n, L]."""
+        x = self._pixels[pixels].astype(np.float64)
+        return ((x - self._low) / (self._high - self._low)).astype(np.float32)
 
 
 def network(
@@ -136,7 +149,7 @@ def normal(shape: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
 
 def train(
     step: Step,
-    pixels: npt.NDArray[np.float32],
+    pixels: Pixels,
     *,
     steps: int,
     batch_size: int,
@@ -147,18 +160,20 @@ def train(
 
     Args:
         step: see `Step`.
-        pixels: [N, L]; each pass over them is a new permutation, cut into batches, and
-            leaves out the pixels that do not fill the last one.
+        pixels: [N, L] float32, of more than :data:`TRAINED_PIXELS` so many; each pass over them
+            is a new permutation, cut into batches, and leaves out the pixels that do not fill
+            the last one.
         steps: how many.
         batch_size: pixels per step; all of them where there are fewer.
-        rng: draws the permutations.
+        rng: draws the pixels, if not all are held, and the permutations.
         title: how the message calls the detector.
 
     Raises:
         TrainingDiverged: a loss became NaN or infinite.
     """
-    data = tf.convert_to_tensor(pixels)
-    size = min(batch_size, len(pixels))
+    data = tf.convert_to_tensor(_held(pixels, rng))
+    count = int(data.shape[0])
+    size = min(batch_size, count)
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, size], tf.int64), tf.TensorSpec([], tf.int64)]
@@ -170,14 +185,24 @@ def train(
             sound = tf.logical_and(sound, tf.reduce_all(tf.math.is_finite(losses)))
         return sound
 
-    stream = _batches(len(pixels), size, rng)
-    for first in range(0, steps, _STEPS_PER_CALL):
-        count = min(_STEPS_PER_CALL, steps - first)
-        if not advance(np.stack([next(stream) for _ in range(count)]), np.int64(first)):
+    stream = _batches(count, size, rng)
+    calls = range(0, steps, _STEPS_PER_CALL)
+    for first in tracked(calls, "training", unit=f"{_STEPS_PER_CALL} steps"):
+        taken = min(_STEPS_PER_CALL, steps - first)
+        if not advance(np.stack([next(stream) for _ in range(taken)]), np.int64(first)):
             raise TrainingDiverged(
                 f"{title}: a loss became NaN or infinite between step {first + 1} and step "
-                f"{first + count} of {steps}; lower the learning rates."
+                f"{first + taken} of {steps}; lower the learning rates."
             )
+
+
+def _held(pixels: Pixels, rng: np.random.Generator) -> np.ndarray:
+    """The pixels [n, L] of a training."""
+    count = pixels.shape[0]
+    if count <= TRAINED_PIXELS:
+        return pixels[:]
+    # In their order in the file, which reads it once.
+    return pixels[np.sort(rng.choice(count, TRAINED_PIXELS, replace=False))]
 
 
 def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -188,22 +213,20 @@ def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray
             yield order[start : start + size]
 
 
-def apply(part: keras.Sequential, values: np.ndarray, title: str) -> npt.NDArray[np.float64]:
-    """Output [N, d] of a trained network for inputs [N, c], a chunk at a time.
+def apply(part: keras.Sequential, pixels: Pixels, title: str) -> npt.NDArray[np.float32]:
+    """Output [N, d] of a trained network for inputs [N, c] float32, a chunk at a time.
 
     Raises:
         TrainingDiverged: it is not finite, because the last steps spoilt the weights.
     """
-    out = np.concatenate(
-        [
-            part(
-                tf.convert_to_tensor(values[start : start + PIXELS_AT_A_TIME]), training=False
-            ).numpy()
-            for start in range(0, len(values), PIXELS_AT_A_TIME)
-        ]
-    )
-    if not np.isfinite(out).all():
-        raise TrainingDiverged(
-            f"{title}: the trained network gives NaN or infinite values; lower the learning rates."
-        )
-    return out.astype(np.float64)
+    count = pixels.shape[0]
+    out = np.empty((count, part.output_shape[-1]), np.float32)
+    for first in tracked(range(0, count, PIXELS_AT_A_TIME), "applying the network", unit="chunk"):
+        chunk = slice(first, min(first + PIXELS_AT_A_TIME, count))
+        out[chunk] = part(tf.convert_to_tensor(pixels[chunk]), training=False).numpy()
+        if not np.isfinite(out[chunk]).all():
+            raise TrainingDiverged(
+                f"{title}: the trained network gives NaN or infinite values; lower the learning "
+                "rates."
+            )
+    return out

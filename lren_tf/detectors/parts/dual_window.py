@@ -8,20 +8,45 @@ Past the border the image is mirrored at its edge, the border pixels repeated (N
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
 from lren_tf.errors import InputError
-from lren_tf.runtime.threads import one_blas_thread
+from lren_tf.runtime.progress import bar
+from lren_tf.runtime.threads import map_in_threads
 
 BLOCK_ELEMENTS = 1 << 18
 """float64 numbers that a block of pixels may hold in its rings and matrices, 2 MiB (or one
 pixel's): larger blocks are slower, since they leave the processor's cache between two steps."""
+
+STRIP_ELEMENTS = 1 << 24
+"""float64 numbers of a strip of rows that is held at a time, 128 MiB, its halo not counted."""
+
+
+class Image(Protocol):
+    """Spectra of an image, of which strips of rows can be read."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(pixels, bands)."""
+        ...
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(H, W)."""
+        ...
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.float64]:
+        """A copy [bottom − top, W, L] of some rows, which may be overwritten."""
+        ...
+
+    def extremes(self) -> tuple[float, float]:
+        """Smallest and largest value of the whole image."""
+        ...
 
 
 def checked_windows(inner: Any, outer: Any) -> tuple[int, int]:
@@ -61,58 +86,20 @@ def check_fits(outer: int, height: int, width: int) -> None:
         )
 
 
-def unit_range(cube: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The cube, overwritten, with its smallest value at 0 and its largest at 1.
-
-    All bands share one offset and one factor, so the shape of the spectra stays.
+def checked_range(low: float, high: float) -> tuple[float, float]:
+    """Offset and factor's inverse with which values from low to high are scaled to [0, 1].
 
     Raises:
         InputError: the range is beyond float64.
     """
-    low, high = cube.min(), cube.max()
     with np.errstate(over="ignore"):
-        span = high - low
+        span = np.float64(high) - np.float64(low)
     if not np.isfinite(span):
         raise InputError(
             f"the values range from {low:.3g} to {high:.3g}, too far to scale in float64; "
             "expected smaller ones, look for fill values."
         )
-    cube -= low
-    cube /= span
-    return cube
-
-
-def with_background_only(
-    cube: npt.NDArray[np.float64], background: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Spectra for rings, and spectra to be scored, both [N, L] on the scale of the background.
-
-    In rings the pixels outside of the background have its mean, which is the least remarkable
-    spectrum there is. The scale is that of `unit_range` for the background, so that no pixel
-    outside of it changes another's score.
-
-    Args:
-        cube: [H, W, L], overwritten.
-        background: [H, W].
-
-    Raises:
-        InputError: as `unit_range`, or the background has one value only.
-    """
-    known = cube[background]
-    low, high = known.min(), known.max()
-    with np.errstate(over="ignore"):
-        span = high - low
-    if not 0 < span < np.inf:
-        raise InputError(
-            f"the values of the background region range from {low:.3g} to {high:.3g}; expected "
-            "values that differ and can be scaled in float64, mark another region."
-        )
-    cube -= low
-    cube /= span
-    filled = cube.copy()
-    filled[~background] = cube[background].mean(axis=0)
-    bands = cube.shape[2]
-    return filled.reshape(-1, bands), cube.reshape(-1, bands)
+    return low, span
 
 
 def ring_offsets(inner: int, outer: int) -> npt.NDArray[np.intp]:
@@ -133,7 +120,7 @@ class Rings:
 
     def __init__(self, height: int, width: int, inner: int, outer: int) -> None:
         check_fits(outer, height, width)
-        reach = outer // 2
+        self._reach = reach = outer // 2
         self.shape = height, width
         # Indices are padded, not spectra: the cube is never copied.
         at = np.pad(np.arange(height * width).reshape(height, width), reach, mode="symmetric")
@@ -148,19 +135,80 @@ class Rings:
         return self._at[self._centres[pixels, None] + self._steps]
 
     def map(
-        self, function: Callable[[slice], npt.NDArray[np.float64]], elements: int
+        self,
+        image: Image,
+        function: Callable[[Block], npt.NDArray[np.float64]],
+        elements: int,
+        what: str,
     ) -> npt.NDArray[np.float64]:
         """A map [H, W] from a function of a block of pixels that gives their values [b].
 
-        Blocks run side by side in as many threads as the linear algebra library would take,
-        which is held to one thread in each: its matrices are too small to be shared out.
+        The image is scaled to [0, 1] as a whole: all bands share one offset and one factor, so
+        the shape of the spectra stays. It is read in strips of rows with a halo of rows above and
+        below, as far as the rings reach. Blocks of a strip run side by side.
 
         Args:
+            image: of the size of these rings.
             function: called from several threads.
             elements: numbers it needs for one pixel, at most `BLOCK_ELEMENTS` in a block.
+            what: name of the work, for its progress.
+
+        Raises:
+            InputError: the image's range is beyond float64.
         """
-        count = self._centres.size
+        height, width = self.shape
+        values = np.empty(height * width)
         size = max(1, BLOCK_ELEMENTS // elements)
-        blocks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-        with one_blas_thread() as threads, ThreadPoolExecutor(threads) as pool:
-            return np.concatenate(list(pool.map(function, blocks))).reshape(self.shape)
+        with bar(what, height * width, "pixel") as counter:
+            for strip in self._strips(image, size):
+                for block, found in zip(strip, map_in_threads(function, strip), strict=True):
+                    values[block.own] = found
+                    counter.update(len(found))
+        return values.reshape(self.shape)
+
+    def _strips(self, image: Image, size: int) -> Iterator[list[Block]]:
+        """Blocks of so many pixels, strip after strip."""
+        height, width = self.shape
+        low, span = checked_range(*image.extremes())
+        rows = max(1, STRIP_ELEMENTS // (width * image.shape[1]))
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            # The mirror image of a ring's rows beyond the border lies no farther away than they.
+            first = max(0, top - self._reach)
+            strip = image.rows(first, min(bottom + self._reach, height))
+            strip -= low
+            strip /= span
+            pixels = strip.reshape(-1, strip.shape[2])
+            own = range(top * width, bottom * width)
+            yield [
+                Block(self, slice(start, min(start + size, own.stop)), pixels, first * width)
+                for start in own[::size]
+            ]
+
+
+class Block:
+    """Consecutive pixels of an image scaled to [0, 1], with those of their rings.
+
+    Attributes:
+        own: which pixels of the image they are, row after row.
+    """
+
+    def __init__(
+        self, rings: Rings, own: slice, strip: npt.NDArray[np.float64], offset: int
+    ) -> None:
+        self.own = own
+        self._rings, self._strip, self._offset = rings, strip, offset
+
+    @property
+    def spectra(self) -> npt.NDArray[np.float64]:
+        """Their spectra [b, L]."""
+        return self._strip[self.own.start - self._offset : self.own.stop - self._offset]
+
+    @property
+    def rings(self) -> npt.NDArray[np.intp]:
+        """Which pixels of the image are in their rings, [b, n]."""
+        return self._rings.of(self.own)
+
+    def of(self, pixels: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """Spectra [..., L] of pixels of the image that are their own or in their rings."""
+        return self._strip[pixels - self._offset]

@@ -19,11 +19,11 @@ class Modes(NamedTuple):
 
 
 def mean_shift(
-    points: npt.NDArray[np.float64], bandwidth: float, rng: np.random.Generator
+    points: npt.NDArray[np.float64], bandwidth: float, rng: np.random.Generator | None
 ) -> Modes:
     """Modes of the points' density, and who walked to them.
 
-    A walk starts at a random point that no window has covered yet, and moves to the mean of
+    A walk starts at a point that no window has covered yet, and moves to the mean of
     the points closer than b, weighted by exp(−d²/2b²), until a move is shorter than b/1000.
     Where it ends within b/2 of a mode, the two become one at their mean, weighted by the
     numbers of points their walks covered; elsewhere it is a new mode.
@@ -38,14 +38,15 @@ def mean_shift(
     Args:
         points: ``[N, p]``.
         bandwidth: b > 0, in the points' unit.
-        rng: draws the order in which points are tried as starts.
+        rng: draws the order in which points are tried as starts; None: from the point nearest to
+            the mean of all outwards.
     """
     squares = np.einsum("ij,ij->i", points, points)
     covered = np.zeros(len(points), bool)
     modes: list[np.ndarray] = []
     sizes: list[int] = []
     votes: list[np.ndarray] = []
-    for start in rng.permutation(len(points)):
+    for start in _outwards(points) if rng is None else rng.permutation(len(points)):
         if covered[start]:
             continue
         mode, seen = _walk(points, squares, points[start], bandwidth)
@@ -63,6 +64,10 @@ def mean_shift(
             sizes.append(size)
             votes.append(seen)
     return Modes(np.stack(modes), np.stack(votes, axis=1))
+
+
+def _outwards(points: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    return np.argsort(np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
 
 
 def _walk(

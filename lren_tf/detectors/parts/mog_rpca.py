@@ -44,6 +44,7 @@ from scipy import linalg
 from scipy.special import psi, softmax
 
 from lren_tf.errors import InputError
+from lren_tf.runtime.progress import tracked
 
 Array = npt.NDArray[np.float64]
 
@@ -145,7 +146,7 @@ def factorise(
     R = first_responsibilities(residual, components, rng)
     noise = noise_posterior(R, residual, residual**2, prior)
     converged = False
-    for iteration in range(1, iterations + 1):
+    for iteration in tracked(range(1, iterations + 1), "iterations at most", unit="iteration"):
         U = band_posterior(Y, R, noise, V, precisions)
         V = pixel_posterior(Y, R, noise, U, precisions)
         precisions = column_precisions(U, V, prior)

@@ -56,7 +56,7 @@ def cluster_windows(
     features: Floats,
     members: Indices,
     clusters: int,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
     *,
     smallest: int = 2,
     max_iterations: int = 50,
@@ -64,13 +64,19 @@ def cluster_windows(
 ) -> Indices:
     """Labels [n] of n windows, 0, 1, …, without gaps; at most `clusters` different ones.
 
-    Centres start at windows drawn without replacement and move to the mean of their
+    Centres start at windows drawn without replacement or, where `rng` is None, at those evenly
+    spaced in the order of the first feature of their own pixels. They move to the mean of their
     windows, position by position. A cluster with fewer than `smallest` windows is dissolved
     for good, its windows go to the nearest centre left. The iteration ends when no label
     changes, or when ‖(d_1, …, d_n)‖₂, d_i being window i's distance to its centre, changes
     by less than `steady`, or after `max_iterations`.
     """
-    centres = features[members[rng.choice(len(members), clusters, replace=False)]]
+    if rng is None:
+        order = np.argsort(features[members[:, members.shape[1] // 2], 0], kind="stable")
+        first = order[(2 * np.arange(clusters) + 1) * len(members) // (2 * clusters)]
+    else:
+        first = rng.choice(len(members), clusters, replace=False)
+    centres = features[members[first]]
     labels, spread = np.full(len(members), -1), np.inf
     for _ in range(max_iterations):
         distances = patch_distances(features, members, centres)

@@ -1,4 +1,4 @@
-"""Linear spectral unmixing: VCA, fully constrained least squares, MVC-NMF.
+"""Linear spectral unmixing: VCA, successive projections, constrained least squares, MVC-NMF.
 
 Pixels and endmembers are rows: X [N, L] ≈ S A with abundances S [N, p], not negative and
 summing to one, and endmember spectra A [p, L].
@@ -67,13 +67,47 @@ def vca(X: Matrix, endmembers: int, rng: np.random.Generator) -> npt.NDArray[np.
         direction = w - V @ (np.linalg.pinv(V) @ w)
         extent = np.abs(Y @ (direction / np.linalg.norm(direction)))
         chosen[k] = np.argmax(extent)
-        if extent[chosen[k]] < _FLAT * largest:
-            raise InputError(
-                f"setting 'endmembers' is {endmembers}, but the spectra are mixtures of only {k}; "
-                "expected no more endmembers than that."
-            )
+        _check_extent(extent[chosen[k]], largest, endmembers, k)
         V[:, k] = Y[chosen[k]]
     return candidates[chosen]
+
+
+def successive_projections(X: Matrix, endmembers: int) -> npt.NDArray[np.intp]:
+    """Rows of X farthest from the span of those before, the first from zero, ``[p]``.
+
+    M. C. U. Araújo, T. C. B. Saldanha, R. K. H. Galvão, T. Yoneyama, H. C. Chame and V. Visani,
+    "The successive projections algorithm for variable selection in spectroscopic multicomponent
+    analysis", Chemometrics and Intelligent Laboratory Systems 57(2), 2001; known as ATGP too.
+    Nothing is drawn, and norms know neither the axes nor their signs. Of rows equally far the
+    first is taken.
+
+    Args:
+        X: pixels ``[N, L]`` of rank p or more.
+        endmembers: p.
+
+    Raises:
+        InputError: X has a rank below p.
+    """
+    left = X.copy()
+    chosen = np.empty(endmembers, np.intp)
+    largest = 0.0
+    for k in range(endmembers):
+        extent = np.linalg.norm(left, axis=1)
+        chosen[k] = np.argmax(extent)
+        farthest = extent[chosen[k]]
+        largest = max(largest, farthest)
+        _check_extent(farthest, largest, endmembers, k)
+        direction = left[chosen[k]] / farthest
+        left -= np.outer(left @ direction, direction)
+    return chosen
+
+
+def _check_extent(extent: float, largest: float, endmembers: int, found: int) -> None:
+    if extent <= _FLAT * largest:
+        raise InputError(
+            f"setting 'endmembers' is {endmembers}, but the spectra are mixtures of only {found}; "
+            "expected no more endmembers than that."
+        )
 
 
 def fcls(X: Matrix, A: Matrix, sum_weight: float) -> Matrix:
@@ -242,5 +276,12 @@ def _moved_endmembers(
 
 
 def _leading_axes(gram: Matrix, count: int) -> Matrix:
-    """Eigenvectors ``[L, count]`` of the largest eigenvalues of a Gram matrix ``[L, L]``."""
-    return np.linalg.eigh(gram)[1][:, ::-1][:, :count]
+    """Eigenvectors ``[L, count]`` of the largest eigenvalues of a Gram matrix ``[L, L]``.
+
+    The entry of largest magnitude of each is positive, as in scikit-learn's components. The
+    signs that `eigh` gives are rounding's, and what is drawn in these axes would follow them: a
+    cube times ten would have other endmembers.
+    """
+    axes = np.linalg.eigh(gram)[1][:, ::-1][:, :count]
+    peaks = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
+    return axes * np.where(peaks < 0, -1.0, 1.0)

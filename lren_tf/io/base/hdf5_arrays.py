@@ -8,10 +8,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.hdf5_evidence import attributes, fill_values, scaling_of
 from lren_tf.io.base.hdf5_nodes import values
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
+
+_START = "time_coverage_start"
+"""Attribute of a file by the conventions for data discovery (ACDD), which EMIT follows."""
 
 
 def array_of(node: h5py.Dataset, how: Reading = AS_MEANT) -> np.ndarray:
@@ -28,7 +32,7 @@ def array_of(node: h5py.Dataset, how: Reading = AS_MEANT) -> np.ndarray:
 
 
 def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Details:
-    """What the attributes of an array say of no data and of its scale.
+    """What the attributes of an array and of its file say of no data, scale and time.
 
     A `UserWarning` tells of a scale that cannot be applied.
 
@@ -44,6 +48,7 @@ def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Detai
         no_data=() if scaled else fills,
         filled=scaled and bool(fills),
         reading=(text,) if text else (),
+        acquired=iso_time(dict(attributes(node.file)).get(_START)),
     )
 
 

@@ -7,10 +7,12 @@ declare any size, and so can the blocks it is stored in, which are inflated as a
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
 import numpy as np
+from h5py import h5z
 
 from lren_tf.io.base.variable import check_block_size, check_declared_size
 
@@ -46,12 +48,22 @@ def check_readable(node: h5py.Dataset) -> None:
     name = node.name.lstrip("/")
     if node.is_virtual or node.external:
         raise ValueError(f"the values of '{name}' lie in other files")
+    _bring_filters(node)
     file, item = Path(node.file.filename), node.dtype.itemsize
     check_declared_size(file, name, node.shape, item)
     if node.chunks is not None:
         check_block_size(
             file, name, node.chunks, math.prod(node.chunks) * item, math.prod(node.shape) * item
         )
+
+
+def _bring_filters(node: h5py.Dataset) -> None:
+    """Import hdf5plugin, if it is installed, for a compression that HDF5 itself lacks."""
+    creation = node.id.get_create_plist()
+    codes = [creation.get_filter(at)[0] for at in range(creation.get_nfilters())]
+    if not all(map(h5z.filter_avail, codes)):
+        with suppress(ImportError):
+            import hdf5plugin  # noqa: F401
 
 
 def values(node: h5py.Dataset) -> np.ndarray:

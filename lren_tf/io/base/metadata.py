@@ -37,8 +37,10 @@ class Details:
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
+        grid_axes: the axes of the stored array that the georeference calls rows and columns.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
+        acquired: when it was measured, from `acquired.iso_time`.
     """
 
     no_data: tuple[NoData, ...] = ()
@@ -46,8 +48,10 @@ class Details:
     good_bands: np.ndarray | None = None
     wavelengths: np.ndarray | None = None
     georeference: Georeference | None = None
+    grid_axes: tuple[int, int] = (0, 1)
     reading: tuple[str, ...] = ()
     filled: bool = False
+    acquired: str | None = None
 
 
 def is_length(unit: str | None) -> bool:

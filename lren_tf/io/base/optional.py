@@ -9,13 +9,12 @@ from lren_tf.errors import InputError
 
 
 @contextmanager
-def needs(package: str, doing: str, extra: str = "geo") -> Iterator[None]:
-    """For a body that imports a package of an extra.
+def needs(package: str, doing: str) -> Iterator[None]:
+    """For a body that imports a package of the extra `geo`.
 
     Args:
         package: what is imported.
         doing: what needs it, such as `reading a GeoTIFF`.
-        extra: which `pip install lren-tf[...]` brings it.
 
     Raises:
         InputError: the package is not installed; the message says what to install.
@@ -25,5 +24,5 @@ def needs(package: str, doing: str, extra: str = "geo") -> Iterator[None]:
     except ImportError:
         raise InputError(
             received=f"{doing} needs {package}, which is not installed",
-            remedy=f"run pip install 'lren-tf[{extra}]'",
+            remedy="run pip install 'lren-tf[geo]'",
         ) from None

@@ -9,10 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from lren_tf.data.labelled_arrays import GridLabels
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, reading
+from lren_tf.io.base.variable import Variable
 
 
 class Reader(abc.ABC):
@@ -30,7 +32,8 @@ class Reader(abc.ABC):
         product: whether the layers beside a cube are those of a product, not what its owner put
             there: none of them is taken for the truth by its values alone.
         what: what a damaged file is not a readable one of.
-        file: the path.
+        file: the path, by whose name messages call it.
+        origin: what `Scene.source` says.
         variables: the arrays of the file, known from its header alone.
 
     Raises:
@@ -47,6 +50,7 @@ class Reader(abc.ABC):
     def __init__(self, source: Source) -> None:
         self.source = source
         self.file: Path = source.path
+        self.origin: str | None = str(source.path)
 
     @classmethod
     def recognises(cls, source: Source) -> bool:
@@ -78,6 +82,15 @@ class Reader(abc.ABC):
             InputError: what it says cannot be used, and a value would be lost.
         """
         return Details()
+
+    def labels(self, name: str, order: tuple[int, int, int]) -> GridLabels | None:
+        """Names and coordinates of rows and columns, of a container that has them; else None.
+
+        Args:
+            name: of a cube among `variables`.
+            order: its axes of rows, columns and bands.
+        """
+        return None
 
     def library(self) -> AbstractContextManager[None]:
         """For a call into a library that raises anything on damaged content (see `reading`)."""

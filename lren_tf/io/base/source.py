@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from lren_tf.errors import InputError
-from lren_tf.io.base.variable import a_folder, existing_path, reading
+from lren_tf.io.base.failures import reading
+from lren_tf.io.base.variable import a_folder, existing_path
 
 if TYPE_CHECKING:
     import h5py

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +16,6 @@ from lren_tf.runtime.files import as_path
 # MATLAB stores doubles which happen to be small integers in one byte each: 8 · 1032 < 10⁴.
 _LARGEST_EXPANSION = 10_000
 _ALWAYS_ALLOWED_BYTES = 256 << 20
-# Loggers of third-party readers that write to stderr.
-_TALKATIVE = ("rasterio", "spectral")
 
 
 @dataclass(frozen=True)
@@ -99,43 +94,6 @@ def no_variable(file: Path, name: str, variables: Iterable[Variable]) -> InputEr
         expected="one of its variables",
         remedy=f"pass the name of one (found: {names})",
     )
-
-
-def damaged(file: Path, what: str, error: BaseException | str) -> InputError:
-    """The refusal for content which the reader of its format cannot read."""
-    reason = error if isinstance(error, str) else (str(error) or type(error).__name__)
-    # Third-party reasons may run over several lines and end in a full stop.
-    reason = " ".join(reason.split()).rstrip(".")[:160]
-    return InputError(
-        received=f"{file.name}: not a readable {what} ({reason})",
-        expected="a complete one",
-        remedy="copy or download it again",
-    )
-
-
-@contextmanager
-def reading(file: Path, what: str) -> Iterator[None]:
-    """Turn whatever a third-party reader raises on damaged content into an `InputError`.
-
-    Readers of binary formats raise nearly any exception on damaged content; nothing but the
-    call into such a reader belongs inside this block. What they would log or warn of on the
-    way is not said: either the content is read, or the refusal says why not.
-    """
-    loggers = [logging.getLogger(name) for name in _TALKATIVE]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except InputError:
-        raise
-    except Exception as error:
-        raise damaged(file, what, error) from error
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def check_declared_size(file: Path, name: str, shape: tuple[int, ...], itemsize: int) -> None:

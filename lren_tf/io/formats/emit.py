@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference, LookupTable
+from lren_tf.io.base.cf_grid import Place
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details, in_nanometres
 from lren_tf.io.base.scaling import AS_MEANT, Reading
@@ -53,7 +54,15 @@ class EmitReader(Hdf5Reader):
             no_data=() if scaled else tuple(no_data),
             filled=general.filled,
             reading=general.reading,
+            acquired=general.acquired,
+            georeference=general.georeference,
         )
+
+    def place(self, node: h5py.Dataset) -> Place:
+        """Positions and lookup table of a cube; of any other array as in other files."""
+        if not _has_bands_of_emit(self.hdf, node.shape):
+            return super().place(node)
+        return Place(_georeference(self.hdf, node.shape[:2]))
 
 
 def _has_bands_of_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
@@ -88,7 +97,6 @@ def _details(hdf: h5py.File, node: h5py.Dataset) -> Details:
     return Details(
         good_bands=None if flags is None else np.nan_to_num(values(flags)) != 0,
         wavelengths=in_nanometres(values(listed), "nm"),
-        georeference=_georeference(hdf, node.shape[:2]),
     )
 
 

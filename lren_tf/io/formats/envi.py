@@ -18,6 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.optional import needs
@@ -25,7 +26,7 @@ from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, reading
+from lren_tf.io.base.variable import Variable
 from lren_tf.io.formats.envi_bands import details_of_header, no_data_of, scaling_of
 from lren_tf.io.formats.envi_georeference import entries_of, georeference_of, with_entries
 from lren_tf.io.formats.envi_header import (

@@ -8,14 +8,15 @@ import warnings
 import numpy as np
 
 from lren_tf.data.valid_pixels import NoData
+from lren_tf.io.base.acquired import iso_time
+from lren_tf.io.base.failures import damaged
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.scaling import Scaling
-from lren_tf.io.base.variable import damaged
-from lren_tf.io.formats.envi_header import Header, as_number
+from lren_tf.io.formats.envi_header import CORRECT, WHAT, Header, as_number
 
 
 def details_of_header(header: Header, bands: int) -> Details:
-    """What a header says of bands and of no data; also of another file that it lies beside.
+    """What a header says of bands, no data and time; also of another file that it lies beside.
 
     Raises:
         InputError: an entry has not the length of the bands, or is no number.
@@ -25,6 +26,7 @@ def details_of_header(header: Header, bands: int) -> Details:
         no_data=no_data_of(header, bands),
         good_bands=None if bad is None else bad != 0,
         wavelengths=_wavelengths(header, bands),
+        acquired=iso_time(header.plain("acquisition time")),
     )
 
 
@@ -94,7 +96,9 @@ def _wavelengths(header: Header, bands: int) -> np.ndarray | None:
             if None not in named and len(units) == 1:
                 numbers, unit = [found[0] for found in named if found], units.pop()
         if not all(number is not None and math.isfinite(number) for number in numbers):
-            raise damaged(file, "ENVI header", "'wavelength' holds something that is no number")
+            raise damaged(
+                file, WHAT, "'wavelength' holds something that is no number", "numbers", CORRECT
+            )
         if min(numbers) > 0:  # type: ignore[type-var]
             return in_nanometres(numbers, unit)  # type: ignore[arg-type]
         band = next(i for i, n in enumerate(numbers) if n <= 0)  # type: ignore[operator]

@@ -17,8 +17,8 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference, Transform
 from lren_tf.io.base.crs import understood_crs, wkt_of_epsg
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.optional import needs
-from lren_tf.io.base.variable import reading
 from lren_tf.io.formats.envi_header import as_number
 
 Header = dict[str, "str | list[str]"]
@@ -58,7 +58,7 @@ def georeference_of(file: Path, header: Header) -> Georeference | None:
             transform = None if half_turn else own
         elif _same(own, by_gdal):
             transform = by_gdal
-        elif half_turn:
+        elif half_turn and _keeps_tie_point(by_gdal, info):
             transform = by_gdal
             warnings.warn(
                 f"{file.name}: 'rotation={_turned(info):g}' in 'map info' is read as GDAL writes "
@@ -209,6 +209,15 @@ def _has_datum(info: list[str]) -> bool:
         word and "=" not in word and word not in ("north", "south") and as_number(word) is None
         for word in words
     )
+
+
+def _keeps_tie_point(transform: Transform, info: list[str]) -> bool:
+    """Whether a transform puts the tie point of `map info` where `map info` says it lies."""
+    column, row, x, y = (float(value) for value in info[1:5])
+    a, b, c, d, e, f = transform
+    there = a * (column - 1) + b * (row - 1) + c, d * (column - 1) + e * (row - 1) + f
+    step = max(map(abs, (a, b, d, e)))
+    return math.hypot(there[0] - x, there[1] - y) <= _TOLERANCE * step
 
 
 def _in_feet(info: list[str]) -> bool:

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.failures import damaged, failure, other_content
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import damaged
 
 WHAT = "ENVI header"
+CORRECT = "correct the header or take the entry out"
+"""What helps against an entry that cannot be understood."""
 _LARGEST_BYTES = 32 << 20
 _MOST_LINES = 100_000
 
@@ -82,7 +84,7 @@ class Header(dict[str, "str | list[str]"]):
             raise InputError(
                 received=f"{self.file.name}: {self.where(entry)} is '{text[:60]}'",
                 expected="a number",
-                remedy="correct the header or take the entry out",
+                remedy=CORRECT,
             )
         return number
 
@@ -100,11 +102,13 @@ class Header(dict[str, "str | list[str]"]):
                 received=f"{self.file.name}: '{entry}' has {len(values)} entries for {length} "
                 f"{what}s",
                 expected=f"one for each {what}",
-                remedy="correct the header or take the entry out",
+                remedy=CORRECT,
             )
         numbers = [as_number(value) for value in values]
         if not all(number is not None and math.isfinite(number) for number in numbers):
-            raise damaged(self.file, WHAT, f"'{entry}' holds something that is no number")
+            raise damaged(
+                self.file, WHAT, f"'{entry}' holds something that is no number", "numbers", CORRECT
+            )
         return np.array(numbers, np.float64)
 
     def listed(self, entry: str) -> list[str]:
@@ -137,16 +141,30 @@ def read_header(source: Source) -> Header:
     """
     file, size = source.path, source.size
     if size > _LARGEST_BYTES:
-        raise damaged(file, WHAT, f"{size} bytes are no text header")
+        raise damaged(
+            file, WHAT, f"{size} bytes are no text header", "a text of some lines",
+            "pass the header that belongs to the image",
+        )  # fmt: skip
     try:
         content = source.start_over().read()
     except OSError as error:
-        raise damaged(file, WHAT, error) from error
+        raise failure(file, WHAT, error) from error
     lines = _text(content).splitlines()
     if not lines or not lines[0].startswith("ENVI"):
-        raise damaged(file, WHAT, "it does not begin with ENVI")
+        if _looks_like_esri(lines):
+            raise damaged(
+                file, WHAT, "it is one of ESRI's for raw rasters", "ENVI's",
+                "convert the image, with gdal_translate -of ENVI",
+            )  # fmt: skip
+        raise other_content(file, WHAT) or damaged(
+            file, WHAT, "it does not begin with ENVI", "the header of an ENVI image",
+            "pass one, or make ENVI its first line",
+        )  # fmt: skip
     if len(lines) > _MOST_LINES:
-        raise damaged(file, WHAT, f"it has {len(lines)} lines")
+        raise damaged(
+            file, WHAT, f"it has {len(lines)} lines", f"{_MOST_LINES} at most",
+            "pass the header that belongs to the image",
+        )  # fmt: skip
     return _entries(file, lines)
 
 
@@ -168,6 +186,12 @@ def note_what_is_lost(header: Header) -> None:
 def unused_entries(header: Header) -> list[str]:
     """Entries that nothing here knows."""
     return [entry for entry in header if entry not in HONOURED | _HARMLESS]
+
+
+def _looks_like_esri(lines: list[str]) -> bool:
+    """Whether a text is the other kind of header that ends in .hdr, of names and values alone."""
+    names = {line.split()[0].upper() for line in lines[:40] if line.split()}
+    return len(names & {"NROWS", "NCOLS", "NBANDS", "NBITS", "BYTEORDER", "LAYOUT"}) >= 2
 
 
 def _text(content: bytes) -> str:
@@ -244,7 +268,10 @@ def _braced(
         before, sign, rest = text.partition("}")
         if sign:
             return "\n".join([*whole[:index], before])[1:], first + index, rest.strip()
-    raise damaged(file, WHAT, f"the brace of '{entry}' on line {number} is not closed")
+    raise damaged(
+        file, WHAT, f"the brace of '{entry}' on line {number} is not closed",
+        "one that is", "close it, or take the entry out",
+    )  # fmt: skip
 
 
 def _some(texts: Iterable[str]) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.content import content_of
+from lren_tf.io.base.failures import damaged
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import a_folder, damaged
+from lren_tf.io.base.variable import a_folder
 from lren_tf.io.formats import geotiff
-from lren_tf.io.formats.envi_header import Header, as_number, read_header
+from lren_tf.io.formats.envi_header import CORRECT, WHAT, Header, as_number, read_header
 
 SUFFIXES = (".hdr", ".img", ".dat", ".raw", ".bin", ".bsq", ".bil", ".bip", ".envi")
 
@@ -29,15 +31,6 @@ _RAW_TYPES = ("", "envi", "envi standard", "standard", "envi classification", "c
 _OTHER_TYPES = ("meta", "mosaic", "virtual", "librar", "hdf", "netcdf", "nitf", "jpeg", "jpg",
                 "jp2", "png", "bmp", "gif", "grid", "compress", "annotation", "vector", "roi",
                 "region", "erdas", "pci", "arc", "series", "zip")  # fmt: skip
-# First bytes of files that are no raw numbers -> what they are.
-_SIGNATURES = {
-    b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF",
-    b"\x89HDF\r\n\x1a\n": "HDF5", b"\x0e\x03\x13\x01": "HDF4", b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG", b"NITF0": "NITF", b"PK\x03\x04": "ZIP", b"\x1f\x8b\x08": "gzip",
-    b"\x93NUMPY": "NumPy", b"CDF\x01": "netCDF", b"CDF\x02": "netCDF",
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-}  # fmt: skip
-
 
 def header_of(file: Path) -> Path | None:
     """The ENVI header that belongs to a file of values, or None."""
@@ -97,9 +90,8 @@ def _is_tiff(header: Header, data: Source) -> bool:
     if data.stream is None:
         raise a_folder(data.path)
     if not _offset(header):
-        signed = (name for sign, name in _SIGNATURES.items() if data.start.startswith(sign))
-        found = next(signed, None)
-    if found == "TIFF":
+        found = content_of(data.start, among_numbers=True)
+    if found is not None and found.name == "a TIFF file":
         return True
     if "library" in kind:
         raise InputError(
@@ -109,12 +101,12 @@ def _is_tiff(header: Header, data: Source) -> bool:
         )
     said = "tif" in kind or any(word in kind for word in _OTHER_TYPES)
     if found is not None or (said and kind not in _RAW_TYPES):
-        what = f"is a {found} file" if found else "holds no raw numbers"
+        what = f"is {found.name}" if found else "holds no raw numbers"
         raise InputError(
             received=f"{data.path.name} {what} (its header {header.file.name} says 'file type = "
             f"{header.plain('file type')}')",
             expected="raw numbers",
-            remedy="pass a file in a format of its own by its own name",
+            remedy=found.remedy if found else "pass a file in a format of its own by its own name",
         )
     return False
 
@@ -179,10 +171,15 @@ def sizes_of(header: Header) -> tuple[tuple[int, int, int], np.dtype, int]:
     file, sizes = header.file, {}
     for entry, smallest in (("lines", 1), ("samples", 1), ("bands", 1), ("header offset", 0)):
         if entry not in header and entry != "header offset":
-            raise damaged(file, "ENVI header", f"it has no entry '{entry}'")
+            raise damaged(
+                file, WHAT, f"it has no entry '{entry}'", "one", f"add {entry} = and the number"
+            )
         number = as_number(header.plain(entry)) if entry in header else 0.0
         if number is None or not smallest <= number < 1 << 48 or number % 1:
-            raise damaged(file, "ENVI header", f"'{entry}' is {header.plain(entry)}")
+            raise damaged(
+                file, WHAT, f"'{entry}' is {header.plain(entry)}",
+                f"a whole number from {smallest}", "correct the header",
+            )  # fmt: skip
         sizes[entry] = int(number)
     code = header.plain("data type")
     if not code and "data type" not in header:
@@ -193,7 +190,9 @@ def sizes_of(header: Header) -> tuple[tuple[int, int, int], np.dtype, int]:
             "(uint16) or 13 (uint32)",
         )
     if code not in TYPES:
-        raise damaged(file, "ENVI header", f"'data type' is {code}")
+        raise damaged(
+            file, WHAT, f"'data type' is {code}", f"one of {', '.join(TYPES)}", "correct the header"
+        )
     return (sizes["lines"], sizes["samples"], sizes["bands"]), np.dtype(TYPES[code]), sizes[
         "header offset"
     ]
@@ -242,11 +241,13 @@ def layout_of(pair: Pair) -> tuple[tuple[int, int, int], np.dtype]:
             received=f"{data_file.name} holds {held} bytes",
             expected=f"{expected}, which {file.name} declares ({rows} rows × {columns} columns × "
             f"{bands} bands of {dtype.name})",
-            remedy="copy or download both files again",
+            remedy="copy or download both files again, or correct the header",
         )
     scale = header.number("reflectance scale factor")
     if scale is not None and scale <= 0:
-        raise damaged(file, "ENVI header", f"'reflectance scale factor' is {scale}")
+        raise damaged(
+            file, WHAT, f"'reflectance scale factor' is {scale}", "a number above 0", CORRECT
+        )
     return shape, dtype
 
 

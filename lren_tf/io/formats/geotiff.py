@@ -9,6 +9,7 @@ written with one band, compressed without loss.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,23 +21,21 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
+from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import understood_crs
+from lren_tf.io.base.failures import reading
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.optional import needs
 from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
-from lren_tf.io.base.variable import (
-    Variable,
-    check_block_size,
-    check_declared_size,
-    reading,
-)
+from lren_tf.io.base.variable import Variable, check_block_size, check_declared_size
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 SUFFIXES = (".tif", ".tiff")
+_ACQUIRED = ("acquisitiondatetime", "acquisitiontime", "timecoveragestart")
 
 _WHAT = "GeoTIFF"
 # Read in one go: what the blocks need beside the cube.
@@ -132,6 +131,7 @@ class Image:
                 good_bands=None if not alpha.any() else ~alpha,
                 wavelengths=_wavelengths(image, alpha),
                 reading=(text,) if text else (),
+                acquired=_acquired(image),
             )
         # Outside of what keeps the warnings of libraries quiet.
         if problem:
@@ -147,6 +147,13 @@ class Image:
         # Without an environment GDAL writes to stderr what its exceptions say.
         with reading(self.file, _WHAT), rasterio.Env():
             yield
+
+
+def _acquired(image: DatasetReader) -> str | None:
+    """When it was measured; the time in TIFF's own tag is that of the file."""
+    said = {**image.tags(), **image.tags(ns="IMAGERY")}
+    named = {re.sub(r"[ _-]", "", name).lower(): value for name, value in said.items()}
+    return next((iso_time(named[name]) for name in _ACQUIRED if name in named), None)
 
 
 def _masks(image: DatasetReader) -> tuple[np.ndarray | None, np.ndarray]:

@@ -7,18 +7,24 @@ the cube, and `lren_tf.io.axes` tells the order of its axes. Products that are k
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.cf_grid import Place
+from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
 from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at
+from lren_tf.io.base.hdf5_places import place_of
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, damaged
+from lren_tf.io.base.variable import Variable
 
 
 class Hdf5Reader(Reader):
@@ -42,10 +48,7 @@ class Hdf5Reader(Reader):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         if source.hdf5 is None:
-            raise damaged(
-                self.file, self.what,
-                "its first bytes are not those of HDF5; netCDF-3 and HDF4 are not read",
-            )  # fmt: skip
+            raise failure(self.file, self.what, "its first bytes are not those of HDF5")
         self.hdf: h5py.File = source.hdf5
         with self.library():
             self.variables = self._arrays()
@@ -80,10 +83,26 @@ class Hdf5Reader(Reader):
         return array
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
-        """What the attributes of an array say of its scale and of no data."""
+        """What an array's attributes say of its scale and of no data, and where its pixels lie."""
         with self.library():
             node = self.node(name)
-        return details_of(self.file, node, how)
+            place = self.place(node) if node.ndim in (2, 3) else Place()
+        if place.problem:
+            warnings.warn(
+                f"{self.file.name} has {place.problem}: the scene has no coordinates.",
+                stacklevel=2,
+            )
+        found = details_of(self.file, node, how)
+        return replace(
+            found,
+            georeference=place.georeference,
+            grid_axes=place.axes,
+            reading=(*found.reading, place.reading) if place.reading else found.reading,
+        )
+
+    def place(self, node: h5py.Dataset) -> Place:
+        """Where the pixels of an array lie, or why nothing is claimed."""
+        return place_of(self.hdf, node)
 
     def node(self, name: str) -> h5py.Dataset:
         """The array at a path.

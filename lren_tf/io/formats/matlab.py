@@ -21,6 +21,7 @@ import numpy as np
 import scipy.io
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
 from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at, node_at
@@ -28,7 +29,7 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, check_declared_size, damaged, no_variable
+from lren_tf.io.base.variable import Variable, check_declared_size, no_variable
 from lren_tf.io.formats.matlab5_headers import FILE_HEADER_BYTES, mat5_variables
 from lren_tf.runtime.files import as_path, atomic_path
 
@@ -170,8 +171,8 @@ def _byte_order(file: Path, start: bytes) -> str:
     if version == 0x0200:
         reason = "the header says version 7.3, but no HDF5 content follows"
         raise damaged(file, MatlabReader.what, reason)
-    # Version 4 has no signature at all, so nearly any garbage would pass for it.
-    raise damaged(file, MatlabReader.what, "its first bytes are not those of version 5, 7 or 7.3")
+    reason = "its first bytes are not those of version 5, 7 or 7.3"
+    raise failure(file, MatlabReader.what, reason)
 
 
 def _by_matlab(hdf: h5py.File) -> bool:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.failures import damaged
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable, check_declared_size, damaged, no_variable
+from lren_tf.io.base.variable import Variable, check_declared_size, no_variable
 from lren_tf.runtime.files import as_path, atomic_path
 
 _MEMBER_SUFFIX = ".npy"

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import wkt_of_epsg
 from lren_tf.io.base.hdf5_nodes import array_at, check_readable
 from lren_tf.io.base.metadata import Details
@@ -103,10 +104,11 @@ def _read_joint(hdf: h5py.File) -> np.ndarray:
 
 
 def _details_joint(hdf: h5py.File) -> Details:
-    """Wavelengths and place of the joint cube."""
+    """Wavelengths, place and time of the joint cube."""
     return Details(
         wavelengths=np.array([centre for centre, _, _ in _bands(hdf)]),
         georeference=_georeference(hdf),
+        acquired=iso_time(hdf.attrs.get("Product_StartTime")),
     )
 
 

@@ -55,6 +55,7 @@ class TiffReader(PagesReader):
             no_data=found.no_data if scaled else found.no_data or said.no_data,
             good_bands=said.good_bands if found.good_bands is None else found.good_bands,
             wavelengths=said.wavelengths if found.wavelengths is None else found.wavelengths,
+            acquired=said.acquired if found.acquired is None else found.acquired,
             reading=(*found.reading, text),
         )
 

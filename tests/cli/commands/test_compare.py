@@ -171,6 +171,51 @@ class TestRefusals:
         assert err.count("\n") == 1
 
 
+class TestFailures:
+    """A detector that fails costs its own row, whatever it raises."""
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (ValueError("invalid entry\nin coordinates array"),
+             "ValueError: invalid entry in coordinates array"),
+            (MemoryError(), "MemoryError"),
+            (OSError(28, "No space left"), "OSError: [Errno 28] No space left"),
+            (np.linalg.LinAlgError("did not converge"), "LinAlgError: did not converge"),
+            (SystemExit(3), "SystemExit: 3"),
+            (AssertionError(), "AssertionError"),
+            (RecursionError("too deep"), "RecursionError: too deep"),
+        ],
+    )  # fmt: skip
+    def test_the_others_go_on(self, error, said, scene_file, monkeypatch, capsys):
+        def fail(*arguments):
+            raise error
+
+        monkeypatch.setattr("tests.cli.common.Noise._score", fail)
+        assert main(["compare", scene_file, "--detectors", "noise,rx"]) == 0
+        assert f"failed: {said}" in capsys.readouterr().out
+        told = report("small_comparison.json")["detectors"]
+        assert (told["noise"]["failed"], told["rx"]["failed"]) == (said, None)
+        with np.load("small_comparison.npz") as maps:
+            assert list(maps) == ["rx"]
+
+    @pytest.mark.parametrize(
+        ("score", "said"),
+        [
+            (np.zeros((3, 3)), "returns scores of shape (3, 3); expected 12 × 10"),
+            (np.full((12, 10), np.inf), "infinite"),
+            (np.zeros(120), "shape (120,)"),
+            (None, "dtype object"),
+            (np.zeros((12, 10), complex), "complex"),
+        ],
+    )
+    def test_what_is_no_map(self, score, said, scene_file, monkeypatch, capsys):
+        monkeypatch.setattr("tests.cli.common.Noise.score", lambda *arguments: score)
+        assert main(["compare", scene_file, "--detectors", "noise,rx"]) == 0
+        assert said in capsys.readouterr().out
+        assert said in report("small_comparison.json")["detectors"]["noise"]["failed"]
+
+
 class TestInterruptions:
     @pytest.fixture
     def earlier(self, scene_file):
@@ -179,20 +224,23 @@ class TestInterruptions:
         return files()
 
     @pytest.mark.parametrize(
-        "late", ["tests.cli.common.Noise._score", "lren_tf.plots.save", "os.fsync"]
+        ("late", "error"),
+        [
+            ("tests.cli.common.Noise._score", KeyboardInterrupt()),
+            ("lren_tf.plots.save", KeyboardInterrupt()),
+            ("lren_tf.plots.save", OSError(28, "No space left")),
+            ("os.fsync", KeyboardInterrupt()),
+            ("os.fsync", OSError(28, "No space left")),
+        ],
     )
-    @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left")])
     def test_nothing_is_half_written(self, late, error, earlier, monkeypatch, capsys):
         def fail(*arguments, **keywords):
             raise error
 
         monkeypatch.setattr(late, fail)
-        # Where nothing is being written, such an error is of the detector.
         code, said = 2, "cannot hold what is to be written (No space left on device)"
         if isinstance(error, KeyboardInterrupt):
             code, said = 130, "lren-tf: interrupted."
-        elif late.endswith("_score"):
-            code, said = 1, "lren-tf: unexpected error: OSError"
         assert main(["compare", "small.mat", "--detectors", "rx,noise"]) == code
         assert files() == earlier
         err = capsys.readouterr().err

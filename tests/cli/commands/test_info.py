@@ -6,6 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from lren_tf import datasets
 from lren_tf.cli import main
 from lren_tf.data.pseudo_colour import pseudo_colour
 from tests.cli.common import SCENE, files
@@ -115,3 +116,19 @@ def test_refusals(scene_file, refused):
     np.save("dull.npy", np.ones((3, 3, 3)))
     assert main(["info", "dull.npy"]) == 0
     assert set(files()) == {"small.mat", "p.png", "dull.npy"}
+
+
+def test_what_is_damaged(capsys):
+    cube = datasets.simulate(40, 36, 30, seed=4).cube.copy()
+    cube[:, :, 4] = np.arange(36) == 5
+    cube[:, :, 11] = np.random.default_rng(0).normal(size=(40, 36))
+    cube[:, 25] = cube[0, 25]
+    np.save("a.npy", cube)
+    lines = told(capsys, "a.npy")
+    assert ("dead bands", "1, one value nearly everywhere: 4") in lines
+    assert ("noisy bands", "1, unlike the bands next to them: 11") in lines
+    assert ("without them", "--bands 0-3,5-10,12-29") in lines
+    said = dict(lines)["striped columns"]
+    assert said == "1, off or dead in many bands: 25 (leave them out with --mask)"
+    lines = told(capsys, "a.npy", "--bands", "0-3,5-10,12-29")
+    assert not {"dead bands", "noisy bands", "without them"} & {what for what, _ in lines}

@@ -60,6 +60,7 @@ class TestDetect:
         assert part == {
             **want.as_dict(), "min_size": 1, "detections": len(found.listed),
             "detected_pixels": int((mask == 1).sum()),
+            "parts_of_stripes": [],
         }  # fmt: skip
         assert realised == {
             "false_alarm_rate": np.mean(mask[~WIDE.truth]),
@@ -177,6 +178,7 @@ class TestThreshold:
         assert told["threshold"] == {
             **want.as_dict(), "min_size": 1, "detections": len(table), "realised": None,
             "detected_pixels": int((mask == 1).sum()),
+            "parts_of_stripes": [],
         }  # fmt: skip
         assert told["notices"] == []
         assert told["files"]["report"] == f"t/{stem}_threshold.json"
@@ -246,3 +248,19 @@ def test_min_size_alone(scene_file, refused):
 def test_whole_numbers_in_any_notation(wide_file):
     assert detect(wide_file, "--false-alarm-rate", "1e-2", "--min-size", "1e1") == 0
     assert report("wide_report.json")["threshold"]["min_size"] == 10
+
+
+def test_parts_of_stripes_are_marked():
+    score = np.random.default_rng(0).gamma(2.0, 1.0, (64, 60)).astype(np.float32)
+    score[:, 7] += 8
+    score[20, 30] = 40
+    np.save("s_score.npy", score)
+    assert main(["threshold", "s_score.npy", "--false-alarm-rate", "0.01"]) == 0
+    rows = list(csv.DictReader(Path("s_detections.csv").read_text().splitlines()))
+    marked = [row["label"] for row in rows if row["stripe"] == "True"]
+    assert rows[0]["stripe"] == "False" and (rows[0]["row"], rows[0]["column"]) == ("20.0", "30.0")
+    assert marked == [row["label"] for row in rows if row["column"] == "7.0"] and marked
+    features = json.loads(Path("s_detections.geojson").read_text())["features"]
+    assert [f["properties"]["stripe"] for f in features] == [r["stripe"] == "True" for r in rows]
+    told = report("s_threshold.json")["threshold"]
+    assert told["parts_of_stripes"] == [int(label) for label in marked]

@@ -54,6 +54,30 @@ def test_all_of_them_reach_the_scene(masked, register, capsys):
     assert json.loads(capsys.readouterr().out) == told["metrics"]
 
 
+@pytest.mark.parametrize(
+    ("given", "valid"),
+    [("-9999,0", 117), ("-1e4", 119), ("-.5", 119), ("-inf", 120), ("-nan", 120),
+     ("file,-9999", 119), ("-9999", 119), ("-9999,-1e4,-.5,0", 115)],
+)  # fmt: skip
+def test_numbers_below_0_need_no_equals_sign(given, valid, capsys):
+    cube = SCENE.cube.copy()
+    for pixel, value in enumerate((-9999, -1e4, -0.5)):
+        cube[0, pixel] = value
+    cube[1, :2] = 0
+    np.save("a.npy", cube)
+    said = []
+    for option in (["--no-data", given], [f"--no-data={given}"]):
+        assert main(["info", "a.npy", *option]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert f"{valid} of 120" in said[0]
+
+
+def test_an_option_after_an_option_is_no_value(refused):
+    np.save("a.npy", SCENE.cube)
+    assert "expected one argument" in refused("info", "a.npy", "--no-data", "--raw")
+
+
 def test_a_truth_outside_the_valid_pixels_judges_nothing(masked, capsys):
     np.save("mask.npy", ~SCENE.truth)
     assert main(["detect", "field.npz", *RX, "--mask", "mask.npy", "--truth", "truth.mat"]) == 0

@@ -19,7 +19,9 @@ glorot = keras.initializers.GlorotUniform
 
 def test_scaling_keeps_the_shape_of_spectra() -> None:
     cube = RNG.normal(size=(4, 5, 6))
-    pixels = adversarial.unit_range(cube)
+    unit = adversarial.UnitRange(cube.reshape(20, 6), cube.min(), cube.max())
+    pixels = unit[:]
+    assert unit.shape == pixels.shape == (20, 6)
     assert pixels.dtype == np.float32 and pixels.min() == 0 and pixels.max() == 1
     span = cube.max() - cube.min()
     np.testing.assert_allclose(
@@ -83,6 +85,33 @@ def test_training_takes_the_steps_it_was_asked_for(pixels: int, size: int) -> No
     assert taken.numpy() == 230
 
 
+@pytest.mark.parametrize("most", [12, 11, 4])
+def test_of_too_many_pixels_a_seeded_sample_is_trained_on(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adversarial, "TRAINED_PIXELS", most)
+    pixels = np.arange(12, dtype=np.float32)[:, None]
+    seen = tf.Variable(tf.zeros([12], tf.int64))
+
+    def step(x: tf.Tensor, number: tf.Tensor) -> list[tf.Tensor]:
+        seen.scatter_nd_add(tf.cast(x, tf.int64), tf.ones([2], tf.int64))
+        return [tf.constant(0.0)]
+
+    def counts(seed: int) -> np.ndarray:
+        seen.assign(tf.zeros([12], tf.int64))
+        adversarial.train(
+            step, pixels, steps=most // 2 * 3, batch_size=2, rng=np.random.default_rng(seed),
+            title="test",
+        )  # fmt: skip
+        return seen.numpy()
+
+    first = counts(0)
+    assert np.count_nonzero(first) == most and first.max() <= 3
+    np.testing.assert_array_equal(counts(0), first)
+    if most == 4:
+        assert any((counts(seed) != first).any() for seed in (1, 2))
+
+
 def test_a_loss_that_is_not_finite_ends_training() -> None:
     def step(x: tf.Tensor, number: tf.Tensor) -> list[tf.Tensor]:
         return [tf.constant(1.0), tf.where(number == 150, np.nan, 0.0)]
@@ -103,6 +132,16 @@ def test_a_network_that_gives_nan_is_refused() -> None:
     part.weights[0].assign(np.full((2, 3), np.nan, np.float32))
     with pytest.raises(TrainingDiverged, match="NaN or infinite"):
         adversarial.apply(part, np.ones((4, 2), np.float32), "AAE")
+
+
+def test_a_network_is_applied_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = adversarial.network("part", (2, 3, 1), np.random.default_rng(0), weights=glorot)
+    pixels = RNG.normal(size=(11, 2)).astype(np.float32)
+    whole = adversarial.apply(part, pixels, "AAE")
+    monkeypatch.setattr(adversarial, "PIXELS_AT_A_TIME", 4)
+    found = adversarial.apply(part, pixels, "AAE")
+    assert found.dtype == np.float32 and found.shape == (11, 1)
+    np.testing.assert_allclose(found, whole, rtol=1e-6)
 
 
 def test_prior_samples_depend_on_seed_and_step() -> None:

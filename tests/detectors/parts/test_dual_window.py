@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from lren_tf.data.filled_pixels import FilledPixels
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.parts import dual_window
 from lren_tf.errors import InputError
 from tests.detectors import plain
+
+
+def image(height: int, width: int, bands: int = 1) -> FilledPixels:
+    return FilledPixels(Scene(np.random.default_rng(0).random((height, width, bands))))
 
 
 @pytest.mark.parametrize(
@@ -56,31 +62,61 @@ def test_rings_are_those_of_the_definition(inner, outer) -> None:
 def test_a_map_is_made_in_blocks_of_bounded_size(elements, largest) -> None:
     sizes = []
 
-    def function(block: slice) -> np.ndarray:
-        sizes.append(block.stop - block.start)
-        return np.arange(block.start, block.stop, dtype=np.float64)
+    def function(block: dual_window.Block) -> np.ndarray:
+        own = block.own
+        sizes.append(own.stop - own.start)
+        return np.arange(own.start, own.stop, dtype=np.float64)
 
-    found = dual_window.Rings(9, 12, 1, 3).map(function, elements)
+    found = dual_window.Rings(9, 12, 1, 3).map(image(9, 12), function, elements, "test")
     np.testing.assert_array_equal(found, np.arange(108).reshape(9, 12))
     assert max(sizes) == largest and sum(sizes) == 108
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 9])
+@pytest.mark.parametrize(("inner", "outer"), [(1, 3), (3, 9), (7, 9)])
+def test_strips_hold_what_the_whole_image_holds(
+    rows: int, inner: int, outer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = image(9, 12, 2)
+    low, high = of.extremes()
+    whole = (of[:] - low) / (high - low)
+    monkeypatch.setattr(dual_window, "STRIP_ELEMENTS", rows * 12 * 2)
+    rings, seen = dual_window.Rings(9, 12, inner, outer), []
+
+    def function(block: dual_window.Block) -> np.ndarray:
+        np.testing.assert_array_equal(block.spectra, whole[block.own])
+        np.testing.assert_array_equal(block.rings, rings.of(block.own))
+        np.testing.assert_array_equal(block.of(block.rings), whole[block.rings])
+        seen.extend(range(block.own.start, block.own.stop))
+        return np.zeros(block.own.stop - block.own.start)
+
+    rings.map(of, function, dual_window.BLOCK_ELEMENTS // 7, "test")
+    assert sorted(seen) == list(range(108))
 
 
 def test_the_linear_algebra_library_keeps_its_threads() -> None:
     before = [info["num_threads"] for info in threadpool_info()]
 
-    def fail(block: slice) -> np.ndarray:
+    def fail(block: dual_window.Block) -> np.ndarray:
         raise np.linalg.LinAlgError
 
     with pytest.raises(np.linalg.LinAlgError):
-        dual_window.Rings(9, 12, 1, 3).map(fail, 1)
+        dual_window.Rings(9, 12, 1, 3).map(image(9, 12), fail, 1, "test")
     assert [info["num_threads"] for info in threadpool_info()] == before
 
 
 def test_the_range_is_common_to_all_bands() -> None:
-    cube = np.array([[[2.0, 4.0], [6.0, 10.0]]])
-    np.testing.assert_allclose(dual_window.unit_range(cube), [[[0, 0.25], [0.5, 1]]])
+    cube, seen = np.array([[[2.0, 4.0], [6.0, 10.0]]] * 3), []
+
+    def function(block: dual_window.Block) -> np.ndarray:
+        seen.append(block.spectra)
+        return np.zeros(len(block.spectra))
+
+    pixels = FilledPixels(Scene(np.concatenate([cube, cube[:, :1]], axis=1)))
+    dual_window.Rings(3, 3, 1, 3).map(pixels, function, 1, "test")
+    np.testing.assert_allclose(seen[0], [[0, 0.25], [0.5, 1], [0, 0.25]] * 3)
 
 
 def test_a_range_beyond_float64_is_refused() -> None:
     with pytest.raises(InputError, match="too far to scale"):
-        dual_window.unit_range(np.array([[[-1.5e308, 1.5e308]]]))
+        dual_window.checked_range(-1.5e308, 1.5e308)

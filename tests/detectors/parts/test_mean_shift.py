@@ -62,11 +62,15 @@ def by_the_rule(points: np.ndarray, b: float, starts: list[int]) -> tuple[list, 
 
 
 @pytest.mark.parametrize("bandwidth", [0.03, 0.2, 0.6])
-def test_it_is_the_rule_point_by_point(bandwidth: float) -> None:
+@pytest.mark.parametrize("drawn", [True, False])
+def test_it_is_the_rule_point_by_point(bandwidth: float, drawn: bool) -> None:
     points, _, _ = blobs(seed=1, spread=0.05)
     points = points[:80]
-    found = mean_shift(points, bandwidth, np.random.default_rng(7))
+    found = mean_shift(points, bandwidth, np.random.default_rng(7) if drawn else None)
     starts = np.random.default_rng(7).permutation(len(points)).tolist()
+    if not drawn:
+        middle = points.mean(axis=0).tolist()
+        starts = sorted(range(80), key=lambda i: math.dist(points[i], middle))
     modes, votes = by_the_rule(points, bandwidth, starts)
     np.testing.assert_allclose(found.modes, modes, atol=1e-12)
     expected = np.zeros_like(found.votes)
@@ -97,3 +101,11 @@ def test_lonely_points_are_modes() -> None:
     found = mean_shift(points, 0.1, np.random.default_rng(0))
     assert sorted(found.modes.argmax(axis=1)) == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(np.sort(found.modes, axis=None), np.sort(points, axis=None))
+
+
+def test_the_order_of_points_does_not_matter_where_none_is_drawn() -> None:
+    points, _, _ = blobs(seed=4, spread=0.2)
+    order = np.random.default_rng(4).permutation(len(points))
+    found, moved = mean_shift(points, 0.2, None), mean_shift(points[order], 0.2, None)
+    np.testing.assert_allclose(moved.modes, found.modes, atol=1e-12)
+    np.testing.assert_array_equal(moved.votes, found.votes[order])

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from lren_tf.detectors.parts.unmixing import Simplex, fcls, mvc_nmf, nonnegative_minimum, vca
+from lren_tf.detectors.parts.unmixing import (
+    Simplex,
+    fcls,
+    mvc_nmf,
+    nonnegative_minimum,
+    successive_projections,
+    vca,
+)
 from lren_tf.errors import InputError
 
 
@@ -35,6 +42,60 @@ def test_vca_finds_the_pure_pixels(p: int, seed: int) -> None:
     X, _, _ = mixture(300, p, 40, seed)
     found = vca(X, p, np.random.default_rng(seed))
     assert sorted(found) == list(range(0, 7 * p, 7))
+
+
+def test_vca_draws_in_axes_whose_signs_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a cloud without pure pixels what is found depends on the directions drawn."""
+    X = np.random.default_rng(0).dirichlet(np.full(5, 3.0), 400) @ spectra(5, 30, 0)
+    expected = vca(X, 5, np.random.default_rng(1))
+    plain = np.linalg.eigh
+    for seed in range(10):
+        signs = np.random.default_rng(seed).choice([-1.0, 1.0], 30)
+
+        def eigh(matrix: np.ndarray, signs: np.ndarray = signs):
+            values, vectors = plain(matrix)
+            return values, vectors * signs
+
+        monkeypatch.setattr(np.linalg, "eigh", eigh)
+        np.testing.assert_array_equal(vca(X, 5, np.random.default_rng(1)), expected)
+
+
+@pytest.mark.parametrize("p", [2, 4, 7])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_successive_projections_find_the_pure_pixels(p: int, seed: int) -> None:
+    """With one band of each material's own they are farthest from zero, and then from the rest."""
+    rng = np.random.default_rng(seed)
+    S = rng.dirichlet(np.ones(p), 300)
+    S[: 7 * p : 7] = np.eye(p)
+    found = successive_projections(S @ np.diag(rng.uniform(1, 2, p)), p)
+    assert sorted(found) == list(range(0, 7 * p, 7))
+
+
+def test_successive_projections_are_those_of_least_squares() -> None:
+    X, _, _ = mixture(200, 5, 40, seed=3)
+    chosen: list[int] = []
+    for _ in range(4):
+        rest = X
+        if chosen:
+            rest = X - np.linalg.lstsq(X[chosen].T, X.T)[0].T @ X[chosen]
+        chosen.append(int(np.linalg.norm(rest, axis=1).argmax()))
+    np.testing.assert_array_equal(successive_projections(X, 4), chosen)
+
+
+def test_successive_projections_do_not_know_the_axes() -> None:
+    X, _, _ = mixture(200, 5, 40, seed=4)
+    Q = np.linalg.qr(np.random.default_rng(4).standard_normal((40, 40)))[0]
+    expected = successive_projections(X, 5)
+    np.testing.assert_array_equal(successive_projections(X @ Q, 5), expected)
+    np.testing.assert_array_equal(successive_projections(-1e6 * X, 5), expected)
+
+
+def test_successive_projections_refuse_more_endmembers_than_the_data_have() -> None:
+    X, _, _ = mixture(100, 3, 40, seed=7)
+    with pytest.raises(InputError, match=r"'endmembers' is 5, but .* mixtures of only 3"):
+        successive_projections(X, 5)
+    with pytest.raises(InputError, match="mixtures of only 0"):
+        successive_projections(np.zeros((4, 3)), 2)
 
 
 def test_vca_does_not_mind_shadow() -> None:

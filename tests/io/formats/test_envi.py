@@ -211,7 +211,7 @@ class TestRefused:
             load_scene(path)
         assert str(refusal.value) == (
             "a.img holds 419 bytes; expected 420, which a.img.hdr declares (6 rows × 5 columns × "
-            "7 bands of uint16), copy or download both files again."
+            "7 bands of uint16), copy or download both files again, or correct the header."
         )
 
     def test_absurd_sizes_ask_for_no_memory(self, tmp_path):

@@ -1,0 +1,92 @@
+"""``--workers``, ``--threads`` and ``--scheduler``: where many tasks are worked on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lren_tf.cli.console import say
+from lren_tf.errors import InputError
+from lren_tf.tasks.dask_workers import local_workers, usable_cores, workers_of
+from lren_tf.tasks.run import Engine, Here
+
+OPTIONS = ("workers", "threads", "scheduler")
+"""Options of this module, as attributes of the arguments."""
+
+
+def add_worker_options(made: argparse.ArgumentParser) -> None:
+    """``--workers``, ``--threads`` and ``--scheduler``."""
+    made.add_argument(
+        "--workers", metavar="N",
+        help="processes of this computer that share the work, by Dask (default: 0, everything in "
+        "this one, without Dask)",
+    )  # fmt: skip
+    made.add_argument(
+        "--threads", metavar="N",
+        help="with --workers: threads of each (default: the cores shared out)",
+    )  # fmt: skip
+    made.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="a Dask scheduler that is running, such as tcp://host:8786, with its workers",
+    )  # fmt: skip
+
+
+class WorkerOptions:
+    """The options of this module, checked.
+
+    Raises:
+        InputError: an option that cannot be used.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._scheduler = arguments.scheduler
+        if self._scheduler is not None:
+            for name in ("workers", "threads"):
+                if getattr(arguments, name) is not None:
+                    raise InputError(
+                        f"--{name} was given with --scheduler, which has workers of its own; "
+                        "expected one of the two, leave one out."
+                    )
+        self.workers = _whole("--workers", arguments.workers, 0, "of processes, 0 or more")
+        if self.workers is None:
+            self.workers = 0
+        threads = _whole("--threads", arguments.threads, 1, "of threads, 1 or more")
+        if threads is not None and not self.workers:
+            raise InputError(
+                "--threads was given without --workers; expected the number of processes with it, "
+                "add --workers N."
+            )
+        self._threads = threads or max(1, usable_cores() // max(1, self.workers))
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Where tasks are worked on.
+
+        Raises:
+            InputError: Dask is not installed, or the scheduler does not answer.
+            WorkerLost: the processes could not be started.
+        """
+        if self._scheduler is not None:
+            with workers_of(self._scheduler) as engine:
+                count = len(engine.workers())
+                waits = "" if count else ", waiting for the first"
+                say(f"{self._scheduler}: {count} worker{'' if count == 1 else 's'}{waits}")
+                yield engine
+        elif self.workers:
+            with local_workers(self.workers, self._threads) as engine:
+                yield engine
+        else:
+            yield Here()
+
+
+def _whole(option: str, text: str | None, smallest: int, what: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = smallest - 1
+    if number < smallest:
+        raise InputError(f"{option} is {text!r}; expected a whole number {what}.")
+    return number

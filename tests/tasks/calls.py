@@ -1,0 +1,54 @@
+"""Calls that workers make in tests; they import this module."""
+
+import os
+import signal
+from pathlib import Path
+
+from lren_tf.errors import InputError
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def surroundings(name: str) -> tuple[int, str | None]:
+    return os.getpid(), os.environ.get(name)
+
+
+def refuse() -> None:
+    raise InputError("the\nnumber is 3; expected 4.")
+
+
+def crash() -> None:
+    raise KeyError("gone")
+
+
+def leave() -> None:
+    raise SystemExit(3)
+
+
+def note(folder: str, what: str) -> int:
+    """Leave a file for every call; how many calls there were."""
+    path = Path(folder, what)
+    with path.open("a") as file:
+        file.write("x")
+    return path.stat().st_size
+
+
+def refuse_at_first(folder: str) -> int:
+    calls = note(folder, "refused")
+    if calls == 1:
+        raise InputError("not now.")
+    return calls
+
+
+def die(folder: str) -> None:
+    note(folder, "died")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_first(folder: str) -> int:
+    calls = note(folder, "died once")
+    if calls == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return calls
