@@ -27,11 +27,13 @@ _HOMES = {
     "save_map": "lren_tf.io",
     "solve_low_rank": "lren_tf.low_rank.solve",
     "threshold_at": "lren_tf.evaluation.threshold",
+    "view": "lren_tf.viewer.view",
 }
 _MODULES = {
     # public name -> module
     "datasets": "lren_tf.datasets",
     "detectors": "lren_tf.detectors",
+    "explain": "lren_tf.explain",
     "io": "lren_tf.io",
     "metrics": "lren_tf.evaluation.metrics",
     "plots": "lren_tf.plots",

@@ -1,5 +1,6 @@
 from lren_tf import datasets as datasets
 from lren_tf import detectors as detectors
+from lren_tf import explain as explain
 from lren_tf import io as io
 from lren_tf import plots as plots
 from lren_tf.errors import InputError as InputError
@@ -17,6 +18,7 @@ from lren_tf.model.lren import LREN as LREN
 from lren_tf.settings import Settings as Settings
 from lren_tf.training.callbacks import EpochLog as EpochLog
 from lren_tf.version import __version__ as __version__
+from lren_tf.viewer.view import view as view
 
 __all__ = [
     "LREN",
@@ -29,6 +31,7 @@ __all__ = [
     "__version__",
     "datasets",
     "detectors",
+    "explain",
     "find_detections",
     "io",
     "load_map",
@@ -38,4 +41,5 @@ __all__ = [
     "save_map",
     "solve_low_rank",
     "threshold_at",
+    "view",
 ]

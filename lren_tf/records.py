@@ -89,6 +89,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if scene.valid is not None:
         more["valid"] = scene.valid_count
+    if scene.background is not None:
+        more["background"] = int(np.count_nonzero(scene.background))
     if scene.good_bands is not None:
         more["bands_left_out"] = ranges_text(~scene.good_bands)
     if scene.wavelengths is not None:
@@ -161,19 +163,20 @@ def json_text(value: Any) -> str:
     Raises:
         TypeError: something that JSON cannot hold.
     """
-    text = json.dumps(_plain(value), indent=2, allow_nan=False)
+    text = json.dumps(plain(value), indent=2, allow_nan=False)
     # Lists of numbers on one line each. No string can match: in JSON it holds no line break.
     text = re.sub(r"\[\n\s+([^\[\]{}\"]+)\n\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
     return text + "\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """`value` of what JSON has: lists, dictionaries by text, numbers; NaN and infinity as None."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

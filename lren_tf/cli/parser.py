@@ -17,12 +17,16 @@ from lren_tf.cli.commands.evaluate import evaluate
 from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
 from lren_tf.cli.commands.threshold import threshold
+from lren_tf.cli.commands.view import view
 from lren_tf.cli.options.config import add_config_option
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
+from lren_tf.cli.options.explanation import add_explanation_options
+from lren_tf.cli.options.library import add_library_options
 from lren_tf.cli.options.outputs import add_format_option
+from lren_tf.cli.options.region import add_region_options
 from lren_tf.cli.options.scene import SIMULATED
-from lren_tf.cli.options.threshold import add_threshold_options
+from lren_tf.cli.options.threshold import add_threshold_options, add_vector_option
 from lren_tf.cli.options.workers import add_worker_options
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
@@ -92,8 +96,14 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     add_threshold_options(made, required=True)
+    add_vector_option(made)
     add_format_option(made, "the map")
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
+
+    made = command("view", view, "Write the page of a detection from its report.")
+    made.add_argument("report", metavar="REPORT.json", help="what lren-tf detect wrote")
+    add_threshold_options(made)
+    made.add_argument("--out", metavar="DIR", help="output folder (default: that of the report)")
 
     made = command("info", info, "Print what is understood of a scene.")
     _add_scene(made)
@@ -159,6 +169,14 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
     _add_files(made)
     add_format_option(made, "the scene")
     add_threshold_options(made)
+    add_vector_option(made)
+    add_explanation_options(made)
+    add_library_options(made)
+    add_region_options(made)
+    made.add_argument(
+        "--stac", action="store_const", const=True,
+        help="also write a STAC item of the results of a georeferenced scene (extra 'stac')",
+    )  # fmt: skip
     made.add_argument(
         "--save-model", metavar="PATH.keras", help=f"{LREN}: also save the trained model"
     )

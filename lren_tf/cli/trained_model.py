@@ -51,6 +51,7 @@ class Applied:
             ``.keras`` file only.
 
     Attributes:
+        model: the loaded :class:`lren_tf.LREN`; None for a SavedModel.
         evidence: names of the evidence that the scores are made of; empty for other scores.
 
     Raises:
@@ -67,12 +68,12 @@ class Applied:
             if os.path.isdir(self.path):
                 self._load_saved_model(device)
             else:
-                self._model = load_keras_model(self.path, device)
-                self.title = f"LREN ({self._model.preset})"
-                self.bands = bands_of(self._model)
-                settings = self._model.settings
+                self.model = load_keras_model(self.path, device)
+                self.title = f"LREN ({self.model.preset})"
+                self.bands = bands_of(self.model)
+                settings = self.model.settings
                 self.evidence = settings.evidence if settings.fuses_evidence else ()
-                self._device = self._model.device
+                self._device = self.model.device
         make_repeatable(self._device)
 
     def _load_saved_model(self, device: str | None) -> None:
@@ -91,7 +92,7 @@ class Applied:
         from lren_tf.model.saved_model import is_saved_model
         from lren_tf.runtime.device import resolve_device
 
-        self._model, self._device = None, resolve_device(device)
+        self.model, self._device = None, resolve_device(device)
         if not is_saved_model(self.path):
             raise InputError(
                 f"{self.path} is a folder without a SavedModel; expected a .keras file that "
@@ -130,7 +131,7 @@ class Applied:
             InputError: the scene has another number of bands, or values that are not finite.
         """
         record: dict[str, Any] = {"model": str(self.path), "scene": scene_record(scene)}
-        if self._model is None:
+        if self.model is None:
             if self._sensor is not None:
                 wavelengths = self._sensor.wavelengths
                 refuse_other_wavelengths(scene.name, scene.wavelengths, wavelengths)
@@ -138,7 +139,7 @@ class Applied:
             if self._sensor is not None:
                 self._note_drift(scene, self._sensor)
             return score, evidence, {**record, "versions": loaded_versions()}
-        model = self._model
+        model = self.model
         settings = model.settings.as_dict()
         record |= {
             "preset": model.preset,

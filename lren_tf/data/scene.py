@@ -7,7 +7,7 @@ row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,9 @@ from lren_tf.data.labelled_arrays import GridLabels, as_labelled, read_labelled
 from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix, is_mapped
 from lren_tf.errors import InputError
+
+FEWEST_BACKGROUND_PIXELS = 10
+"""Of a background region; fewer have no statistics to speak of."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +45,9 @@ class Scene:
         wavelengths: [B] float64, the centre of each band in nanometres, or None.
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
+        background: [H, W] bool, True on the pixels that statistics of the background come from;
+            None for all. Others are scored without entering them. Any finite real array is
+            accepted and turned into bool by `!= 0`.
         reading: what was done to the stored values on the way, such as axes that were turned.
         acquired: when it was measured, a day or a time of ISO 8601, or None.
         labels: names and coordinates of rows and columns, of a scene that came from xarray.
@@ -67,6 +73,7 @@ class Scene:
     georeference: Georeference | None = None
     source_format: str | None = None
     reading: tuple[str, ...] = ()
+    background: np.ndarray | None = None
     labels: GridLabels | None = None
     acquired: str | None = None
 
@@ -110,6 +117,8 @@ class Scene:
                 )
             # All of them is the same as no mask, whoever made it.
             object.__setattr__(self, "valid", None if valid.all() else valid)
+        if self.background is not None:
+            object.__setattr__(self, "background", self._checked_background())
         if self.wavelengths is not None:
             object.__setattr__(self, "wavelengths", self._checked_wavelengths())
         if self.georeference is not None:
@@ -139,6 +148,20 @@ class Scene:
                 f"{zero} and any other finite number on {other}, mark every pixel."
             )
         return np.ascontiguousarray(layer != 0)
+
+    def _checked_background(self) -> np.ndarray | None:
+        """The background among the pixels that hold data; None where it is all of them."""
+        region = self._checked_layer(
+            self.background, "background region", "pixels outside", "background pixels"
+        )
+        seen = region if self.valid is None else region & self.valid
+        count = int(np.count_nonzero(seen))
+        if count < FEWEST_BACKGROUND_PIXELS:
+            raise InputError(
+                f"{self.name}: the background region has {count} pixels with data; expected at "
+                f"least {FEWEST_BACKGROUND_PIXELS}, mark a larger region."
+            )
+        return None if count == self.valid_count else seen
 
     def _checked_good_bands(self) -> np.ndarray | None:
         good = real_array(self.good_bands, f"{self.name}: good_bands") != 0
@@ -237,6 +260,12 @@ class Scene:
     def valid_pixels(self) -> np.ndarray:
         """The pixels [n, B] that hold data, row after row; `pixels` itself where all do."""
         return self.pixels if self.valid is None else self.rows[:]
+
+    def of_background(self) -> Scene:
+        """The scene with data in the pixels of the background only; itself where that is all."""
+        if self.background is None:
+            return self
+        return replace(self, valid=self.background, background=None)
 
     def spread(self, scores: np.ndarray) -> np.ndarray:
         """Values [n] of `valid_pixels` as a map [H, W] float32, NaN where there is no data.

@@ -62,6 +62,8 @@ class Detector(abc.ABC):
         """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
         return False
 
+    takes_background: ClassVar[bool] = False
+    """Whether it can take its statistics from a part of the scene (`Scene.background`)."""
     @property
     def draws(self) -> bool:
         """Whether the map depends on the seed with these settings."""
@@ -90,6 +92,7 @@ class Detector(abc.ABC):
         if labelled is not None:
             return labelled.labels.array(self.score(labelled))
         scene = usable_scene(cube)
+        self.check_background(scene)
         pixels = FilledPixels(scene, alone=not self.spatial)
         size = Size(*pixels.grid, pixels.shape[1])
         refuse_too_large(self.name, self.title, size, self.get_config())
@@ -113,10 +116,34 @@ class Detector(abc.ABC):
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""
+        if scene.background is not None:
+            return self._scores_against(scene, scene.background)
         pixels = FilledPixels(scene, alone=not self.spatial)
         score = np.asarray(self._score(pixels if self.streams else pixels.cube()), np.float64)
         score = score.reshape(-1)
         return score if scene.valid is None or not self.spatial else score[scene.valid.reshape(-1)]
+
+    @classmethod
+    def check_background(cls, scene: Scene) -> None:
+        """Refuse a background region where the detector cannot take its statistics from one.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if scene.background is not None and not cls.takes_background:
+            raise InputError(
+                f"a background region was given with {cls.title}, which takes its statistics from "
+                "all pixels it scores; expected rx, lrx, crd or lren with it, leave it out."
+            )
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Scores [n] of the pixels that hold data, statistics from those of the background [H, W].
+
+        Of a detector that `takes_background`.
+        """
+        raise NotImplementedError
 
     @abc.abstractmethod
     def _score(self, pixels: Any) -> np.ndarray:

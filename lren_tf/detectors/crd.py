@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from lren_tf import validators
 from lren_tf.data.filled_pixels import FilledPixels
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
+from lren_tf.detectors.parts.background_only import BackgroundOnly, Own, own_spectra
 
 RIDGE = 1e-9
 """Added to the penalty of every weight: a pixel of the ring with the very spectrum of the pixel
@@ -97,6 +99,7 @@ class CRD(Detector):
 
     name: ClassVar[str] = "crd"
     title: ClassVar[str] = "CRD"
+    takes_background: ClassVar[bool] = True
     streams: ClassVar[bool] = True
 
     inner: int = 19
@@ -114,13 +117,25 @@ class CRD(Detector):
         object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
     def _score(self, image: FilledPixels) -> np.ndarray:
+        return self._residuals(image, own_spectra)
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        against = BackgroundOnly(FilledPixels(scene), background)
+        score = self._residuals(against, against.own_spectra).reshape(-1)
+        return score if scene.valid is None else score[scene.valid.reshape(-1)]
+
+    def _residuals(
+        self, image: dual_window.Image, own: Own
+    ) -> npt.NDArray[np.float64]:
         rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 
         def residuals(block: dual_window.Block) -> npt.NDArray[np.float64]:
             ring = block.rings
             used = ring != np.arange(block.own.start, block.own.stop)[:, None]
-            return collaborative_residuals(block.spectra, block.of(ring), used, self.lam)
+            return collaborative_residuals(own(block), block.of(ring), used, self.lam)
 
         elements = 2 * n * (image.shape[1] + n)
         return rings.map(image, residuals, elements, "residuals of the rings")

@@ -29,6 +29,7 @@ class LREN(Detector):
     title: ClassVar[str] = "LREN"
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = True
+    takes_background: ClassVar[bool] = True
 
     preset: str = "robust"
     """``"robust"`` (one setting for every scene), ``"paper"`` (the text) or ``"release"``
@@ -78,6 +79,9 @@ class LREN(Detector):
         return presets.resolve(self.preset, **settings).fuses_evidence
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
+        if scene.background is not None:
+            score = self._fitted_score(scene).astype(np.float64)
+            return score.reshape(-1) if scene.valid is None else score[scene.valid]
         if scene.valid is None:
             return super()._scores_of_valid(scene)
         # The model leaves pixels without data out of every sum itself.

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from lren_tf import validators
 from lren_tf.data.filled_pixels import FilledPixels
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
+from lren_tf.detectors.parts.background_only import BackgroundOnly, Own, own_spectra
 from lren_tf.errors import InputError
 
 
@@ -90,6 +92,7 @@ class LRX(Detector):
 
     name: ClassVar[str] = "lrx"
     title: ClassVar[str] = "LRX"
+    takes_background: ClassVar[bool] = True
     streams: ClassVar[bool] = True
 
     inner: int = 19
@@ -107,13 +110,25 @@ class LRX(Detector):
         object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
     def _score(self, image: FilledPixels) -> np.ndarray:
+        return self._distances(image, own_spectra)
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        against = BackgroundOnly(FilledPixels(scene), background)
+        score = self._distances(against, against.own_spectra).reshape(-1)
+        return score if scene.valid is None else score[scene.valid.reshape(-1)]
+
+    def _distances(
+        self, image: dual_window.Image, own: Own
+    ) -> npt.NDArray[np.float64]:
         bands = image.shape[1]
         rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 
         def distances(block: dual_window.Block) -> npt.NDArray[np.float64]:
-            own = np.arange(block.own.start, block.own.stop)[:, None]
-            return ring_distances(block.of(np.hstack([block.rings, own])), self.delta)
+            spectra = np.concatenate([block.of(block.rings), own(block)[:, None]], axis=1)
+            return ring_distances(spectra, self.delta)
 
         elements = (n + 1) * bands + 2 * (min(n, bands) + 1) ** 2
         try:

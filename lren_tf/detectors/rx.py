@@ -12,7 +12,9 @@ from lren_tf import validators
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
+from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.detectors.parts.second_moments import Pixels, moments, squared_lengths, whitening
+from lren_tf.errors import InputError
 
 
 def global_rx(pixels: Pixels, ridge: float = 0.0) -> npt.NDArray[np.float64]:
@@ -53,6 +55,7 @@ class RX(Detector):
     title: ClassVar[str] = "RX"
     spatial: ClassVar[bool] = False
     streams: ClassVar[bool] = True
+    takes_background: ClassVar[bool] = True
 
     ridge: float = 0.0
     """Added to the diagonal of the covariance of the bands scaled to unit variance, as a share
@@ -74,3 +77,18 @@ class RX(Detector):
 
     def _score(self, pixels: FilledPixels) -> np.ndarray:
         return global_rx(pixels, self.ridge)
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        region = FilledPixels(scene.of_background(), alone=True)
+        count, bands = region.shape
+        if count <= bands + 1:
+            raise InputError(
+                f"{scene.name}: the background region has {count} pixels and {bands} bands are "
+                "used; expected more pixels than bands and one, or their covariance is singular: "
+                "mark a larger region or take fewer bands."
+            )
+        return GlobalBackground.of(region, self.ridge).distances_of(
+            FilledPixels(scene, alone=True)
+        )

@@ -38,6 +38,8 @@ class Detection:
         x, y: the centroid in the scene's coordinate reference system, or None without one.
         evidence: share of each evidence in the sum at the peak, by name; None for scores that
             are not made of evidence.
+        bands: the bands that contribute most to the score at the peak, from 0, the strongest
+            first; None where nobody has asked for them.
     """
 
     label: int
@@ -56,6 +58,7 @@ class Detection:
     x: float | None = None
     y: float | None = None
     evidence: Mapping[str, float] | None = None
+    bands: Sequence[int] | None = None
 
 
 class Detections(NamedTuple):
@@ -125,6 +128,21 @@ def find_detections(
             for x, y in (_coordinates(group, numbers),)
         ],
     )
+
+
+def detection_labels(detections: Detections) -> npt.NDArray[np.int32]:
+    """The label of the detection that each pixel belongs to, int32 [H, W], 0 for none.
+
+    Args:
+        detections: from `find_detections`.
+    """
+    from scipy import ndimage
+
+    groups, count = ndimage.label(detections.mask == DETECTED, structure=np.ones((3, 3)))
+    label_of_group = np.zeros(count + 1, np.int32)
+    for detection in detections.listed:
+        label_of_group[groups[detection.peak_row, detection.peak_column]] = detection.label
+    return label_of_group[groups]
 
 
 def _described(

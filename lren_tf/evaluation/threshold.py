@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -233,12 +234,31 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
         InputError: a rate out of its range; scores that are not real numbers, are infinite, or
             all NaN or masked.
     """
-    rate = checked_rate(false_alarm_rate)
-    values = _values(score)
+    return _threshold(_values(score), checked_rate(false_alarm_rate), [])
+
+
+def thresholds_at(score: npt.ArrayLike, false_alarm_rates: Iterable[float]) -> list[Threshold]:
+    """What `threshold_at` gives for each of several rates, with one fit for all.
+
+    Args:
+        score: as for `threshold_at`.
+        false_alarm_rates: as for `threshold_at`, each of them.
+
+    Raises:
+        InputError: as `threshold_at`.
+    """
+    values, fits = _values(score), []
+    return [_threshold(values, checked_rate(rate), fits) for rate in false_alarm_rates]
+
+
+def _threshold(values: npt.NDArray[np.float64], rate: float, fits: list[Any]) -> Threshold:
+    """The threshold of scores [N]; `fits` holds the result of `tail_of` once it is needed."""
     reason = _not_in_the_tail(rate, 1 - TAIL_QUANTILES[0])
     if reason is not None:
         return _empirical(values, rate, None, reason, warned=False)
-    tail, problem = tail_of(values)
+    if not fits:
+        fits.append(tail_of(values))
+    tail, problem = fits[0]
     if tail is None or problem is not None:
         return _empirical(values, rate, tail, str(problem), warned=True)
     reason = _not_in_the_tail(rate, tail.background_share)
@@ -248,7 +268,7 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
         warnings.warn(
             f"a false-alarm rate of {rate:g} is {rate * values.size:.2g} of {values.size} pixels: "
             "the threshold is an extrapolation of the fitted tail.",
-            stacklevel=2,
+            stacklevel=3,
         )
     return Threshold(tail.score_at(rate), rate, PARETO, values.size, **tail.figures())
 
@@ -275,7 +295,7 @@ def _empirical(
         )
         warnings.warn(
             f"the threshold is the empirical quantile of the scores, since {reason}; {outcome}.",
-            stacklevel=3,
+            stacklevel=4,
         )
     figures = {} if tail is None else tail.figures()
     return Threshold(threshold, rate, EMPIRICAL, values.size, **figures, reason=reason)

@@ -70,6 +70,8 @@ class Samples(NamedTuple):
     """(H, W) of an image, numbers or scalar tensors; (N,) of a table."""
     valid: np.ndarray | None
     """``[H, W]`` bool, True n times; None where all pixels hold data."""
+    counted: np.ndarray | None = None
+    """``[n]`` bool, the only pixels that surroundings may count; None for all."""
 
 
 class Reference(NamedTuple):
@@ -111,6 +113,22 @@ def compared(samples: Samples, evidence: tuple[str, ...], reference: Reference) 
         reference: background of that scene or another, with the same evidence.
     """
     return _weighed(samples, evidence, _Given(reference))
+
+
+def window_weights(samples: Samples, reference: Reference) -> tf.Tensor:
+    """Return the weights of an image's pixels in their surroundings, float64 ``[n]``: 0 or 1.
+
+    Args:
+        samples: of an image.
+        reference: with surroundings.
+    """
+    place = _Place(samples.grid, samples.valid)
+    standing = structure(place.image(samples.components), samples.valid)
+    scores = {SPECTRUM: samples.energy, STRUCTURE: place.rows(standing)}
+    found = {
+        name: decades(values, reference.calibrations[name]) for name, values in scores.items()
+    }
+    return _counted(found, place, _Given(reference), samples.counted)
 
 
 def shares(evidence: Mapping[str, Any]) -> dict[str, float]:
@@ -181,15 +199,28 @@ def _weighed(
         standing = structure(place.image(samples.components), samples.valid)
         found[STRUCTURE] = calibrated(STRUCTURE, place.rows(standing))
     if SURROUNDINGS in evidence:
-        weights = tf.ones_like(samples.energy)
-        guess = _standing(found[SPECTRUM] + found[STRUCTURE], place)
-        for name, scores in ((GUESS, guess), (SPECTRUM, found[SPECTRUM])):
-            weights *= tf.cast(scores <= statistics.limit(name, scores), tf.float64)
+        weights = _counted(found, place, statistics, samples.counted)
         around = _around(samples.features, weights, place, statistics)
         found[SURROUNDINGS] = calibrated(SURROUNDINGS, around)
     found = {name: found[name] for name in evidence}
     total = tf.add_n([WEIGHTS[name] * values for name, values in found.items()])
     return Weighed(calibrated(TOTAL, _standing(total, place)), found)
+
+
+def _counted(
+    found: Mapping[str, tf.Tensor],
+    place: _Place,
+    statistics: _Estimate | _Given,
+    counted: np.ndarray | None,
+) -> tf.Tensor:
+    """Weights of the pixels in the surroundings: 0 for likely anomalies."""
+    weights = tf.ones_like(found[SPECTRUM])
+    if counted is not None:
+        weights *= counted.astype(np.float64)
+    guess = _standing(found[SPECTRUM] + found[STRUCTURE], place)
+    for name, scores in ((GUESS, guess), (SPECTRUM, found[SPECTRUM])):
+        weights *= tf.cast(scores <= statistics.limit(name, scores), tf.float64)
+    return weights
 
 
 def _standing(total: tf.Tensor, place: _Place) -> tf.Tensor:

@@ -17,6 +17,8 @@ from lren_tf.runtime.files import atomic_path
 
 _WGS84 = "EPSG:4326"
 _EVIDENCE = "evidence_"
+_BANDS = "strongest_bands"
+STATUS = "status"
 # How coordinates are described in every feature.
 _LONGITUDE = "longitude, latitude (WGS 84)"
 _SCENE_CRS = "x, y in the scene's coordinate reference system"
@@ -29,6 +31,9 @@ def write_csv(
 ) -> None:
     """Write detections as a table, one column for each attribute of `Detection`.
 
+    The strongest bands of a detection have a column where one has them, with spaces between. The
+    last column, `STATUS`, is empty: a person may fill it (:mod:`lren_tf.io.review`).
+
     Args:
         path: the file.
         listed: from `find_detections`.
@@ -37,14 +42,13 @@ def write_csv(
     Raises:
         InputError: the file cannot be written.
     """
-    names = [field.name for field in fields(Detection) if field.name != "evidence"]
-    names += [f"{_EVIDENCE}{name}" for name in evidence]
+    names = attribute_names(listed, evidence)
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
+        writer.writerow([*names, STATUS])
         # A coordinate that is None becomes an empty cell.
-        for attributes in map(_attributes, listed):
-            writer.writerow([attributes[name] for name in names])
+        for attributes in map(attributes_of, listed):
+            writer.writerow([*(attributes.get(name) for name in names), ""])
 
 
 def write_geojson(
@@ -75,7 +79,7 @@ def write_geojson(
                     "type": "Feature",
                     "geometry": None if point is None else {"type": "Point", "coordinates": point},
                     "properties": {
-                        **_attributes(detection),
+                        **attributes_of(detection),
                         "coordinates": kind if point is not None or kind != _LONGITUDE else _PIXELS,
                     },
                 }
@@ -89,11 +93,24 @@ def write_geojson(
         temporary.write_text(text + "\n", encoding="ascii")
 
 
-def _attributes(detection: Detection) -> dict[str, Any]:
-    """Attributes by name, the share of each evidence as one of them."""
+def attribute_names(listed: Sequence[Detection], evidence: Sequence[str] = ()) -> list[str]:
+    """Names of the attributes that detections have in files, in their order.
+
+    Args:
+        listed: from `find_detections`.
+        evidence: names of the evidence.
+    """
+    names = [field.name for field in fields(Detection) if field.name not in ("evidence", "bands")]
+    names += [f"{_EVIDENCE}{name}" for name in evidence]
+    return names + ([_BANDS] if any(each.bands is not None for each in listed) else [])
+
+
+def attributes_of(detection: Detection) -> dict[str, Any]:
+    """Attributes by name, the share of each evidence as one of them, bands as text."""
     attributes = asdict(detection)
-    shares = attributes.pop("evidence") or {}
-    return {**attributes, **{f"{_EVIDENCE}{name}": share for name, share in shares.items()}}
+    shares, bands = attributes.pop("evidence") or {}, attributes.pop("bands")
+    attributes |= {f"{_EVIDENCE}{name}": share for name, share in shares.items()}
+    return attributes if bands is None else {**attributes, _BANDS: " ".join(map(str, bands))}
 
 
 def _points(

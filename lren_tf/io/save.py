@@ -58,7 +58,12 @@ class MapWriter:
             )
 
     def write(
-        self, files: Sequence[Path], values: np.ndarray, name: str, no_data: float | None
+        self,
+        files: Sequence[Path],
+        values: np.ndarray,
+        name: str,
+        no_data: float | None,
+        unit: str = "",
     ) -> None:
         """Write one map; not atomic, so pass temporary paths.
 
@@ -67,17 +72,26 @@ class MapWriter:
             values: [H, W] real numbers.
             name: `score` or `mask`.
             no_data: value of pixels that hold no data; also fills what a map grid leaves empty.
+            unit: of the values; of the formats GeoTIFF says it.
 
         Raises:
             InputError: the values are not a map, or cannot be written in this format.
         """
-        layer = Layer(values, name, no_data, self.grid)
+        layer = Layer(values, name, no_data, self.grid, unit)
         if self.lookup is not None:
             fill = np.nan if no_data is None else no_data
-            layer = replace(
-                layer, values=self.lookup.orthorectified(layer.values, fill), no_data=fill
-            )
+            layer = replace(layer, values=self.laid_out(layer.values, fill), no_data=fill)
         self.form.write(files, layer)
+
+
+    def laid_out(self, values: np.ndarray, fill: float) -> np.ndarray:
+        """Return a map ``[H, W]`` of the scene on the grid that files of this writer have.
+
+        Args:
+            values: real numbers.
+            fill: for cells of the grid that no pixel lies in.
+        """
+        return values if self.lookup is None else self.lookup.orthorectified(values, fill)
 
 
 def map_format(source_format: str | None, georeference: Georeference | None) -> MapFormat:

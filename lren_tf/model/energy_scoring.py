@@ -209,6 +209,11 @@ class EvidenceScoring(EnergyScoring):
         """
         _refuse_lam(lam)
         self._check_kind(data)
+        if recalibrate and data.counted is not None:
+            raise InputError(
+                "recalibrate is True and the scene has a background region; expected one of the "
+                "two, train a model on the scene or leave the region out."
+            )
         reference, weighed = self._state.load(), known
         if recalibrate or known is None:
             pixels = self._standardised(data)
@@ -278,7 +283,9 @@ class EvidenceScoring(EnergyScoring):
         grid, valid = data.grid, data.valid
         energy = tf.reduce_mean(self._backgrounds.energies(samples, grid, valid), axis=0)
         features = self._features(samples, grid, valid)
-        return Samples(energy, projected(pixels, *components), features, grid, valid)
+        return Samples(
+            energy, projected(pixels, *components), features, grid, valid, data.counted
+        )
 
     def _features(
         self, samples: Any, grid: tuple[Any, ...], valid: np.ndarray | None

@@ -229,6 +229,11 @@ class BackgroundState(_State):
         phi, mu, Gamma = (tf.convert_to_tensor(weight) for weight in weights)
         return Mixture(phi, mu, Gamma, phi > 0)
 
+    def scales(self) -> list[tuple[float, float]]:
+        """Return level and spread of the energies of the stored scene, of every member."""
+        levels, spreads = self._level.numpy().tolist(), self._spread.numpy().tolist()
+        return list(zip(levels, spreads, strict=True))
+
     def energies(
         self, z: Any, grid: tuple[Any, ...], valid: np.ndarray | None = None
     ) -> tf.Tensor:

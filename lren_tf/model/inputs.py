@@ -34,6 +34,8 @@ class ModelInput(NamedTuple):
     """``[L]`` bool, or None where all bands are good."""
     wavelengths: tuple[float, ...] | None = None
     """Of all bands in nanometres, or None where they are not known."""
+    counted: np.ndarray | None = None
+    """``[n]`` bool, pixels of the background region; None where it is all of them."""
 
     def check_finite(self) -> None:
         """Refuse NaN and infinity in good bands, naming the first position.
@@ -58,6 +60,18 @@ class ModelInput(NamedTuple):
         out = np.full((self.valid.size, *rows.shape[1:]), np.nan, rows.dtype)
         out[self.valid.reshape(-1)] = rows
         return out
+
+
+def background_of(x: Any) -> Any:
+    """Return the part of data that a model learns of.
+
+    Args:
+        x: data as of ``fit``.
+
+    Returns:
+        Of a scene with a background region the scene with data there only, else `x`.
+    """
+    return x.of_background() if isinstance(x, Scene) else x
 
 
 def as_model_input(x: Any, key: str | None = None) -> ModelInput:
@@ -98,10 +112,12 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
                 "samples × bands or rows × columns × bands."
             )
         scene = Scene(array, valid=valid, good_bands=good_bands)
-    known = scene.wavelengths
+    known, counted = scene.wavelengths, scene.background
+    if counted is not None:
+        counted = counted.reshape(-1) if scene.valid is None else counted[scene.valid]
     return ModelInput(
         scene.rows, scene.shape[:2], scene.name, scene.valid, scene.good_bands,
-        None if known is None else tuple(np.asarray(known, np.float64).tolist()),
+        None if known is None else tuple(np.asarray(known, np.float64).tolist()), counted,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
 from lren_tf.model.inputs import (
     as_model_input,
+    background_of,
     warn_of_constant_bands,
 )
 from lren_tf.model.keras_arguments import callback_list, check_arguments
@@ -220,7 +221,8 @@ class LREN(KerasMethods):
         Args:
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
                 that :func:`lren_tf.load_scene` reads. Pixels that a scene marks as no-data
-                are left out, and so are bands that it marks as not good.
+                are left out, and so are bands that it marks as not good. Of a scene with a
+                background region only that is learned.
             y: None; a target is refused, since nothing is learned from truth.
             epochs: None for the setting (1000); of each phase where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
@@ -257,7 +259,7 @@ class LREN(KerasMethods):
             epochs, batch_size, initial_epoch, resumes=resume is not None
         )
         with self.workers.agreed():
-            data = as_model_input(x, key)
+            data = as_model_input(background_of(x), key)
             plan = run.plan(
                 settings,
                 data.pixels,
@@ -306,7 +308,7 @@ class LREN(KerasMethods):
         self._require_fit()
         replaced = presets.resolve_after_training(self.preset, self.settings, settings)
         other = self._with(self.name, **replaced.as_dict())
-        data = self._checked_input(x, key)
+        data = self._checked_input(background_of(x), key)
         other.create(self._bands, self._used_list)
         other._wavelengths = self._wavelengths
         with tf.device(self.device):

@@ -10,7 +10,8 @@ import tensorflow as tf
 from lren_tf.io import scene_of
 from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import LowRankResult
-from lren_tf.model.inputs import ModelInput, input_of_sensor
+from lren_tf.model.energy_parts import EnergyParts, energy_parts
+from lren_tf.model.inputs import ModelInput, background_of, input_of_sensor
 from lren_tf.model.scored import Scored
 from lren_tf.model.scoring import Scoring, residual_norms, scoring_of
 from lren_tf.model.trained_network import TrainedNetwork
@@ -46,7 +47,7 @@ class Results(TrainedNetwork):
         """
         self._require_training()
         data = input_of_sensor(
-            x, key, self._bands, self._used_bands(), self._wavelengths
+            background_of(x), key, self._bands, self._used_bands(), self._wavelengths
         )
         check_pixel_count(len(data.pixels), self.settings)
         with tf.device(self.device):
@@ -145,6 +146,22 @@ class Results(TrainedNetwork):
         data = self._checked_input(x, key)
         with tf.device(self.device):
             return scoring.member_scores(data)
+
+    def energy_parts(
+        self, x: Any, *, key: str | None = None, recalibrate: bool = False
+    ) -> EnergyParts:
+        """Return what energies and surroundings are computed from, for explaining them.
+
+        Args:
+            x, key, recalibrate: as for ``score``.
+
+        Raises:
+            InputError: as ``score``, or the model does not score by energy.
+        """
+        self._scoring().require_member_scores()
+        data = self._checked_input(x, key)
+        with tf.device(self.device):
+            return energy_parts(self, data, recalibrate=recalibrate)
 
     def scores_images(self) -> bool:
         """Return whether a score needs the pixel's neighbours, and so an image, not a table."""

@@ -23,12 +23,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
 from lren_tf.evaluation import metrics
 from lren_tf.evaluation.decades import false_alarm_decades
 from lren_tf.evaluation.score_array import drawn_map
+from lren_tf.plots.annotations import draw_place, outline_detections
+from lren_tf.plots.colour_bar import LAST_DECADE, colour_bar
 from lren_tf.plots.style import (
-    DECADES_LABEL,
     LABEL,
     NO_DATA_COLOUR,
     SCORE_LABEL,
@@ -42,10 +44,6 @@ from lren_tf.plots.style import (
 
 DECADES, LINEAR = "decades", "linear"
 """The scales of a map."""
-
-# The decades that the colours span. What lies beyond the fourth is extrapolated in a scene of
-# usual size, and all of it is worth a look.
-_LAST_DECADE = 4
 
 # A scene longer than this many times its width is drawn with stretched pixels: at true
 # proportions a strip would be a line too thin to see.
@@ -83,7 +81,7 @@ def score_map(
     width, height = _panel_size(box, area=16.0)
     figure = new_figure(width + 1.6, height + 1.0, "compressed")
     axes = figure.add_subplot()
-    limits = {"vmin": 0.0, "vmax": _LAST_DECADE} if scale == DECADES else {}
+    limits = {"vmin": 0.0, "vmax": LAST_DECADE} if scale == DECADES else {}
     picture = _draw(axes, values, cmap=_SCORES, **limits)
     stretched = _stretched(values.shape)
     axes.set_xlabel(f"column (pixels{', not to scale' if stretched else ''})", fontsize=LABEL)
@@ -97,7 +95,9 @@ def score_map(
     )
     if title is not None:
         axes.set_title(wrapped(title, width + 1.0), fontsize=TITLE)
-    _colour_bar(figure, picture, axes, scale, SCORE_LABEL, under=box < 0.5)
+    colour_bar(
+        figure, picture, axes, SCORE_LABEL, decades=scale == DECADES, under=box < 0.5
+    )
     return figure
 
 
@@ -109,6 +109,9 @@ def detection_panel(
     masks: Mapping[str, npt.ArrayLike] | None = None,
     scale: str = DECADES,
     calibrated: Collection[str] = (),
+    detected: npt.ArrayLike | None = None,
+    numbered: Sequence[tuple[float, float]] = (),
+    georeference: Georeference | None = None,
 ) -> Figure:
     """One scene: pseudo-colour, truth, every map on one shared scale, then the masks.
 
@@ -119,6 +122,12 @@ def detection_panel(
     :param scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
     :param calibrated: labels of maps whose scores are decades, −log10 of a false-alarm rate,
         already.
+    :param detected: labels of detections [H, W], 0 for none, outlined in the pseudo-colour picture
+        and the maps.
+    :param numbered: (row, column) of the detections that get a number in the picture, in the
+        order of the list.
+    :param georeference: of the scene, for a north arrow and a scale bar where its pixels lie on a
+        grid of the map and are drawn at true proportions.
     """
     _check_scale(scale)
     panels = _panels(rgb, truth, maps, "the scene", scale, calibrated)
@@ -138,10 +147,15 @@ def detection_panel(
         drawn = _draw_panel(axes, label, values, scale, mask=label not in maps)
         axes.set_title(wrapped(label, width), fontsize=LABEL)
         picture = drawn if label in maps else picture
+        first = label == "pseudo-colour"
+        if detected is not None and (first or label in maps):
+            outline_detections(axes, np.asarray(detected), numbered if first else ())
+        if first and georeference is not None and not _stretched(panels[label].shape[:2]):
+            draw_place(axes, georeference, panels[label].shape[:2])
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     shown = grid.ravel()[: len(panels)].tolist()
-    _colour_bar(figure, picture, shown, scale, UNIT_SCORE_LABEL)
+    colour_bar(figure, picture, shown, UNIT_SCORE_LABEL, decades=scale == DECADES)
     if _stretched(panels["pseudo-colour"].shape):
         figure.supxlabel("pixels not to scale", fontsize=TICK)
     return figure
@@ -199,7 +213,7 @@ def detection_grid(
     for axes, label in _titled(grid, labels, lines):
         axes.set_title(wrapped(label, width), fontsize=LABEL)
     kept = [axes for block in np.split(grid.ravel(), len(scenes)) for axes in block[: len(labels)]]
-    _colour_bar(figure, picture, kept, scale, UNIT_SCORE_LABEL)
+    colour_bar(figure, picture, kept, UNIT_SCORE_LABEL, decades=scale == DECADES)
     return figure
 
 
@@ -358,40 +372,5 @@ def _draw_panel(
         return _draw(axes, values)
     if mask:
         return _draw(axes, values, cmap=_TRUTH, vmin=0.0, vmax=1.0)
-    highest = _LAST_DECADE if scale == DECADES else 1.0
+    highest = LAST_DECADE if scale == DECADES else 1.0
     return _draw(axes, values, cmap=_SCORES, vmin=0.0, vmax=highest)
-
-
-def _colour_bar(
-    figure: Figure,
-    picture: AxesImage,
-    axes: Axes | list[Axes],
-    scale: str,
-    linear_label: str,
-    *,
-    under: bool = False,
-) -> None:
-    height = figure.get_size_inches()[1]
-    decades = scale == DECADES
-    label = DECADES_LABEL if decades else linear_label
-    if not under and height < 3.6:
-        label = label.replace(" (", "\n(")  # on one line it would be longer than the bar
-    bar = figure.colorbar(
-        picture,
-        ax=axes,
-        location="bottom" if under else "right",
-        fraction=0.06,
-        pad=0.02,
-        aspect=max(30.0, 4.5 * height),  # a tall figure does not need a broad bar
-        extend="max" if decades else "neither",
-    )
-    if decades:
-        bar.set_ticks(range(_LAST_DECADE + 1), labels=_decade_labels())
-    bar.set_label(label, fontsize=LABEL)
-    bar.ax.tick_params(labelsize=TICK)
-
-
-def _decade_labels() -> list[str]:
-    """1 in 10, 1 in 100, … with a thin space between thousands."""
-    numbers = [f"{10**decade:,}" for decade in range(_LAST_DECADE + 1)]
-    return ["all", *(f"1 in {number.replace(',', chr(0x2009))}" for number in numbers[1:])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,25 +21,34 @@ from lren_tf.cli.options.detector import (
     refuse_lren_options,
 )
 from lren_tf.cli.options.distribution import Distribution
+from lren_tf.cli.options.explanation import (
+    Scored,
+    explanations_record,
+    refuse_explanation,
+)
+from lren_tf.cli.options.files import Entries, RunFiles, no_entries
+from lren_tf.cli.options.library import DetectedSpectra
 from lren_tf.cli.options.long_training import LongRun
-from lren_tf.cli.options.outputs import MAPS, MapOutput, refuse_to_replace, requested_format
+from lren_tf.cli.options.outputs import MAPS
+from lren_tf.cli.options.region import Region
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
     judged,
     judging_truth,
-    output_path,
     pictures,
     read_scene,
     read_usable_scene,
-    refuse_to_replace_another_scene,
+    reading_record,
 )
-from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
+from lren_tf.cli.options.threshold import requested_threshold
 from lren_tf.cli.trained_model import applied, existing_model, refuse_training_options
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
+from lren_tf.explain.pixels import EXPLAINED
+from lren_tf.io.stac import write_stac_item
 from lren_tf.records import detector_record, json_text, run_record, scene_record
-from lren_tf.runtime.files import atomic_paths, ensure_writable_target
+from lren_tf.runtime.files import atomic_paths
 from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
@@ -47,14 +57,7 @@ if TYPE_CHECKING:
     from lren_tf.model.scored import EvidenceDetails
 
 
-_Entries = Callable[[], dict[str, Any]]
-
-
-def _no_entries() -> dict[str, Any]:
-    return {}
-
-
-def detect(arguments: argparse.Namespace, entries: _Entries = _no_entries) -> None:
+def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None:
     """Score one scene with one detector; write score, picture and report.
 
     Args:
@@ -85,12 +88,12 @@ def settled(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.detector != LREN:
         detectors.check_name(arguments.detector)
         refuse_lren_options(arguments)
-        _Outputs(arguments)
+        RunFiles(arguments)
         settings = detector_from(arguments).get_config()
         return {**found, "settings": {n: v for n, v in settings.items() if n != "device"}}
     if arguments.apply is not None:
         refuse_training_options(arguments)
-        _Outputs(arguments)
+        RunFiles(arguments)
         existing_model(arguments.apply)
         replaced = {"lam": _applied_lam(arguments), "recalibrate": bool(arguments.recalibrate)}
         return {**found, "settings": replaced}
@@ -98,15 +101,17 @@ def settled(arguments: argparse.Namespace) -> dict[str, Any]:
     LongRun(arguments, writes=Distribution(arguments).chief)
     resolved = presets.resolve(preset, **settings)
     _refuse_recalibration(arguments)
-    _Outputs(arguments).show_evidence(resolved.evidence if resolved.fuses_evidence else ())
+    RunFiles(arguments).show_evidence(resolved.evidence if resolved.fuses_evidence else ())
     return {**found, "preset": preset, "settings": resolved.as_dict()}
 
 
-def _detect_with_lren(arguments: argparse.Namespace, entries: _Entries) -> None:
+def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
     preset, settings = lren_settings(arguments)
+    region = Region.of(arguments)
+    refuse_explanation(arguments, explained=True)
     distribution = Distribution(arguments)
     long_run = LongRun(arguments, writes=distribution.chief)
-    outputs = _Outputs(arguments, entries) if distribution.chief else None
+    outputs = RunFiles(arguments, entries) if distribution.chief else None
     seconds: dict[str, float] = {}
     resolved = presets.resolve(preset, **settings)
     epochs = resolved.total_epochs
@@ -119,7 +124,7 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: _Entries) -> None:
         long_run.interruptible(epochs),
     ):
         with timed(seconds, "read"):
-            scene = read_scene(arguments)
+            scene = region.applied(read_scene(arguments))
         with timed(seconds, "start"):
             model = lren_model(preset, settings, arguments.device, distribution)
         # What the chief refuses, the others hear of.
@@ -156,7 +161,8 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: _Entries) -> None:
         say(f"{_ending(result)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(
-                scene, title, score, _evidence_of(result), outputs, seconds, notices,
+                scene, Scored(title, score, _evidence_of(result), model, False, _residual(result)),
+                region, outputs, seconds, notices,
                 lambda: {
                     "detector": LREN,
                     **run_record(model, scene, history, result),
@@ -183,11 +189,13 @@ def _applied_lam(arguments: argparse.Namespace) -> float | None:
     return validators.positive("lam", presets.parse("lam", arguments.lam))
 
 
-def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: _Entries) -> None:
+def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: Entries) -> None:
     refuse_training_options(arguments)
     lam = _applied_lam(arguments)
-    outputs = _Outputs(arguments, entries)
+    outputs = RunFiles(arguments, entries)
     check_scene(arguments)
+    region = Region.of(arguments)
+    refuse_explanation(arguments, explained=not os.path.isdir(arguments.apply))
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
         # Before the scene: reading one can take a download.
@@ -197,16 +205,18 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: _Entrie
             )
         outputs.show_evidence(trained.evidence)
         with timed(seconds, "read"):
-            scene = read_scene(arguments)
+            scene = region.applied(read_scene(arguments), learned=False)
         outputs.follow(scene)
         with timed(seconds, "score"):
             score, evidence, record = trained.score(
-                scene, with_evidence=bool(arguments.evidence) or outputs.threshold is not None
+                scene, with_evidence=outputs.needs_evidence
             )
         say(described(scene, seconds["read"]))
         say(f"{trained.title} of {trained.path}: {seconds['score']:.1f} s")
         _finish(
-            scene, trained.title, score, evidence, outputs, seconds, notices,
+            scene,
+            Scored(trained.title, score, evidence, trained.model, bool(arguments.recalibrate)),
+            region, outputs, seconds, notices,
             lambda: {"detector": LREN, **record},
         )  # fmt: skip
 
@@ -214,6 +224,11 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: _Entrie
 def _evidence_of(result: LowRankResult | EvidenceDetails | None) -> dict[str, np.ndarray] | None:
     """Maps of the evidence that a score is made of."""
     return getattr(result, "evidence", None)
+
+
+def _residual(result: LowRankResult | EvidenceDetails | None) -> np.ndarray | None:
+    """Residual of the low-rank step."""
+    return getattr(result, "A", None)
 
 
 def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
@@ -227,10 +242,12 @@ def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
     return f"low-rank step: {result.iterations} iterations, {ending}"
 
 
-def _detect_with_another(arguments: argparse.Namespace, entries: _Entries) -> None:
+def _detect_with_another(arguments: argparse.Namespace, entries: Entries) -> None:
     detectors.check_name(arguments.detector)
     refuse_lren_options(arguments)
-    outputs = _Outputs(arguments, entries)
+    region = Region.of(arguments)
+    refuse_explanation(arguments, explained=arguments.detector in EXPLAINED)
+    outputs = RunFiles(arguments, entries)
     check_scene(arguments)
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
@@ -238,14 +255,15 @@ def _detect_with_another(arguments: argparse.Namespace, entries: _Entries) -> No
         with timed(seconds, "start"):
             detector = detector_from(arguments)
         with timed(seconds, "read"):
-            scene = read_usable_scene(arguments)
+            scene = region.applied(read_usable_scene(arguments))
+            detectors.detector_class(arguments.detector).check_background(scene)
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
         with timed(seconds, "score"), shown():
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
-            scene, detector.title, score, None, outputs, seconds, notices,
+            scene, Scored(detector.title, score, by=detector), region, outputs, seconds, notices,
             lambda: {
                 **detector_record(detector),
                 "scene": scene_record(scene),
@@ -254,83 +272,11 @@ def _detect_with_another(arguments: argparse.Namespace, entries: _Entries) -> No
         )  # fmt: skip
 
 
-class _Outputs:
-    """Requested outputs and their files, each proved to be writable.
-
-    Created before the scene is read, to refuse early what can be refused without it; `follow`
-    then adds the files that depend on the scene.
-
-    Attributes:
-        threshold: the request for a threshold, or None.
-        maps: the formats of score and mask.
-        targets: the files, by what they are, in the order of writing.
-        entries: further ones of the report, as for `detect`.
-
-    Raises:
-        InputError: an option or a file that cannot be used.
-    """
-
-    def __init__(self, arguments: argparse.Namespace, entries: _Entries = _no_entries) -> None:
-        self._arguments = arguments
-        self.entries = entries
-        self._format = requested_format(arguments)
-        self.threshold = requested_threshold(arguments)
-        self._evidence: tuple[str, ...] = ()
-        self._use(MapOutput(self._format))
-
-    def show_evidence(self, names: tuple[str, ...]) -> None:
-        """Add a map of each evidence where ``--evidence`` asks for them.
-
-        Args:
-            names: of the evidence that the scores are made of.
-
-        Raises:
-            InputError: ``--evidence`` was given, but they are made of none.
-        """
-        if not self._arguments.evidence:
-            return
-        if not names:
-            raise InputError(
-                "--evidence was given, but the model does not score by evidence; expected it with "
-                "--preset robust, leave it out."
-            )
-        self._evidence = names
-        self._use(self.maps)
-
-    def follow(self, scene: Scene) -> None:
-        """Take the format and the georeference of the scene's file."""
-        self._use(MapOutput(self._format, scene.source_format, scene.georeference))
-
-    def _use(self, maps: MapOutput) -> None:
-        arguments, model = self._arguments, self._arguments.save_model
-        if model is not None and not model.endswith(".keras"):
-            raise InputError(
-                f"--save-model is {model!r}; expected a name that ends in .keras, "
-                "Keras' own format, add it."
-            )
-        self.maps = maps
-        endings = maps.endings("score")
-        for name in self._evidence:
-            endings |= maps.endings(f"evidence_{name}")
-        endings["picture"] = "_score.png"
-        if self.threshold is not None:
-            endings |= threshold_endings(maps)
-        self.targets = {
-            **{what: output_path(arguments, ending) for what, ending in endings.items()},
-            **({} if model is None else {"model": ensure_writable_target(model)}),
-            # Last, so that whatever a report names is there when the report is.
-            "report": output_path(arguments, "_report.json"),
-        }
-        refuse_to_replace(self.targets, [arguments.scene, arguments.truth, arguments.mask])
-        refuse_to_replace_another_scene(arguments, self.targets["report"])
-
-
 def _finish(
     scene: Scene,
-    title: str,
-    score: np.ndarray,
-    evidence: dict[str, np.ndarray] | None,
-    outputs: _Outputs,
+    scored: Scored,
+    region: Region,
+    outputs: RunFiles,
     seconds: dict[str, float],
     notices: list[str],
     record: Callable[[], dict[str, Any]],
@@ -339,12 +285,13 @@ def _finish(
     """Judge and draw a score map, write all files, say what came out.
 
     Args:
-        evidence: maps by name that calibrated scores are made of; None for other scores.
         record: makes the part of the report that depends on the detector.
         save_model: writes the file ``"model"`` of the targets, if there is one.
     """
     from lren_tf import plots
 
+    arguments = outputs.arguments
+    score, evidence, title = scored.score, scored.evidence, scored.title
     with timed(seconds, "evaluate"):
         truth = judging_truth(scene)
         metrics = judged(score, truth)
@@ -354,23 +301,49 @@ def _finish(
             detected = outputs.threshold.apply(
                 score, truth, georeference=scene.georeference, evidence=evidence
             )
+            detected = region.filtered(detected)
         masks[detected.label] = detected.panel()
+    explanations = None
+    if detected is not None and (outputs.explains or outputs.views):
+        with timed(seconds, "explain"):
+            explanations = scored.explained(scene, detected)
+        detected = detected.with_bands([each.strongest() for each in explanations])
     with timed(seconds, "draw"):
         calibrated = [] if evidence is None else [title]
         figure = plots.detection_panel(
-            *pictures(scene), {title: score}, masks=masks, calibrated=calibrated
-        )
+            *pictures(scene), {title: score}, masks=masks, calibrated=calibrated,
+            detected=None if detected is None else detected.labels(),
+            numbered=[] if detected is None else [
+                (each.row, each.column) for each in detected.detections.listed
+            ],
+            georeference=scene.georeference,
+        )  # fmt: skip
+    spectra = None
+    if detected is not None and (arguments.spectra or arguments.library is not None):
+        with timed(seconds, "spectra"):
+            model = scored.by if hasattr(scored.by, "energy_parts") else None
+            spectra = DetectedSpectra(arguments, scene, detected.detections, model)
+    page = None
+    if outputs.views:
+        with timed(seconds, "view"):
+            page = scored.page(scene, detected, explanations)
     targets, maps = outputs.targets, outputs.maps
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(seconds, "write"):
-            maps.write(paths, "score", score)
+            maps.write(paths, "score", score, calibrated=evidence is not None)
             for name, values in (evidence or {}).items():
                 if f"evidence_{name}" in paths:
                     maps.write(paths, f"evidence_{name}", values)
             plots.save(figure, paths["picture"])
             if detected is not None:
                 detected.write(paths, maps)
+            if page is not None:
+                page.save(paths["view"])
+            if spectra is not None:
+                spectra.write(paths)
+            if "stac" in paths:
+                _write_stac(scene, targets, paths)
             if save_model is not None and "model" in paths:
                 save_model(paths["model"])
         report = {
@@ -378,6 +351,10 @@ def _finish(
             "seconds": seconds,
             "metrics": metrics,
             **({} if detected is None else {"threshold": detected.record()}),
+            **({} if not explanations else {"explanations": explanations_record(explanations)}),
+            **region.record(),
+            **({} if spectra is None else spectra.record()),
+            "reading": reading_record(arguments),
             "maps": maps.record(score.shape, [what for what in MAPS if what in targets]),
             "notices": notices,
             "files": {what: str(target) for what, target in targets.items()},
@@ -395,3 +372,15 @@ def _finish(
         say(detected.line())
     for what, target in targets.items():
         say(f"{what}: {target}")
+
+
+def _write_stac(scene: Scene, targets: dict[str, Path], paths: dict[str, Path]) -> None:
+    """Write the STAC item of a run whose other files lie at temporary paths."""
+    write_stac_item(
+        paths["stac"],
+        paths["score_tif"],
+        {what: target for what, target in targets.items() if what != "stac"},
+        name=targets["stac"].name.removesuffix("_stac.json"),
+        acquired=scene.acquired,
+        properties={"title": f"anomalies of {scene.name}"},
+    )

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from lren_tf.cli.console import collected_notices, renamed, say
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
-from lren_tf.cli.options.threshold import threshold_endings, threshold_request
+from lren_tf.cli.options.threshold import (
+    ThresholdRequest,
+    threshold_endings,
+    threshold_request,
+)
 from lren_tf.io import load_placed_map
 from lren_tf.io.load import scene_stem
 from lren_tf.records import json_text
@@ -21,14 +25,14 @@ def threshold(arguments: argparse.Namespace) -> None:
     """Find a threshold for a score map; write mask, detections and report."""
     request = threshold_request(arguments)
     requested = requested_format(arguments)
-    _targets(arguments, MapOutput(requested))
+    _targets(arguments, MapOutput(requested), request)
     with collected_notices() as notices:
         with renamed(key="score_key"):
             score, georeference, source_format = load_placed_map(
                 arguments.score, arguments.score_key
             )
         maps = MapOutput(requested, source_format, georeference)
-        targets = _targets(arguments, maps)
+        targets = _targets(arguments, maps, request)
         result = request.apply(score, georeference=georeference)
         with atomic_paths(*targets.values()) as temporary:
             paths = dict(zip(targets, temporary, strict=True))
@@ -47,12 +51,16 @@ def threshold(arguments: argparse.Namespace) -> None:
         say(f"{what}: {target}")
 
 
-def _targets(arguments: argparse.Namespace, maps: MapOutput) -> dict[str, Path]:
+def _targets(
+    arguments: argparse.Namespace, maps: MapOutput, request: ThresholdRequest
+) -> dict[str, Path]:
     """The files that `threshold` writes, in the order of writing, each proved to be writable."""
     stem = scene_stem(Path(arguments.score)).removesuffix(_SCORE_ENDING)
     targets = {
         what: ensure_writable_target(Path(arguments.out) / f"{stem}{ending}")
-        for what, ending in {**threshold_endings(maps), "report": "_threshold.json"}.items()
+        for what, ending in {
+            **threshold_endings(maps, request), "report": "_threshold.json"
+        }.items()
     }
     refuse_to_replace(targets, [arguments.score])
     return targets

@@ -14,13 +14,18 @@ import numpy as np
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
 from lren_tf.evaluation.detections import BACKGROUND, DETECTED, NO_DATA
+from lren_tf.evaluation.threshold import thresholds_at
 from lren_tf.io.base.layer import Layer
+from lren_tf.io.qgis_style import write_mask_style, write_score_style
 from lren_tf.io.registry import MAP_FORMATS
 from lren_tf.io.save import MapWriter, map_format
 from lren_tf.runtime.files import as_path
 from lren_tf.settings import EVIDENCE
 
 AUTO = "auto"
+_STYLE = ".qml"
+_DECADES = 4
+"""Decades of the false-alarm rate that the colours of a style span, as those of pictures."""
 _NUMPY = MAP_FORMATS["npy"]
 MAPS: dict[str, float] = {
     "score": np.nan,
@@ -89,16 +94,44 @@ class MapOutput:
 
     def endings(self, layer: str) -> dict[str, str]:
         """The files of one of `MAPS`: what they are called, and how their names end."""
+        suffixes = (*self._suffixes, *((_STYLE,) if self._styled else ()))
         return {layer: f"_{layer}.npy", **{
-            f"{layer}_{suffix[1:]}": f"_{layer}{suffix}" for suffix in self._suffixes
+            f"{layer}_{suffix[1:]}": f"_{layer}{suffix}" for suffix in suffixes
         }}  # fmt: skip
 
-    def write(self, paths: Mapping[str, Path], layer: str, values: np.ndarray) -> None:
-        """Write the files of `endings`, to temporary paths."""
+    def write(
+        self, paths: Mapping[str, Path], layer: str, values: np.ndarray, *, calibrated: bool = True
+    ) -> None:
+        """Write the files of `endings`, to temporary paths.
+
+        Args:
+            calibrated: whether a score is in decades of the false-alarm rate.
+        """
         _NUMPY.write([paths[layer]], Layer(values, layer))
         if self._suffixes:
             files = [paths[f"{layer}_{suffix[1:]}"] for suffix in self._suffixes]
-            self._writer.write(files, values, layer, MAPS[layer])
+            unit = "class" if layer == "mask" else "decade" if calibrated else "score"
+            self._writer.write(files, values, layer, MAPS[layer], unit)
+        if self._styled:
+            style = paths[f"{layer}_{_STYLE[1:]}"]
+            if layer == "mask":
+                write_mask_style(style)
+            else:
+                write_score_style(style, _stops(values, calibrated))
+
+    @property
+    def grid(self) -> Georeference | None:
+        """Where the pixels of the written maps lie, as far as it is known."""
+        return self._writer.grid
+
+    @property
+    def geotiff(self) -> bool:
+        """Whether maps are written as GeoTIFF."""
+        return self._writer.form.name == "geotiff"
+
+    def laid_out(self, values: np.ndarray, fill: float) -> np.ndarray:
+        """A map [H, W] of the scene on the grid of the written maps."""
+        return self._writer.laid_out(values, fill)
 
     def record(self, shape: tuple[int, ...], layers: Collection[str]) -> dict[str, Any]:
         """The part of a report: what one needs to know to read the files of maps.
@@ -122,9 +155,35 @@ class MapOutput:
         }  # fmt: skip
 
     @property
+    def _styled(self) -> bool:
+        """Whether styles for QGIS lie beside the maps."""
+        return self.geotiff
+
+    @property
     def _suffixes(self) -> tuple[str, ...]:
         """Of the files beside the `.npy`."""
         return () if self._writer.form is _NUMPY else self._writer.form.suffixes
+
+
+def _stops(values: np.ndarray, calibrated: bool) -> list[tuple[float, str]]:
+    """Scores that a tenth, a hundredth, … of the background exceed, and what they mean."""
+    rates = [10.0**-decade for decade in range(1, _DECADES + 1)]
+    labels = [f"1 in {10**decade:,}" for decade in range(1, _DECADES + 1)]
+    if calibrated:
+        stops = [0.0, *(float(decade) for decade in range(1, _DECADES + 1))]
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a threshold nobody has asked for
+            found = thresholds_at(values, rates)
+        stops = [float(np.nanmedian(values)), *(each.threshold for each in found)]
+    # Of scores with few different values some stops are equal.
+    kept: list[tuple[float, str]] = []
+    for value, label in zip(stops, ["all", *labels], strict=True):
+        if not kept or value > kept[-1][0]:
+            kept.append((value, label))
+    if len(kept) == 1:
+        kept.append((kept[0][0] + 1.0, "more"))
+    return kept
 
 
 def refuse_to_replace(targets: Mapping[str, Path], inputs: Iterable[str | None]) -> None:

@@ -26,6 +26,8 @@ SIMULATED = "simulated"
 _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
              "axes", "raw")  # fmt: skip
 """Options that say how a file is read."""
+_TOLD = ("scene", *_OF_FILES, "background", "review")
+"""Options that say which scene is scored, and against what."""
 
 
 def output_path(arguments: argparse.Namespace, ending: str) -> Path:
@@ -107,6 +109,16 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 raw=arguments.raw,
             )
     return datasets.simulate() if name == SIMULATED else datasets.load(name)
+
+
+def reading_record(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a report says of the options that read the scene, to read it again."""
+    return {name: getattr(arguments, name) for name in _TOLD}
+
+
+def arguments_of(record: dict[str, Any]) -> argparse.Namespace:
+    """Return the options that `reading_record` told."""
+    return argparse.Namespace(**{name: record[name] for name in _TOLD})
 
 
 def read_usable_scene(arguments: argparse.Namespace) -> Scene:

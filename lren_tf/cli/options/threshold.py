@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ import numpy as np
 from lren_tf.cli.options.outputs import MapOutput
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import InputError
-from lren_tf.evaluation.detections import DETECTED, NO_DATA, Detections, find_detections
+from lren_tf.evaluation.detections import (
+    DETECTED,
+    NO_DATA,
+    Detections,
+    detection_labels,
+    find_detections,
+)
 from lren_tf.evaluation.threshold import (
     Threshold,
     calibrated_threshold,
@@ -21,11 +28,23 @@ from lren_tf.evaluation.threshold import (
     threshold_at,
 )
 from lren_tf.io.detections import write_csv, write_geojson
+from lren_tf.io.outlines import (
+    check_geopackage,
+    check_polygons,
+    write_geopackage,
+    write_polygons_geojson,
+)
 from lren_tf.validators import parse
 
 _ENDINGS = {
     "detections": "_detections.csv",
     "geojson": "_detections.geojson",
+}
+_VECTORS = {
+    # value of --vector: kind and end of the name of the file of polygons
+    "geojson": {"polygons": "_polygons.geojson"},
+    "gpkg": {"geopackage": "_detections.gpkg"},
+    "none": {},
 }
 
 
@@ -35,6 +54,7 @@ class ThresholdRequest:
 
     false_alarm_rate: float
     min_size: int
+    vector: str = "none"
 
     def apply(
         self,
@@ -43,6 +63,7 @@ class ThresholdRequest:
         *,
         georeference: Georeference | None = None,
         evidence: Mapping[str, np.ndarray] | None = None,
+        calibrated: bool | None = None,
     ) -> ThresholdResult:
         """The threshold of a score map [H, W] and what is above it.
 
@@ -50,9 +71,12 @@ class ThresholdRequest:
             truth: [H, W] bool with both classes, to judge the threshold by, or None.
             georeference: of the scene.
             evidence: maps [H, W] by name that calibrated scores are made of; None for scores
-                that are not calibrated.
+                that are not calibrated, or whose evidence is not at hand.
+            calibrated: whether they are; None for scores that come with their evidence.
         """
-        find = threshold_at if evidence is None else calibrated_threshold
+        if calibrated is None:
+            calibrated = evidence is not None
+        find = calibrated_threshold if calibrated else threshold_at
         threshold = find(score, self.false_alarm_rate)
         detections = find_detections(
             score,
@@ -66,7 +90,9 @@ class ThresholdRequest:
         realised = None if truth is None else _realised(score, truth, threshold.threshold)
         crs = None if georeference is None else georeference.crs
         names = () if evidence is None else tuple(evidence)
-        return ThresholdResult(threshold, detections, self.min_size, realised, crs, names)
+        return ThresholdResult(
+            threshold, detections, self.min_size, realised, crs, names, self.vector
+        )
 
 
 @dataclass(frozen=True)
@@ -79,11 +105,26 @@ class ThresholdResult:
     realised: dict[str, float] | None
     crs: str | None
     evidence: tuple[str, ...] = ()
+    vector: str = "none"
 
     @property
     def label(self) -> str:
         """Title of the mask in a picture."""
         return f"detections at a false-alarm rate of {self.threshold.false_alarm_rate:g}"
+
+    def labels(self) -> np.ndarray:
+        """[H, W] label of the detection of every pixel, 0 for none."""
+        return detection_labels(self.detections)
+
+    def with_bands(self, strongest: Sequence[Sequence[int]]) -> ThresholdResult:
+        """The result with the strongest bands of its first detections."""
+        listed = self.detections.listed
+        named = [
+            replace(detection, bands=tuple(bands))
+            for detection, bands in zip(listed, strongest, strict=False)
+        ]
+        listed = [*named, *listed[len(named) :]]
+        return replace(self, detections=self.detections._replace(listed=listed))
 
     def panel(self) -> np.ndarray:
         """[H, W] 1 on detections, 0 on background, NaN where there is no data."""
@@ -112,6 +153,16 @@ class ThresholdResult:
         maps.write(paths, "mask", self.detections.mask)
         write_csv(paths["detections"], self.detections.listed, self.evidence)
         write_geojson(paths["geojson"], self.detections.listed, self.crs)
+        if self.vector != "none":
+            labels = maps.laid_out(self.labels(), 0)
+            if self.vector == "gpkg":
+                write_geopackage(
+                    paths["geopackage"], self.detections.listed, labels, maps.grid, self.evidence
+                )
+            else:
+                write_polygons_geojson(
+                    paths["polygons"], self.detections.listed, labels, maps.grid
+                )
 
     def line(self) -> str:
         """Threshold, method, and what was detected."""
@@ -150,6 +201,15 @@ def add_threshold_options(parser: argparse.ArgumentParser, *, required: bool = F
     )
 
 
+def add_vector_option(parser: argparse.ArgumentParser) -> None:
+    """``--vector``."""
+    parser.add_argument(
+        "--vector", metavar="NAME",
+        help="with --false-alarm-rate: polygons of the detections as geojson (the default with "
+        "the extra 'geo'), as gpkg, a GeoPackage (extra 'vector'), or none",
+    )  # fmt: skip
+
+
 def requested_threshold(arguments: argparse.Namespace) -> ThresholdRequest | None:
     """Request of the options of `add_threshold_options`, checked; None without a rate."""
     rate, size = arguments.false_alarm_rate, arguments.min_size
@@ -159,27 +219,44 @@ def requested_threshold(arguments: argparse.Namespace) -> ThresholdRequest | Non
                 f"--min-size {size} was given without --false-alarm-rate; expected both, add "
                 "--false-alarm-rate or leave --min-size out."
             )
+        vector = getattr(arguments, "vector", None)
+        if vector is not None:
+            raise InputError(
+                f"--vector {vector} was given without --false-alarm-rate; expected both, add "
+                "--false-alarm-rate or leave --vector out."
+            )
         return None
-    return _request(rate, size)
+    return threshold_request(arguments)
 
 
-def threshold_endings(maps: MapOutput) -> dict[str, str]:
+def threshold_endings(maps: MapOutput, request: ThresholdRequest) -> dict[str, str]:
     """Files of a `ThresholdResult` by kind, with the ends of their names."""
-    return {**maps.endings("mask"), **_ENDINGS}
+    return {**maps.endings("mask"), **_ENDINGS, **_VECTORS[request.vector]}
 
 
 def threshold_request(arguments: argparse.Namespace) -> ThresholdRequest:
     """Request of the options of `add_threshold_options` where the rate is required."""
-    return _request(arguments.false_alarm_rate, arguments.min_size)
-
-
-def _request(rate: str, size: str | None) -> ThresholdRequest:
+    rate, size = arguments.false_alarm_rate, arguments.min_size
     smallest = 1 if size is None else parse(size, int)
     if isinstance(smallest, float) and smallest.is_integer():  # as 1e1 is
         smallest = int(smallest)
     if not isinstance(smallest, int) or smallest < 1:
         raise InputError(f"--min-size is {size!r}; expected a whole number of 1 pixel or more.")
-    return ThresholdRequest(checked_rate(parse(rate, float), "--false-alarm-rate"), smallest)
+    rate = checked_rate(parse(rate, float), "--false-alarm-rate")
+    return ThresholdRequest(rate, smallest, _vector(getattr(arguments, "vector", None)))
+
+
+def _vector(asked: str | None) -> str:
+    """The file of polygons, refused at once where it cannot be had."""
+    if asked is None:
+        return "geojson" if find_spec("rasterio") is not None else "none"
+    if asked not in _VECTORS:
+        raise InputError(f"--vector is {asked!r}; expected one of {', '.join(_VECTORS)}.")
+    if asked != "none":
+        check_polygons()
+    if asked == "gpkg":
+        check_geopackage()
+    return asked
 
 
 def _with_coordinates(detections: Detections, georeference: Georeference | None) -> Detections:

@@ -27,6 +27,7 @@ class Layer:
         name: `score`, `mask`: the variable in MATLAB, the band's name elsewhere.
         no_data: the value of pixels that hold no data, or None where all do.
         georeference: where the pixels lie on the map, or None.
+        unit: of the values, where it has a name.
 
     Raises:
         InputError: the values are not real numbers, rows × columns with at least one pixel, or
@@ -37,6 +38,7 @@ class Layer:
     name: str = "score"
     no_data: float | None = None
     georeference: Georeference | None = None
+    unit: str = ""
 
     def __post_init__(self) -> None:
         values = real_array(self.values, f"the map '{self.name}'")

@@ -223,9 +223,10 @@ def georeference_for_geotiff(georeference: Georeference | None) -> Georeference 
 
 
 def write_geotiff(file: Path, layer: Layer) -> None:
-    """Write a map as a GeoTIFF with one band, compressed without loss.
+    """Write a map as a Cloud-Optimized GeoTIFF with one band, compressed without loss.
 
-    It has the layer's coordinate system, transform and no-data value.
+    It has the layer's coordinate system, transform, no-data value, name and unit, and overviews
+    where it is larger than a tile: means of scores, single values of whole numbers.
 
     Args:
         file: where to; opened for writing as it is, so pass a temporary path.
@@ -249,19 +250,24 @@ def write_geotiff(file: Path, layer: Layer) -> None:
     with rasterio.Env(), warnings.catch_warnings(), rasterio.MemoryFile() as memory:
         warnings.simplefilter("ignore")  # a map without a georeference is not a mistake here
         with memory.open(
-            driver="GTiff",
+            driver="COG",
             height=values.shape[0],
             width=values.shape[1],
             count=1,
             dtype=values.dtype,
             nodata=layer.no_data,
             compress="deflate",
-            predictor=3 if values.dtype.kind == "f" else 2,
+            predictor="yes",
             bigtiff="if_safer",
+            overview_resampling="average" if values.dtype.kind == "f" else "nearest",
             **georeferenced,
         ) as image:
             image.write(values, 1)
             image.set_band_description(1, layer.name)
+            # Said, so that a reader need not guess that values are as they are stored.
+            image.scales, image.offsets = (1.0,), (0.0,)
+            if layer.unit:
+                image.units = (layer.unit,)
         file.write_bytes(memory.getbuffer())
 
 

@@ -17,7 +17,7 @@ from lren_tf.evaluation.threshold import threshold_at
 from tests.cli.common import SCENE, SMALL, files, mat, report
 
 WIDE = datasets.simulate(40, 40, 12, seed=3)
-NEW = ["mask.npy", "detections.csv", "detections.geojson"]
+NEW = ["mask.npy", "detections.csv", "detections.geojson", "polygons.geojson"]
 
 
 @pytest.fixture
