@@ -260,7 +260,7 @@ class TestKerasHabits:
         path = str(tmp_path / "{epoch}.keras")
         model, _ = self.fit(keras.callbacks.ModelCheckpoint(path), epochs=3)
         loaded = keras.models.load_model(tmp_path / "2.keras")
-        with pytest.raises(InputError, match="has not been fitted"):
+        with pytest.raises(InputError, match="weights of an unfinished training"):
             loaded.score(SCENE)  # the dictionary is made when training ends
         loaded.fit(SCENE, epochs=3, initial_epoch=2, verbose=0)
         np.testing.assert_array_equal(loaded.score(SCENE), model.score(SCENE))
@@ -344,8 +344,8 @@ class TestDivergence:
         model = LREN("paper", **SMALL | {"hidden_units": 1})
         model.build((None, 20))
         model.encoder_latent.kernel.assign(1e8 * model.encoder_latent.kernel)
-        model.estimator_output.kernel.assign(tf.zeros([8, 7]))
-        model.estimator_output.bias.assign([-1e4] * 3 + [0.0] * 4)
+        model.estimator_output.kernel.assign(tf.zeros([1, 8, 7]))
+        model.estimator_output.bias.assign([[-1e4] * 3 + [0.0] * 4])
         with pytest.raises(TrainingDiverged, match=r"in epoch 1 \(mixture component 3 to blame"):
             model.fit(SCENE, epochs=2, verbose=0)
 
@@ -369,7 +369,7 @@ class TestDivergence:
         model.optimizer.learning_rate = 1e30
         with pytest.raises(TrainingDiverged):
             model.fit(OTHER, epochs=9, verbose=0)
-        with pytest.raises(InputError, match="has not been fitted"):
+        with pytest.raises(InputError, match="weights of an unfinished training"):
             model.score(OTHER)
 
     @pytest.mark.slow

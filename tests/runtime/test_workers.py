@@ -53,10 +53,9 @@ class TestShared:
 
         def gradients(workers):
             step = ChunkedStep(
-                lambda: [net], None, rows, batch_rows(PIXELS, None, 0), workers, 20
+                lambda: net, None, rows, batch_rows(PIXELS, None, 0), workers, 20
             )
-            (found,) = step.gradients(0, kind)[1]
-            return found
+            return step.gradients(0, kind)[1]
 
         for got, want in zip(gradients(Three()), gradients(Workers()), strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)

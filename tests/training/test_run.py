@@ -81,7 +81,9 @@ def test_too_few_pixels_are_refused_before_anything_changes():
     model = keras.Model()
     run = TrainingRun(model, list, presets.PAPER, Workers())
     pixels = PixelMatrix(np.random.default_rng(0).normal(size=(6, 4)))
-    options = {"initial_epoch": 0, "resume": None, "checkpoint_every": 50}
+    options = {
+        "refuse_non_finite": list, "initial_epoch": 0, "resume": None, "checkpoint_every": 50,
+    }  # fmt: skip
     with pytest.raises(InputError, match="6 pixels for 7 mixture components"):
         run.plan(presets.PAPER, pixels, None, "/CPU:0", **options)
     few = presets.resolve("paper", components=6)
