@@ -9,12 +9,13 @@ from lren_tf.errors import InputError
 
 
 @contextmanager
-def needs(package: str, doing: str) -> Iterator[None]:
-    """For a body that imports a package of the extra `geo`.
+def needs(package: str, doing: str, extra: str = "geo") -> Iterator[None]:
+    """For a body that imports a package of an extra.
 
     Args:
         package: what is imported.
         doing: what needs it, such as `reading a GeoTIFF`.
+        extra: which `pip install lren-tf[...]` brings it.
 
     Raises:
         InputError: the package is not installed; the message says what to install.
@@ -24,5 +25,5 @@ def needs(package: str, doing: str) -> Iterator[None]:
     except ImportError:
         raise InputError(
             received=f"{doing} needs {package}, which is not installed",
-            remedy="run pip install 'lren-tf[geo]'",
+            remedy=f"run pip install 'lren-tf[{extra}]'",
         ) from None
