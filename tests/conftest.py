@@ -29,13 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow.txt, which tests/fast_set.py writes, as slow."""
+    """Mark the tests of slow.txt, which tests/fast_set.py writes, as slow.
+
+    Those of the studies are long too: `make test` is about the library, and others reach the same
+    lines of the studies.
+    """
     if config.getoption("--all-fast"):
         return
     listed = set(SLOW.read_text(encoding="utf-8").splitlines())
     for item in items:
         if item.nodeid in listed:
             item.add_marker(pytest.mark.slow)
+            if item.nodeid.startswith("tests/experiments/"):
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from lren_tf.batch.finished import ENTRY, Result
 from lren_tf.errors import InputError
 from lren_tf.records import json_text
 
-OLD = time.time() - 3600
+OLD = 1_700_000_000.0
+"""A time long past, the same in every process of a test run."""
 
 
 def write(path: Path, text: str, at: float = OLD) -> Path:

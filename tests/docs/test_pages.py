@@ -283,7 +283,18 @@ def test_every_block_has_a_language(page):
         assert block.language in LANGUAGES, f"{block} has the language {block.language!r}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+LONG = ("docs/archive.md", "docs/distributed.md", "docs/serving.md")
+"""Pages whose blocks train in several processes or several times; in make test-slow."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.long if page in LONG else ())
+        for page in PAGES
+        if blocks(page)
+    ],
+)
 def test_every_block_runs(page, reader):
     for package in ("rasterio", "spectral", "skimage"):
         pytest.importorskip(package, reason=f"{package} is not installed, and the pages use it")

@@ -114,6 +114,7 @@ def test_two_devices_of_one_process(workers, tmp_path):
     assert found["exchanged"].tolist() == [b"xxx"]
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_a_worker_that_is_killed_and_a_run_that_goes_on(workers, tmp_path):
     folders = [tmp_path / "chief", tmp_path / "other"]

@@ -74,6 +74,7 @@ def uninterrupted() -> np.ndarray:
     return model.score(SCENE.cube)
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_killed_again_and_again(start, tmp_path):
     moments = random.Random(7)

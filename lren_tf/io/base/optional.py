@@ -15,7 +15,7 @@ def needs(package: str, doing: str, extra: str = "geo") -> Iterator[None]:
     Args:
         package: what is imported.
         doing: what needs it, such as `reading a GeoTIFF`.
-        extra: which `pip install lren-tf[...]` brings it.
+        extra: the extra that has it.
 
     Raises:
         InputError: the package is not installed; the message says what to install.
