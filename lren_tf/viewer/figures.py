@@ -20,6 +20,7 @@ COLOURS = {
     "nearest": "#AA4499", "positive": "#D55E00", "negative": "#0072B2", "marked": "#FF00FF",
 }  # fmt: skip
 NO_DATA_COLOUR = "#9E9E9E"
+_STRIPS = "removed"
 LINES = (
     # source, legend, colour, dash, width
     ("pixel", "pixel", COLOURS["pixel"], "solid", 2.5),
@@ -74,6 +75,9 @@ def figures_of(record: dict[str, Any]) -> dict[str, Figure]:
     _lines(bokeh, spectra, axis_of(record))
     contributions = _bands_figure(bokeh, "contributions", record, spectra.x_range)
     _bars(bokeh, contributions, axis_of(record))
+    for made in (spectra, contributions):
+        # Strips of removed bands have no height that a range could be made of.
+        made.y_range.renderers = [each for each in made.renderers if each.name != _STRIPS]
     return {**maps, "spectra": spectra, "contributions": contributions}
 
 
@@ -155,7 +159,7 @@ def _bands_figure(bokeh: Any, name: str, record: dict[str, Any], x_range: Any) -
         made.vstrip(
             x0="left", x1="right", source=source, fill_color="#767676", fill_alpha=0.35,
             line_color=None, hatch_pattern="diagonal_cross", hatch_color="#767676",
-            hatch_alpha=0.4,
+            hatch_alpha=0.4, name=_STRIPS,
         )  # fmt: skip
     return made
 

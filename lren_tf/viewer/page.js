@@ -369,8 +369,10 @@
     element("pixel").textContent = texts.join("; ") + ".";
     if (empty) {
       for (const name of ["pixel", "mean", "ring", "nearest", "component_mean"]) line(name, null);
-      model("component_range").data = {x: [], low: [], high: []};
-      model("bars").data = {x: [], top: [], width: [], colour: []};
+      // Not empty: a range of the figures could not be made of nothing.
+      const zeros = axis.map(() => 0);
+      model("component_range").data = {x: axis, low: zeros, high: zeros};
+      model("bars").data = {x: axis, top: zeros, width: zeros, colour: axis.map(() => "black")};
       element("spectra-text").textContent = "The pixel holds no data.";
       element("contributions-text").textContent = "";
     } else drawSpectra(row, column, group);

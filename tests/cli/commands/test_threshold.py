@@ -128,8 +128,8 @@ class TestDetect:
         told = report("small_report.json")
         assert told["threshold"]["threshold"] == threshold_at(score, 0.1).threshold
         assert list(told["files"]) == [
-            "score", "score_mat", "picture", "mask", "mask_mat", "detections", "geojson", "model",
-            "report",
+            "score", "score_mat", "picture", "mask", "mask_mat", "detections", "geojson", "polygons",
+            "model", "report",
         ]  # fmt: skip
         np.testing.assert_array_equal(
             np.load("small_mask.npy") == 1, score > told["threshold"]["threshold"]
@@ -190,7 +190,8 @@ class TestThreshold:
             f"detections, {int((mask == 1).sum())} pixels"
         )
         assert [line.split(":")[0] for line in lines[1:]] == [
-            "mask", *(["mask_mat"] if stem == "c" else []), "detections", "geojson", "report",
+            "mask", *(["mask_mat"] if stem == "c" else []), "detections", "geojson", "polygons",
+            "report",
         ]
 
     def test_one_detection_is_one(self, capsys):
