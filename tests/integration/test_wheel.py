@@ -47,7 +47,8 @@ def built(tmp_path_factory) -> Path:
 
 def modules() -> set[str]:
     """Every file of the package, relative to the checkout."""
-    paths = (path for path in (ROOT / "lren_tf").rglob("*.py*") if path.suffix in (".py", ".pyi"))
+    kinds = (".py", ".pyi", ".html", ".css", ".js")
+    paths = (path for path in (ROOT / "lren_tf").rglob("*.*") if path.suffix in kinds)
     return {path.relative_to(ROOT).as_posix() for path in paths} | {"lren_tf/py.typed"}
 
 

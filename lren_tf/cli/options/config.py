@@ -20,7 +20,9 @@ from lren_tf.settings import unused_settings
 
 SETTINGS = "settings"
 """The table of a config with the detector's settings, as ``--set`` takes them."""
-_FLAGS = frozenset({"drop_water_bands", "raw", "evidence", "recalibrate"})
+_FLAGS = frozenset(
+    {"drop_water_bands", "raw", "evidence", "recalibrate", "view", "explain", "spectra", "stac"}
+)
 """Options without a value."""
 _SHORT_FOR_SET = ("seed", "lam", "epochs")
 _NOT_IN_A_CONFIG = frozenset({"config", "set", "debug", "run", "scenes"})
