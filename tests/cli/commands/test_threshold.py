@@ -128,8 +128,8 @@ class TestDetect:
         told = report("small_report.json")
         assert told["threshold"]["threshold"] == threshold_at(score, 0.1).threshold
         assert list(told["files"]) == [
-            "score", "score_mat", "picture", "mask", "mask_mat", "detections", "geojson", "polygons",
-            "model", "report",
+            "score", "score_mat", "picture", "mask", "mask_mat", "detections", "geojson",
+            "polygons", "model", "report",
         ]  # fmt: skip
         np.testing.assert_array_equal(
             np.load("small_mask.npy") == 1, score > told["threshold"]["threshold"]
