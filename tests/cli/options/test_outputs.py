@@ -221,10 +221,10 @@ def hide(monkeypatch, package: str) -> None:
     """Let imports of a package fail."""
     real = builtins.__import__
 
-    def importing(name, *rest):
+    def importing(name, *rest, **more):  # codecs are imported with keywords
         if name.split(".")[0] == package:
             raise ImportError(name)
-        return real(name, *rest)
+        return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", importing)
 
