@@ -25,6 +25,8 @@ from lren_tf.version import __version__
 
 CONNECT_S = 10.0
 """Seconds in which a scheduler has to answer."""
+LOOP_ENDS_S = 1.0
+"""Seconds in which the event loop of a closed client ends."""
 _LOOK_S = 1.0
 """Seconds between two looks for workers that have come."""
 _MOST_SUBMISSIONS = 6
@@ -184,7 +186,7 @@ def workers_of(address: str) -> Iterator[DaskWorkers]:
     distributed = _imported(f"--scheduler {address}")
     with _quiet():
         try:
-            client = distributed.Client(address, timeout=CONNECT_S)
+            client = _client(distributed, address)
         except (OSError, ValueError, TimeoutError, TypeError) as error:
             raise InputError(
                 f"--scheduler {address} does not answer ({_reason(error)}); expected "
@@ -198,6 +200,16 @@ def workers_of(address: str) -> Iterator[DaskWorkers]:
                 yield engine
             finally:
                 engine.close()
+
+
+def _client(distributed: Any, address: str) -> Any:
+    """A client of a scheduler; a second time where the loop of an earlier client is just ending,
+    which distributed takes for one that runs."""
+    try:
+        return distributed.Client(address, timeout=CONNECT_S)
+    except AssertionError:
+        time.sleep(LOOP_ENDS_S)
+        return distributed.Client(address, timeout=CONNECT_S)
 
 
 def usable_cores() -> int:
