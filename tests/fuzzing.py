@@ -1,6 +1,6 @@
 """Number of cases for tests that draw their own.
 
-``LREN_TF_FUZZ`` multiplies it: 0.1 in ``make test-fast``, 0.3 in
+``LREN_TF_FUZZ`` multiplies it: 0.1 in ``make test-fast``, 0.2 in
 ``make test``, 10 in ``make test-slow``.
 """
 
