@@ -13,7 +13,7 @@ from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
-from lren_tf.detectors.parts.background_only import BackgroundOnly, Own, own_spectra
+from lren_tf.detectors.parts.background_only import Own, own_spectra, scores_against
 
 RIDGE = 1e-9
 """Added to the penalty of every weight: a pixel of the ring with the very spectrum of the pixel
@@ -122,9 +122,7 @@ class CRD(Detector):
     def _scores_against(
         self, scene: Scene, background: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        against = BackgroundOnly(FilledPixels(scene), background)
-        score = self._residuals(against, against.own_spectra).reshape(-1)
-        return score if scene.valid is None else score[scene.valid.reshape(-1)]
+        return scores_against(scene, background, self._residuals)
 
     def _residuals(
         self, image: dual_window.Image, own: Own

@@ -13,7 +13,7 @@ from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
-from lren_tf.detectors.parts.background_only import BackgroundOnly, Own, own_spectra
+from lren_tf.detectors.parts.background_only import Own, own_spectra, scores_against
 from lren_tf.errors import InputError
 
 
@@ -115,9 +115,7 @@ class LRX(Detector):
     def _scores_against(
         self, scene: Scene, background: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        against = BackgroundOnly(FilledPixels(scene), background)
-        score = self._distances(against, against.own_spectra).reshape(-1)
-        return score if scene.valid is None else score[scene.valid.reshape(-1)]
+        return scores_against(scene, background, self._distances)
 
     def _distances(
         self, image: dual_window.Image, own: Own

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.array_checks import iter_chunks
+from lren_tf.data.filled_pixels import FilledPixels
+from lren_tf.data.scene import Scene
 from lren_tf.detectors.parts.dual_window import Block, Image, checked_range
 from lren_tf.errors import InputError
 
@@ -68,3 +70,20 @@ class BackgroundOnly:
         """Spectra [b, L] of the pixels of a block as they are, on the scale of the rings."""
         low, span = checked_range(*self._range)
         return (self._image[block.own].astype(np.float64) - low) / span  # type: ignore[index]
+
+
+def scores_against(
+    scene: Scene,
+    background: npt.NDArray[np.bool_],
+    score: Callable[[BackgroundOnly, Own], npt.NDArray[np.float64]],
+) -> npt.NDArray[np.float64]:
+    """Scores [n] of a scene's valid pixels, whose rings hold background only.
+
+    Args:
+        scene: whose pixels are scored.
+        background: [H, W], the region that the rings are taken from.
+        score: maps an image and what gives the spectra of its pixels to scores [H, W].
+    """
+    against = BackgroundOnly(FilledPixels(scene), background)
+    scores = score(against, against.own_spectra).reshape(-1)
+    return scores if scene.valid is None else scores[scene.valid.reshape(-1)]
