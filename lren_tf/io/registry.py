@@ -16,6 +16,7 @@ from lren_tf.io.base.source import Source
 from lren_tf.io.base.variable import a_folder
 from lren_tf.io.formats import envi, geotiff
 from lren_tf.io.formats.emit import EmitReader
+from lren_tf.io.formats.emit_mask import EmitMaskReader
 from lren_tf.io.formats.hdf5 import Hdf5Reader
 from lren_tf.io.formats.matlab import MatlabReader, write_mat
 from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
@@ -32,6 +33,7 @@ READERS: tuple[type[Reader], ...] = (
     # Products before the general reader of their container.
     PrismaReader,
     EmitReader,
+    EmitMaskReader,
     Hdf5Reader,
     # Last, since its files of values are called anything, often without a suffix.
     envi.EnviReader,

@@ -94,30 +94,91 @@ def write_emit(path: Path, values: np.ndarray, *, good: np.ndarray | None = None
     return path
 
 
-def write_prisma(path: Path, vnir: np.ndarray, swir: np.ndarray, *, dropped: int = 1) -> Path:
-    """An HE5 file laid out as PRISMA's level 2D, cubes as rows × bands × columns of DN.
+EMIT_FLAGS = (
+    "Cloud flag", "Cirrus flag", "Water flag", "Spacecraft Flag", "Dilated Cloud Flag", "AOD550",
+    "H2O (g cm-2)", "Aggregate Flag",
+)  # fmt: skip
+EMIT_FLAGS_3 = (
+    "Cloud Flag", "Cirrus Flag", "Water Flag", "Dilated Cloud Flag", "SpecTf-Cloud Probability",
+    "SpecTf-Cloud Flag", "SpecTf-Buffer Distance",
+)  # fmt: skip
 
-    The last `dropped` bands of the first cube have no wavelength.
+
+def write_emit_mask(
+    path: Path, grid: tuple[int, int], flagged: dict[str, list[tuple[int, int]]],
+    labels: tuple[str, ...] = EMIT_FLAGS,
+) -> Path:  # fmt: skip
+    """A netCDF-4 file laid out as EMIT's mask, flags set in the pixels that are listed.
+
+    Bands that are no flags hold 0.3 everywhere, and the pixels listed under `fill` -9999.
+    """
+    values = np.zeros((*grid, len(labels)), "f4")
+    for at, label in enumerate(labels):
+        if "flag" not in label.lower():
+            values[:, :, at] = 0.3
+        for pixel in flagged.get(label, []):
+            values[(*pixel, at)] = 1.0
+    for pixel in flagged.get("fill", []):
+        values[pixel] = -9999.0
+    with h5py.File(path, "w") as hdf:
+        data = hdf.create_dataset("mask", data=values)
+        data.attrs["_FillValue"] = np.array([-9999.0], "f4")
+        hdf["band_mask"] = np.zeros((*grid, 36), "u1")
+        table = hdf.create_group("sensor_band_parameters")
+        table.create_dataset("mask_bands", data=list(labels), dtype=h5py.string_dtype())
+    return path
+
+
+def write_prisma(
+    path: Path, vnir: np.ndarray, swir: np.ndarray, *, dropped: int = 1, level: str = "L2D",
+    errors: tuple[np.ndarray, np.ndarray] | None = None, **layers: np.ndarray,
+) -> Path:  # fmt: skip
+    """An HE5 file laid out as PRISMA's, cubes as rows × bands × columns of DN.
+
+    The last `dropped` bands of the first cube have no wavelength. `errors` are the codes of both
+    cubes, none set without them; `layers` are further data fields. Only level 2D has corners.
     """
     rows, bands, columns = vnir.shape
     centres = np.linspace(1000.0, 400.0, bands)
     centres[bands - dropped :] = 0.0
+    swath = f"HDFEOS/SWATHS/PRS_{level}_HCO"
+    matrix = "PIXEL_SAT_ERR_MATRIX" if level == "L1" else "PIXEL_L2_ERR_MATRIX"
     with h5py.File(path, "w") as hdf:
+        hdf.attrs["Processing_Level"] = np.bytes_(level[1:])
+        hdf.attrs["Product_StartTime"] = np.bytes_("2021-09-22T10:14:25.123")
         hdf.attrs["List_Cw_Vnir"] = centres.astype("f4")
         hdf.attrs["List_Cw_Swir"] = np.linspace(2500.0, 950.0, swir.shape[1]).astype("f4")
+        for part, count in (("Vnir", bands), ("Swir", swir.shape[1])):
+            hdf.attrs[f"List_Fwhm_{part}"] = np.full(count, 10, "f4")
+            hdf.attrs[f"List_Cw_{part}_Flags"] = (hdf.attrs[f"List_Cw_{part}"] > 0).astype("i4")
         for part, low, high in (("Vnir", -0.1, 1.2), ("Swir", 0.0, 0.9)):
+            if level == "L1":
+                hdf.attrs[f"ScaleFactor_{part}"] = np.float32(100.0)
+                hdf.attrs[f"Offset_{part}"] = np.float32(0.5)
+                continue
             hdf.attrs[f"L2Scale{part}Min"] = np.float32(low)
             hdf.attrs[f"L2Scale{part}Max"] = np.float32(high)
-        hdf.attrs["Epsg_Code"] = np.int32(32633)
-        hdf.attrs["Product_ULcorner_easting"] = 500000.0
-        hdf.attrs["Product_ULcorner_northing"] = 4000000.0
-        hdf.attrs["Product_LRcorner_easting"] = 500000.0 + 30.0 * (columns - 1)
-        hdf.attrs["Product_LRcorner_northing"] = 4000000.0 - 30.0 * (rows - 1)
-        fields = hdf.create_group(f"{SWATH}/Data Fields")
+        if level == "L2D":
+            hdf.attrs["Epsg_Code"] = np.int32(32633)
+            hdf.attrs["Product_ULcorner_easting"] = 500000.0
+            hdf.attrs["Product_ULcorner_northing"] = 4000000.0
+            hdf.attrs["Product_LRcorner_easting"] = 500000.0 + 30.0 * (columns - 1)
+            hdf.attrs["Product_LRcorner_northing"] = 4000000.0 - 30.0 * (rows - 1)
+        fields = hdf.create_group(f"{swath}/Data Fields")
         fields.create_dataset("VNIR_Cube", data=vnir, chunks=(1, *vnir.shape[1:]))
         fields.create_dataset("SWIR_Cube", data=swir, chunks=(1, *swir.shape[1:]))
-        fields["VNIR_PIXEL_L2_ERR_MATRIX"] = np.zeros(vnir.shape, "u1")
-        fields["SWIR_PIXEL_L2_ERR_MATRIX"] = np.zeros(swir.shape, "u1")
-        place = hdf.create_group(f"{SWATH}/Geolocation Fields")
-        place["Latitude"] = np.random.default_rng(0).uniform(40, 41, (rows, columns))
+        codes = errors or (np.zeros(vnir.shape, "u1"), np.zeros(swir.shape, "u1"))
+        fields[f"VNIR_{matrix}"], fields[f"SWIR_{matrix}"] = codes
+        for name, values in layers.items():
+            fields[name] = values
+        place = hdf.create_group(f"{swath}/Geolocation Fields")
+        for end in ("_VNIR", "_SWIR") if level == "L1" else ("",):
+            rng = np.random.default_rng(0)
+            place[f"Latitude{end}"] = rng.uniform(40, 41, (rows, columns)).astype("f4")
+            place[f"Longitude{end}"] = rng.uniform(9, 10, (rows, columns)).astype("f4")
+        if level == "L1":
+            other = hdf.create_group("HDFEOS/SWATHS/PRS_L1_HRC/Data Fields")
+            other["VNIR_Cube"], other["SWIR_Cube"] = vnir[:, :, ::-1], swir[:, :, ::-1]
+            panchromatic = np.ones((rows * 6, columns * 6), "u2")
+            hdf["HDFEOS/SWATHS/PRS_L1_PCO/Data Fields/Cube"] = panchromatic
     return path
