@@ -21,6 +21,7 @@ from lren_tf.io.formats.hdf5 import Hdf5Reader
 from lren_tf.io.formats.matlab import MatlabReader, write_mat
 from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
 from lren_tf.io.formats.prisma import PrismaReader
+from lren_tf.io.formats.sidecar_tiff import SidecarTiffReader
 from lren_tf.io.formats.tiff import TiffReader
 from lren_tf.io.labelled import LabelledReader
 from lren_tf.io.plugins import plugin_readers
@@ -29,8 +30,9 @@ READERS: tuple[type[Reader], ...] = (
     MatlabReader,
     NpyReader,
     NpzReader,
-    TiffReader,
     # Products before the general reader of their container.
+    SidecarTiffReader,
+    TiffReader,
     PrismaReader,
     EmitReader,
     EmitMaskReader,

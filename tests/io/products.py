@@ -182,3 +182,40 @@ def write_prisma(
             panchromatic = np.ones((rows * 6, columns * 6), "u2")
             hdf["HDFEOS/SWATHS/PRS_L1_PCO/Data Fields/Cube"] = panchromatic
     return path
+
+
+def write_dlr(
+    folder: Path, values: np.ndarray, *, desis: bool = False, layers: dict | None = None,
+    gains: tuple[float, float] = (1e-4, 0.0), cog: str = "",
+) -> Path:  # fmt: skip
+    """A GeoTIFF with METADATA beside it, laid out as level 2A of EnMAP or of DESIS.
+
+    `layers` are quality layers [H, W] or [bands, H, W] by the ends of their names. The gain of a
+    band is `gains[0]` × its number, and its offset `gains[1]`.
+    """
+    bands = values.shape[2]
+    centres = np.linspace(420.0, 2440.0 if not desis else 1000.0, bands)
+    if desis:
+        stem, end, item, width = "DESIS-HSI-L2A-DT0485529167_001-20220712T223540-V0220", "tif", "band", "wavelengthWidthOfBand"  # noqa: E501
+    else:
+        stem, end, item, width = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_008_V010302_20230628T165614Z", "TIF", "bandID", "FWHMOfBand"  # noqa: E501
+    gain, offset = ("gainOfBand", "offsetOfBand") if desis else ("GainOfBand", "OffsetOfBand")
+    listed = "".join(
+        f"<{item} number='{at}'><bandNumber>{at}</bandNumber>"
+        f"<wavelengthCenterOfBand>{centre}</wavelengthCenterOfBand><{width}>8</{width}>"
+        f"<{gain}>{gains[0] * at}</{gain}><{offset}>{gains[1]}</{offset}></{item}>"
+        for at, centre in enumerate(centres, 1)
+    )
+    other = "<interiorOrientation><band><x>1</x></band></interiorOrientation>"
+    text = (
+        "<?xml version='1.0' encoding='UTF-8'?><level_X xmlns:xsi='http://www.w3.org/2001/XMLSchema"
+        "-instance'><base><temporalCoverage><startTime>2022-07-24T10:45:26.5Z</startTime>"
+        f"</temporalCoverage></base><specific>{other}<bandCharacterisation>{listed}"
+        "</bandCharacterisation></specific></level_X>"
+    )
+    (folder / f"{stem}-METADATA.{'xml' if desis else 'XML'}").write_text(text)
+    for name, layer in (layers or {}).items():
+        stacked = np.atleast_3d(np.moveaxis(layer, 0, -1) if layer.ndim == 3 else layer)
+        write_geotiff(folder / f"{stem}-{name}{cog}.{end}", stacked.astype("u1"))
+    image = folder / f"{stem}-SPECTRAL_IMAGE{cog}.{end}"
+    return write_geotiff(image, values, nodata=-32768)
