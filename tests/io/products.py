@@ -219,3 +219,128 @@ def write_dlr(
         write_geotiff(folder / f"{stem}-{name}{cog}.{end}", stacked.astype("u1"))
     image = folder / f"{stem}-SPECTRAL_IMAGE{cog}.{end}"
     return write_geotiff(image, values, nodata=-32768)
+
+
+def write_tanager(path: Path, values: np.ndarray, *, name: str = "surface_reflectance",
+                  good: np.ndarray | None = None, **layers: np.ndarray) -> Path:  # fmt: skip
+    """An HDF5 file laid out as Tanager's basic products, the cube bands first."""
+    height, width, bands = values.shape
+    with h5py.File(path, "w") as hdf:
+        fields = hdf.create_group("HDFEOS/SWATHS/HYP/Data Fields")
+        data = fields.create_dataset(name, data=np.moveaxis(values, -1, 0).astype("f4"))
+        data.attrs["wavelengths"] = np.linspace(376.0, 2499.0, bands)
+        data.attrs["fwhm"] = np.full(bands, 5.5)
+        data.attrs["_FillValue"] = np.float32(-9999)
+        if good is not None:
+            data.attrs["good_wavelengths"] = good.astype("u1")
+        fields[f"{name}_uncertainty"] = np.ones((bands, height, width), "f4")
+        for key, layer in layers.items():
+            fields[key] = layer.astype("u1")
+        place = hdf.create_group("HDFEOS/SWATHS/HYP/Geolocation Fields")
+        place["Latitude"] = 50.0 - np.arange(height)[:, None] / 100 + np.zeros(width)
+        place["Longitude"] = 10.0 + np.arange(width) / 100 + np.zeros((height, 1))
+    return path
+
+
+def write_neon(path: Path, values: np.ndarray, *, site: str = "BART", epsg: str = "32618",
+               info: str = "UTM, 1, 1, 316000.0, 4881000.0, 1.0, 1.0, 18, North, WGS-84, "
+               "units=Meters") -> Path:  # fmt: skip
+    """An HDF5 file laid out as reflectance of NEON's Airborne Observation Platform."""
+    with h5py.File(path, "w") as hdf:
+        group = hdf.create_group(f"{site}/Reflectance")
+        group.attrs["Band_Window_1_Nanometers"] = np.array([1340.0, 1445.0])
+        data = group.create_dataset("Reflectance_Data", data=values.astype("i2"))
+        data.attrs["Scale_Factor"] = 10000.0
+        data.attrs["Data_Ignore_Value"] = -9999.0
+        table = group.create_group("Metadata/Spectral_Data")
+        table["Wavelength"] = np.linspace(380.0, 2510.0, values.shape[2])
+        table["Wavelength"].attrs["Units"] = "nanometers"
+        table["FWHM"] = np.full(values.shape[2], 5.0)
+        system = group.create_group("Metadata/Coordinate_System")
+        system["EPSG Code"], system["Map_Info"] = np.bytes_(epsg), np.bytes_(info)
+        group["Metadata/Ancillary_Imagery/Slope"] = np.ones(values.shape[:2], "f4")
+    return path
+
+
+def write_pace(
+    path: Path, values: np.ndarray, *, name: str = "Rrs", flags: np.ndarray | None = None,
+    thinned: bool = False,
+) -> Path:  # fmt: skip
+    """A netCDF-4 file laid out as PACE OCI level 2: stored · 2e-6 + 0.05 of 16-bit numbers."""
+    import netCDF4
+
+    height, width, bands = values.shape
+    with netCDF4.Dataset(path, "w") as file:
+        sizes = {"number_of_lines": height, "pixels_per_line": width, "wavelength_3d": bands,
+                 "number_of_bands": bands + 3, "pixel_control_points": 2 if thinned else width}
+        for dimension, size in sizes.items():
+            file.createDimension(dimension, size)
+        bandset = file.createGroup("sensor_band_parameters")
+        bandset.createVariable("wavelength", "f8", ("number_of_bands",))[:] = np.arange(bands + 3)
+        wavelengths = bandset.createVariable("wavelength_3d", "f8", ("wavelength_3d",))
+        wavelengths[:], wavelengths.units = np.linspace(346.0, 719.0, bands), "nm"
+        data = file.createGroup("geophysical_data")
+        axes = ("number_of_lines", "pixels_per_line", "wavelength_3d")
+        for key in (name, f"{name}_unc"):
+            variable = data.createVariable(key, "i2", axes, fill_value=-32767)
+            variable.set_auto_maskandscale(False)
+            variable.scale_factor, variable.add_offset = np.float32(2e-6), np.float32(0.05)
+            variable[:] = values
+        if flags is not None:
+            layer = data.createVariable("l2_flags", "i4", axes[:2])
+            layer.flag_meanings = "ATMFAIL LAND SPARE HIGLINT CLDICE NAVFAIL"
+            layer.flag_masks = np.array([1, 2, 4, 8, 512, -2147483648], "i4")
+            layer[:] = flags
+        place = file.createGroup("navigation_data")
+        for key in ("latitude", "longitude"):
+            variable = place.createVariable(key, "f4", ("number_of_lines", "pixel_control_points"))
+            rows, columns = np.mgrid[:height, : sizes["pixel_control_points"]]
+            variable[:] = 30.0 - rows / 10 if key == "latitude" else -100.0 + columns / 10
+    return path
+
+
+def write_aviris(path: Path, values: np.ndarray, *, name: str = "reflectance") -> Path:
+    """A netCDF-4 file laid out as AVIRIS-3 and -5 level 2A: bands, northings, eastings."""
+    import netCDF4
+    from pyproj import CRS
+
+    height, width, bands = values.shape
+    with netCDF4.Dataset(path, "w") as file:
+        for dimension, size in (("northing", height), ("easting", width)):
+            file.createDimension(dimension, size)
+            axis = file.createVariable(dimension, "f8", (dimension,))
+            axis.units = "m"
+            axis.standard_name = f"projection_{'y' if dimension == 'northing' else 'x'}_coordinate"
+        file["northing"][:] = 4e6 - 5.0 * np.arange(height)
+        file["easting"][:] = 5e5 + 5.0 * np.arange(width)
+        file.createVariable("transverse_mercator", "i4").setncatts(CRS.from_epsg(32611).to_cf())
+        group = file.createGroup(name)
+        group.createDimension("wavelength", bands)
+        table = group.createVariable("wavelength", "f4", ("wavelength",))
+        table[:], table.units = np.linspace(390.0, 2493.0, bands), "nm"
+        group.createVariable("fwhm", "f4", ("wavelength",))[:] = 7.5
+        cube_ = group.createVariable(
+            name, "f4", ("wavelength", "northing", "easting"), fill_value=-9999.0
+        )
+        cube_.grid_mapping = "transverse_mercator"
+        cube_[:] = np.moveaxis(values, -1, 0)
+    return path
+
+
+def write_hypso(path: Path, values: np.ndarray, *, name: str = "Lt", placed: bool = True) -> Path:
+    """A netCDF-4 file laid out as HYPSO's level 1B and 1D, as its own toolbox writes them."""
+    import netCDF4
+
+    height, width, bands = values.shape
+    with netCDF4.Dataset(path, "w") as file:
+        for dimension, size in (("lines", height), ("samples", width), ("bands", bands)):
+            file.createDimension(dimension, size)
+        data = file.createVariable(f"products/{name}", "f4", ("lines", "samples", "bands"))
+        data.wavelength_units = "nanometers"
+        data.wavelengths = np.linspace(387.0, 802.0, bands).round(1)
+        data.fwhm = np.full(bands, 5.0)
+        data[:] = values
+        for key in ("latitude", "longitude") if placed else ():
+            layer = file.createVariable(f"geometry/{key}", "f4", ("lines", "samples"))
+            layer[:] = np.mgrid[:height, :width][int(key == "longitude")] / 100 + 50
+    return path
