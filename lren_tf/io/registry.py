@@ -16,6 +16,7 @@ from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.source import Source
 from lren_tf.io.base.variable import a_folder
 from lren_tf.io.formats import envi, geotiff
+from lren_tf.io.formats.band_tiffs import BandTiffsReader
 from lren_tf.io.formats.emit import EmitReader
 from lren_tf.io.formats.emit_mask import EmitMaskReader
 from lren_tf.io.formats.flagged_hdf5 import PaceReader, TanagerReader
@@ -35,6 +36,7 @@ READERS: tuple[type[Reader], ...] = (
     NpzReader,
     # Products before the general reader of their container.
     SidecarTiffReader,
+    BandTiffsReader,
     TiffReader,
     PrismaReader,
     NeonReader,

@@ -344,3 +344,22 @@ def write_hypso(path: Path, values: np.ndarray, *, name: str = "Lt", placed: boo
             layer = file.createVariable(f"geometry/{key}", "f4", ("lines", "samples"))
             layer[:] = np.mgrid[:height, :width][int(key == "longitude")] / 100 + 50
     return path
+
+
+def write_bands(folder: Path, values: np.ndarray, names: list[str]) -> Path:
+    """A folder with one GeoTIFF for each band of a cube."""
+    folder.mkdir(exist_ok=True)
+    for at, name in enumerate(names):
+        write_geotiff(folder / name, values[:, :, at : at + 1])
+    return folder
+
+
+def write_hyperion(folder: Path, values: np.ndarray, numbers: list[int]) -> Path:
+    """A folder laid out as level 1T of Hyperion, with some of its 242 bands."""
+    scene = "EO1H0140342004123110KZ"
+    write_bands(folder, values, [f"{scene}_B{number:03}_L1T.TIF" for number in numbers])
+    (folder / f"{scene}_MTL_L1T.TXT").write_text(
+        "GROUP = L1_METADATA_FILE\n  ACQUISITION_DATE = 2004-05-02\n"
+        "  SCALING_FACTOR_VNIR = 40\n  SCALING_FACTOR_SWIR = 80\nEND\n"
+    )
+    return folder
