@@ -244,7 +244,7 @@ def write_tanager(path: Path, values: np.ndarray, *, name: str = "surface_reflec
 
 def write_neon(path: Path, values: np.ndarray, *, site: str = "BART", epsg: str = "32618",
                info: str = "UTM, 1, 1, 316000.0, 4881000.0, 1.0, 1.0, 18, North, WGS-84, "
-               "units=Meters") -> Path:  # fmt: skip
+               "units=Meters, 0") -> Path:  # fmt: skip
     """An HDF5 file laid out as reflectance of NEON's Airborne Observation Platform."""
     with h5py.File(path, "w") as hdf:
         group = hdf.create_group(f"{site}/Reflectance")
@@ -313,7 +313,9 @@ def write_aviris(path: Path, values: np.ndarray, *, name: str = "reflectance") -
             axis.standard_name = f"projection_{'y' if dimension == 'northing' else 'x'}_coordinate"
         file["northing"][:] = 4e6 - 5.0 * np.arange(height)
         file["easting"][:] = 5e5 + 5.0 * np.arange(width)
-        file.createVariable("transverse_mercator", "i4").setncatts(CRS.from_epsg(32611).to_cf())
+        mapping = file.createVariable("transverse_mercator", "i4")
+        mapping.setncatts(CRS.from_epsg(32611).to_cf())
+        mapping.GeoTransform = "499997.5 5.0 0.0 4000002.5 0.0 -5.0"
         group = file.createGroup(name)
         group.createDimension("wavelength", bands)
         table = group.createVariable("wavelength", "f4", ("wavelength",))

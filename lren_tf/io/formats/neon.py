@@ -60,7 +60,7 @@ class NeonReader(Hdf5Reader):
         code = self._text(f"{system}/EPSG Code").strip()
         try:
             column, row, x, y, wide, high = (float(part) for part in info[1:7])
-            turned = float(info[-1].partition("=")[2] or 0) if "rotation" in info[-1] else 0.0
+            turned = _rotation(info)
             epsg = int(code)
         except ValueError:
             return Place(problem="a Map_Info that is not understood")
@@ -106,6 +106,18 @@ def _site(source: Source) -> str | None:
     except Exception:  # h5py raises nearly anything on damaged content; who reads it says so
         return None
     return found[0] if len(found) == 1 else None
+
+
+def _rotation(info: list[str]) -> float:
+    """Degrees, which stand behind the unit, with the word or without.
+
+    Raises:
+        ValueError: they are no number.
+    """
+    last = info[-1].lower()
+    if len(info) < 12 and not last.startswith("rotation"):
+        return 0.0
+    return float(last.rpartition("=")[2])
 
 
 def _same_zone(info: list[str], epsg: int) -> bool:

@@ -90,6 +90,8 @@ class TestNeon:
             ({"info": "UTM, 1, 1, x, 0"}, "not understood"),
             ({"info": "UTM,1,1,316000,4881000,1,1,18,North,WGS-84,units=m,rotation=30"},
              "turned, of which readers disagree"),
+            ({"info": "UTM,1,1,316000,4881000,1,1,18,North,WGS-84,units=Meters,-5"},
+             "turned, of which readers disagree"),
             ({"epsg": "32619"}, "another zone than EPSG:32619"),
             ({"epsg": "none"}, "not understood"),
         ],
