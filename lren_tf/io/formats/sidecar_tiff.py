@@ -220,7 +220,7 @@ def _read_metadata(file: Path, bands: int) -> _Metadata:
         if listed is None:
             raise ValueError("it has no bandCharacterisation")
         found = sorted(_bands_of(listed))
-    except (OSError, ValueError, ET.ParseError) as error:
+    except (OSError, ValueError, LookupError, ET.ParseError) as error:
         raise damaged(file, "metadata of a product", error) from error
     if len(found) != bands:
         raise damaged(
