@@ -121,8 +121,8 @@ class KIFD(Detector):
 
     Assumptions, where the program leaves something open or is not followed:
         * The kernel components come from `samples` pixels and the others are projected
-          (Nyström); the program takes up to 10,000, all of them in the usual scenes. Both
-          eigenvectors and map change little with it, time and memory with its cube and square.
+          (Nyström); the program takes up to 10,000, all of them in the usual scenes, in a time
+          that grows with their cube.
         * σ of the Gaussian kernel is the mean distance between two pixels, the unit of the
           program's kernel library (there not distributed with it), whose factor is 1.
         * Otsu's threshold has 256 levels between the extremes of the map.
