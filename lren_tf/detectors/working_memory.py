@@ -107,7 +107,7 @@ def _auto_ad(size: Size, settings: Mapping[str, Any]) -> float:
 def _pca_tlrsr(size: Size, settings: Mapping[str, Any]) -> float:
     # About fifteen tensors of the image, and twelve of coefficients: a column for each column.
     depth = min(settings["components"], size.bands) + 2
-    return _PASSES + 8 * depth * (15 * size.pixels + 12 * size.width**2)
+    return 8 * depth * (15 * size.pixels + 12 * size.width**2)
 
 
 _NEEDED: dict[str, Callable[[Size, Mapping[str, Any]], float]] = {

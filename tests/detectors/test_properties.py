@@ -4,11 +4,11 @@ Four kinds of detectors are exempt from some of it, as their docstrings say. Tho
 pixels, entries or weights by their index give another map when the order changes. AED smooths
 along rows and then along columns, first forwards and then backwards: its map of a turned image is
 near the turned map, not equal to it, and it scales the map as a whole, so a region without data
-counts wherever it is. PCA-TLRSR represents columns by columns, so its map of a transposed image is another.
-PAB_DC decides ties of correlations by rounding. LREN's preset robust does
-so in images smaller than the squares of its structure, where most pixels have the same structure
-to rounding and the share of the background above them jumps; without it, and with all pixels in
-one batch, the order of the pixels counts to rounding.
+counts wherever it is. PCA-TLRSR represents columns by columns, so its map of a transposed image
+is another. PAB_DC decides ties of correlations by rounding. LREN's preset robust does so in
+images smaller than the squares of its structure, where most pixels have the same structure to
+rounding and the share of the background above them jumps; without it, and with all pixels in one
+batch, the order of the pixels counts to rounding.
 """
 
 from __future__ import annotations
