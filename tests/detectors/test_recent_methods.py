@@ -120,17 +120,6 @@ def test_pca_tlrsr_finds_targets() -> None:
     assert metrics.evaluate(score, scene.truth)["auc_pd_pf"] > 0.9
 
 
-def test_kifd_finds_lone_spectra() -> None:
-    """In so small an image a region is half of it: a forest of three pixels says nothing."""
-    cube = RNG.normal(0, 0.1, size=(20, 20, 5))
-    truth = np.zeros((20, 20), bool)
-    for k, (row, column) in enumerate(((3, 4), (9, 15), (16, 8))):
-        cube[row, column, k] += 3.0
-        truth[row, column] = True
-    score = detectors.create("kifd", trees=100, share=0.25, region_share=0.5).score(cube)
-    assert score[truth].min() > score[~truth].max()
-
-
 @pytest.mark.parametrize(
     ("name", "setting", "value"),
     [
