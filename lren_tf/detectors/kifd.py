@@ -129,7 +129,7 @@ class KIFD(Detector):
         * The program scales each component to [0, 1], which no isolation tree notices: left out.
         * scikit-image finds the threshold, scikit-learn the components and the trees.
 
-    On Coast, Pavia and muufl it is far below any figure known for the method. A lone spectrum that
+    On Coast, Pavia and muufl it does badly here. A lone spectrum that
     is not among the sampled pixels is near the middle of every component and hard to isolate; that
     the sampling is the reason was not measured. In very small images a region holds too few pixels
     for a forest of its own.
