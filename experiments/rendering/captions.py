@@ -174,7 +174,8 @@ _MAIN["tables/comparators.md"] = Caption(
 _MAIN["tables/recent_methods.md"] = Caption(
     "KIFD, Auto-AD and PCA-TLRSR on eleven scenes",
     "AUC(Pd,Pf), published → here where a figure is published; mean ± standard deviation over "
-    "three seeds of KIFD; Auto-AD has one seed on one scene. One setting per detector, its defaults, chosen here without the truth. The "
+    "three seeds of KIFD; Auto-AD has one seed on one scene. One setting per detector, its "
+    "defaults, chosen here without the truth. The "
     "last column has the settings of PCA-TLRSR's authors for that scene.",
     ("recent_methods",),
 )
