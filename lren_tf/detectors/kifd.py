@@ -12,8 +12,8 @@ from scipy.spatial.distance import pdist
 
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
-from lren_tf.detectors.parts.second_moments import Pixels, by_chunks
-from lren_tf.detectors.parts.spatial import otsu_threshold
+from lren_tf.detectors.parts.second_moments import Pixels, by_chunks, extremes
+from lren_tf.detectors.parts.spatial import filters, otsu_threshold
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import tracked
 from lren_tf.validators import real, whole
@@ -38,14 +38,8 @@ def kernel_components(
     """
     from sklearn.decomposition import KernelPCA
 
-    def extremes(chunk: slice) -> tuple[np.ndarray, np.ndarray]:
-        x = pixels[chunk]
-        return x.min(axis=0), x.max(axis=0)
-
-    found = zip(*by_chunks(extremes, pixels, "extremes"), strict=True)
-    lows, highs = (np.array(values, np.float64) for values in found)
-    low = lows.min(axis=0)
-    span = highs.max(axis=0) - low
+    low, high = extremes(pixels)
+    span = high - low
     span[span == 0] = 1.0
 
     def scaled(some: slice | np.ndarray) -> npt.NDArray[np.float64]:
@@ -129,10 +123,9 @@ class KIFD(Detector):
         * The program scales each component to [0, 1], which no isolation tree notices: left out.
         * scikit-image finds the threshold, scikit-learn the components and the trees.
 
-    On Coast, Pavia and muufl it does badly here. A lone spectrum that
-    is not among the sampled pixels is near the middle of every component and hard to isolate; that
-    the sampling is the reason was not measured. In very small images a region holds too few pixels
-    for a forest of its own.
+    On Coast, Pavia and muufl it does badly here. A lone spectrum that is not among the sampled
+    pixels is near the middle of every component and hard to isolate; whether the sampling is the
+    reason was not measured. In very small images a region holds too few pixels for a forest.
     """
 
     name: ClassVar[str] = "kifd"
@@ -213,7 +206,7 @@ class KIFD(Detector):
                 f"the image has {count} pixel; expected at least {_FEWEST} for a tree to isolate "
                 "one of them, take a larger image."
             )
-        otsu_threshold(np.zeros((1, 1)))  # a missing library is said before the forests grow
+        filters()  # missing it is said before the forests grow
         rng = np.random.default_rng(self.seed)
         features = kernel_components(pixels, self.components, self.samples, rng)
         return self.detect(features, pixels.grid, rng)

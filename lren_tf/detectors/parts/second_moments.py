@@ -87,7 +87,7 @@ def moments(pixels: Pixels) -> Moments:
     count, bands = pixels.shape
     sample = pixels[np.linspace(0, count - 1, min(count, _PILOT_PIXELS)).astype(np.intp)]
     pilot, scale = sample.mean(axis=0, dtype=np.float64), np.ones(bands)
-    extremes = None
+    known = None
     while True:
         total, gram = _sums_about(pilot, scale, pixels)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -101,7 +101,7 @@ def moments(pixels: Pixels) -> Moments:
             clear = variance * count > (16 * _EPS * scale * mean) ** 2
         if (sound & near & clear).all():
             return Moments(count, np.ones(bands, bool), mean, scale, covariance)
-        low, high = extremes = _extremes(pixels) if extremes is None else extremes
+        low, high = known = extremes(pixels) if known is None else known
         half = high / 2 - low / 2
         varying = half > 2 * _EPS * np.maximum(np.abs(low), np.abs(high))
         if (sound & near | ~varying).all():
@@ -128,14 +128,14 @@ def _sums_about(pilot: Array, scale: Array, pixels: Pixels) -> tuple[Array, Arra
     return total, gram
 
 
-def _extremes(pixels: Pixels) -> tuple[Array, Array]:
-    """Smallest and largest values [L] of the bands."""
+def extremes(pixels: Pixels) -> tuple[Array, Array]:
+    """Smallest and largest values [L] of the bands of pixels [N, L], in one pass."""
 
-    def extremes(chunk: slice) -> tuple[np.ndarray, np.ndarray]:
+    def of_chunk(chunk: slice) -> tuple[np.ndarray, np.ndarray]:
         x = pixels[chunk]
         return x.min(axis=0), x.max(axis=0)
 
-    found = list(by_chunks(extremes, pixels, "extremes"))
+    found = list(by_chunks(of_chunk, pixels, "extremes"))
     low, high = (np.array(values, np.float64) for values in zip(*found, strict=True))
     return low.min(axis=0), high.max(axis=0)
 

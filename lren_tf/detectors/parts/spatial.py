@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -22,14 +23,28 @@ def morphology() -> ModuleType:
     Raises:
         InputError: scikit-image is not installed.
     """
+    return _scikit_image("morphology", "the area filter")
+
+
+def filters() -> ModuleType:
+    """`skimage.filters`, imported when first needed.
+
+    Raises:
+        InputError: scikit-image is not installed.
+    """
+    return _scikit_image("filters", "Otsu's threshold")
+
+
+def _scikit_image(module: str, what: str) -> ModuleType:
+    """A module of scikit-image, for what needs it."""
     try:
-        from skimage import morphology as module
+        import_module("skimage")  # the import of a submodule that is loaded does not look for it
+        return import_module(f"skimage.{module}")
     except ImportError:
         raise InputError(
-            "the area filter needs scikit-image, which is not installed; "
+            f"{what} needs scikit-image, which is not installed; "
             "run pip install 'lren-tf[detectors]'."
         ) from None
-    return module
 
 
 def otsu_threshold(image: npt.NDArray[np.float64]) -> float:
@@ -41,14 +56,7 @@ def otsu_threshold(image: npt.NDArray[np.float64]) -> float:
     Raises:
         InputError: scikit-image is not installed.
     """
-    try:
-        from skimage.filters import threshold_otsu
-    except ImportError:
-        raise InputError(
-            "Otsu's threshold needs scikit-image, which is not installed; "
-            "run pip install 'lren-tf[detectors]'."
-        ) from None
-    return float(threshold_otsu(image))
+    return float(filters().threshold_otsu(image))
 
 
 def attribute_difference(
