@@ -28,14 +28,17 @@ def files_of(path: Path) -> list[Path]:
     file = existing_path(path).absolute()
     if file.is_dir():
         return sorted(each for each in file.rglob("*") if each.is_file())
-    found = [file, *_beside(file)]
+    with Source(file) as source:
+        reader = reader_of(source)
+        beside = [] if reader is None else reader.beside(source)
+    found = [file, *(each.absolute() for each in beside)]
     if file.suffix.lower() in geotiff.SUFFIXES:
         header = header_of(file)
         found += [header] if header is not None else []
         for ending in _BESIDE_A_TIFF:
             named = (file.with_name(file.name + ending), file.with_suffix(ending))
-            found += [beside for beside in dict.fromkeys(named) if beside.is_file()]
-    elif _is_envi(file):
+            found += [each for each in dict.fromkeys(named) if each.is_file()]
+    elif reader is not None and issubclass(reader, envi.EnviReader):
         with Source(file) as source:
             pair = pair_of(source)
             header, values, tiff = pair.header.file, pair.data.path.absolute(), pair.tiff
@@ -75,18 +78,6 @@ def is_readable(path: Path) -> bool:
             return reader_of(source) is not None
     except InputError:
         return path.is_file() and path.suffix.lower() in known_suffixes()
-
-
-def _beside(file: Path) -> list[Path]:
-    with Source(file) as source:
-        reader = reader_of(source)
-        return [] if reader is None else [each.absolute() for each in reader.beside(source)]
-
-
-def _is_envi(file: Path) -> bool:
-    with Source(file) as source:
-        reader = reader_of(source)
-    return reader is not None and issubclass(reader, envi.EnviReader)
 
 
 def _values_of(header: Path) -> Path | None:
