@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 
 from experiments.reporting.provenance import write_text
 
@@ -13,6 +14,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table, first column left, the others right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Return mean ± standard deviation with four digits; a dash for no value."""
+    if not values:
+        return "–"
+    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
 def fill_block(name: str, body: str, page: Path) -> None:

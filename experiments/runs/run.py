@@ -125,6 +125,12 @@ def load_result(run: Run, space: Workspace) -> dict[str, Any] | None:
     return load_record(path) if path.is_file() else None
 
 
+def load_areas(runs: Iterable[Run], space: Workspace) -> list[float]:
+    """Return AUC(Pd,Pf) of those of the runs that gave a map."""
+    records = [load_result(run, space) for run in runs]
+    return [r["metrics"]["auc_pd_pf"] for r in records if r is not None and r["metrics"]]
+
+
 def load_record(path: Path) -> dict[str, Any]:
     """Return the record in a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))

@@ -8,15 +8,14 @@ scene that is not at hand is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean, stdev
 
 from experiments import published
 from experiments.rendering import tables
-from experiments.reporting.markdown import markdown_table
+from experiments.reporting.markdown import markdown_table, mean_and_spread
 from experiments.reporting.names import scene_title
 from experiments.runs.command import carry_out
 from experiments.runs.detector_run import DetectorRun, seeds_of
-from experiments.runs.run import Run, Workspace, load_result
+from experiments.runs.run import Run, Workspace, load_areas
 from experiments.studies import comparison, evidence
 
 STUDY = "comparators"
@@ -41,28 +40,16 @@ def table(space: Workspace) -> str:
     body = []
     for scene in SCENES:
         paper = published.PAPER["ADLR"].get(scene)
-        rule = _areas(runs_of(scene), space)
+        rule = load_areas(runs_of(scene), space)
         difference = f"{rule[0] - paper.pd_pf:+.4f}" if rule and paper else "–"
         body.append([
             scene_title(scene),
             f"{paper.pd_pf:.4f}" if paper else "–",
-            _cell(_areas(comparison.runs_of(DETECTOR, scene), space)),
-            _cell(rule),
+            mean_and_spread(load_areas(comparison.runs_of(DETECTOR, scene), space)),
+            mean_and_spread(rule),
             difference,
         ])  # fmt: skip
     return markdown_table(["scene", "paper", "`release`", "`robust`", "− paper"], body)
-
-
-def _areas(runs: Sequence[Run], space: Workspace) -> list[float]:
-    """AUC(Pd,Pf) of the runs that gave a map."""
-    records = [load_result(run, space) for run in runs]
-    return [r["metrics"]["auc_pd_pf"] for r in records if r is not None and r["metrics"]]
-
-
-def _cell(values: Sequence[float]) -> str:
-    if not values:
-        return "–"
-    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
 def blocks(space: Workspace) -> dict[str, str]:

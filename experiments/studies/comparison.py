@@ -9,12 +9,12 @@ with its ten seeds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, NamedTuple
 
 from experiments import published
 from experiments.rendering import tables
-from experiments.reporting.markdown import markdown_table
+from experiments.reporting.markdown import markdown_table, mean_and_spread
 from experiments.reporting.names import scene_title
 from experiments.runs.detector_run import DetectorRun, seeds_of
 from experiments.runs.run import Run, Workspace, load_result
@@ -91,11 +91,7 @@ class Cell(NamedTuple):
 
     def texts(self) -> list[str]:
         """Paper, here and difference as the tables print them."""
-        here = "–"
-        if self.values:
-            here = f"{mean(self.values):.4f}"
-            if len(self.values) > 1:
-                here += f" ± {stdev(self.values):.4f}"
+        here = mean_and_spread(self.values)
         if self.failed:
             here += f" ({self.failed} failed)"
         difference = (

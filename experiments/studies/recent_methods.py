@@ -2,34 +2,33 @@
 
 Each with one setting, its default, for all scenes: the four of the paper and the seven further
 ones. KIFD has :data:`SEEDS` seeds. Auto-AD, two minutes a run, has one, on the scene for which a
-figure is published. Published figures of PCA-TLRSR come from settings
-chosen for each scene, so it also runs with those, on the scenes that have them: those runs say
-whether the method is the published one, not how well it does. A scene that is not at hand is left
-out.
+figure is published. Published figures of PCA-TLRSR come from settings chosen for each scene, so it
+also runs with those, on the scenes that have them: those runs say whether the method is the
+published one, not how well it does. A scene that is not at hand is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from experiments import published
 from experiments.rendering import tables
-from experiments.reporting.markdown import markdown_table
+from experiments.reporting.markdown import markdown_table, mean_and_spread
 from experiments.reporting.names import scene_title
 from experiments.runs.command import carry_out
 from experiments.runs.detector_run import DetectorRun, seeds_of
-from experiments.runs.run import Run, Workspace, available_scenes, load_result
-from lren_tf import datasets, detectors
+from experiments.runs.run import Run, Workspace, load_areas, load_result
+from experiments.studies import evidence
+from lren_tf import detectors
 
 STUDY = "recent_methods"
 DETECTORS = ("kifd", "auto_ad", "pca_tlrsr")
 SEEDS = 3
 SLOW = ("auto_ad",)
 """Detectors with one seed, on scenes with a published figure."""
-SCENES = (*published.SCENES, *datasets.further_names())
-"""The eleven real scenes."""
+SCENES = evidence.SCENES
 OF_ONE_SCENE: Mapping[str, Mapping[str, Any]] = {
     "airport-1": {"components": 4, "dictionary_weight": 0.06, "anomaly_weight": 0.01, "pivot": 6},
     "airport-3": {"components": 17, "dictionary_weight": 0.06, "anomaly_weight": 0.05, "pivot": 10},
@@ -66,22 +65,17 @@ def planned(scenes: Sequence[str] = SCENES) -> list[Run]:
     return runs
 
 
-def available(scenes: Sequence[str] = SCENES) -> list[str]:
-    """Return those of the scenes that load, and print why each other one does not."""
-    return available_scenes(scenes)
-
-
 def table(space: Workspace) -> str:
     """AUC(Pd,Pf) of the three, published and here, by scene, and the mean over the scenes."""
     body = []
     for scene in SCENES:
         cells = [
-            _cited(_areas(runs_of(name, scene), space), _published(name, scene))
+            _cited(load_areas(runs_of(name, scene), space), _published(name, scene))
             for name in DETECTORS
         ]
-        own = _areas(runs_of_its_own_settings(scene), space)
+        own = load_areas(runs_of_its_own_settings(scene), space)
         body.append([scene_title(scene), *cells, _cited(own, None) if own else ""])
-    of_all = [[_areas(runs_of(name, scene), space) for scene in SCENES] for name in DETECTORS]
+    of_all = [[load_areas(runs_of(name, scene), space) for scene in SCENES] for name in DETECTORS]
     means = [f"{mean(map(mean, those)):.4f}" if all(those) else "–" for those in of_all]
     body.append(["mean", *means, ""])
     titles = [detectors.detector_class(name).title for name in DETECTORS]
@@ -94,11 +88,8 @@ def costs_table(space: Workspace) -> str:
     for name in DETECTORS:
         records = [load_result(run, space) for scene in SCENES for run in runs_of(name, scene)]
         seconds = [record["seconds"]["score"] for record in records if record is not None]
-        body.append([
-            detectors.detector_class(name).title,
-            *(f"{value:.0f}" for value in ((mean(seconds), max(seconds)) if seconds else ())),
-        ])  # fmt: skip
-    body = [row if len(row) == 3 else [*row, "–", "–"] for row in body]
+        figures = [f"{mean(seconds):.0f}", f"{max(seconds):.0f}"] if seconds else ["–", "–"]
+        body.append([detectors.detector_class(name).title, *figures])
     return markdown_table(["method", "seconds, mean", "longest"], body)
 
 
@@ -106,16 +97,9 @@ def _published(detector: str, scene: str) -> float | None:
     return published.RECENT[detectors.detector_class(detector).title].get(scene)
 
 
-def _areas(runs: Sequence[Run], space: Workspace) -> list[float]:
-    """AUC(Pd,Pf) of the runs that gave a map."""
-    records = [load_result(run, space) for run in runs]
-    return [r["metrics"]["auc_pd_pf"] for r in records if r is not None and r["metrics"]]
-
-
 def _cited(values: Sequence[float], other: float | None) -> str:
     """Mean and spread, behind the published value if there is one."""
-    here = f"{mean(values):.4f}" if values else "–"
-    here += f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+    here = mean_and_spread(values)
     return here if other is None else f"{other:.4f} → {here}"
 
 
@@ -133,7 +117,8 @@ def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing on the scenes at hand, and render."""
-    return carry_out("recent_methods", __doc__, arguments, planned, write, available=available)
+    return carry_out("recent_methods", __doc__, arguments, planned, write,
+                     available=evidence.available)  # fmt: skip
 
 
 if __name__ == "__main__":
