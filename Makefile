@@ -31,7 +31,7 @@ $(STAMP): setup.cfg setup.py
 	$(RUN) -m pip install --quiet --editable '.[dev]'
 	touch $(STAMP)
 
-reproduce: $(STAMP) ## every method on the four scenes, one seed, verified: about 15 minutes
+reproduce: $(STAMP) ## the tables of the paper, one seed, verified: about 15 minutes
 	$(RUN) -m experiments.reproduce $(HOW)
 
 reproduce-all: $(STAMP) ## also every seed, Table 1, Figure 3, sensitivity, ODDS: most of a day
@@ -66,7 +66,7 @@ sensitivity: $(STAMP) ## how settings that the paper does not give move its comp
 comparators: $(STAMP) ## ADLR on eleven scenes with one rule, beside the released method
 	$(RUN) -m experiments.studies.comparators $(HOW)
 
-recent-methods: $(STAMP) ## KIFD, Auto-AD and PCA-TLRSR on eleven scenes, three seeds
+recent-methods: $(STAMP) ## KIFD, Auto-AD and PCA-TLRSR beside what is published
 	$(RUN) -m experiments.studies.recent_methods $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts

@@ -47,7 +47,7 @@ def test_spectra_that_are_all_alike_are_refused() -> None:
 
 
 def test_a_region_too_large_is_judged_by_itself() -> None:
-    """Half of the image stands out as a whole; alone, only its odd pixel does."""
+    """A fifth of the image stands out as a whole; alone, only its odd pixel does."""
     features = RNG.normal(0, 0.1, size=(400, 2)).astype(np.float32)
     features[:80] += 5
     features[10] += 3
