@@ -20,7 +20,7 @@ from lren_tf.data.pixel_matrix import PixelMatrix, is_mapped
 from lren_tf.errors import InputError
 
 FEWEST_BACKGROUND_PIXELS = 10
-"""Of a background region; fewer have no statistics to speak of."""
+"""Fewest pixels of a background region; fewer have no statistics to speak of."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

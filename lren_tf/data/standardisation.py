@@ -33,7 +33,7 @@ class Scaler(NamedTuple):
     """Population standard deviation of each band after low and span, ``[L]``; 1 for
     bands that are not used."""
     used: np.ndarray
-    """Which bands are good and vary, bool ``[L]``; the others do not enter the network."""
+    """Bands that are good and vary, bool ``[L]``; the others do not enter the network."""
 
 
 def fit_scaler(
@@ -89,7 +89,7 @@ def fit_scaler(
 
 
 class _Statistics(NamedTuple):
-    """Which bands vary, and the values of a :class:`Scaler`, with the variance."""
+    """Bands that vary, and the values of a :class:`Scaler`, with the variance."""
 
     used: np.ndarray
     low: np.float64

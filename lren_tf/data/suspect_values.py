@@ -34,7 +34,7 @@ class SuspectValue(NamedTuple):
     value: float
     pixels: int
     share: float
-    """Of the pixels that were looked at."""
+    """Share of the pixels that were looked at."""
 
 
 def constant_spectra(

@@ -301,7 +301,7 @@ def _but(data: npt.NDArray[np.bool_]) -> str:
 
 
 def _hidden(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Where a masked array hides its values, in its shape; False for anything else."""
+    """Mask of a masked array, in its shape; False for anything else."""
     return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else np.False_
 
 

@@ -40,7 +40,7 @@ from lren_tf.io.value_notes import note_suspect_values
 _Path = Any
 """A path, or an xarray object that is read in its place."""
 _OWN = "file"
-"""Stands for the file's own no-data value."""
+"""Word for the file's own no-data value."""
 
 
 def load_scene(
@@ -186,13 +186,13 @@ class PlacedMap(NamedTuple):
     values: np.ndarray
     """[H, W]; NaN where the file says that there is no data, whatever value stands there."""
     georeference: Georeference | None
-    """Where its pixels lie, or None."""
+    """Georeference of the map, or None."""
     source_format: str
-    """What it was read as, as `Scene.source_format`."""
+    """Format of the file, as `Scene.source_format`."""
 
 
 def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
-    """As `load_map`, with the georeference of the map, and NaN where its file says no data.
+    """Read a map as `load_map` does, with its georeference, and NaN where it has no data.
 
     Integers become floats if a pixel holds no data, and stay as they are otherwise.
 
@@ -219,7 +219,7 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
 
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
-    """What a file says of a cube, without what does not fit the cube that was turned."""
+    """Return the metadata of a cube, without what does not fit the cube that was turned."""
     if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]

@@ -36,7 +36,7 @@ READERS: tuple[type[Reader], ...] = (
     # Last, since its files of values are called anything, often without a suffix.
     envi.EnviReader,
 )
-"""What reads files; the first that recognises one does. Plug-ins are asked before them."""
+"""Readers of files; the first that recognises one reads it. Plug-ins are asked before them."""
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _all_of_it(georeference: Georeference | None) -> Georeference | None:
 
 @dataclass(frozen=True)
 class MapFormat:
-    """How a format writes one map.
+    """Writer of one map in a format.
 
     Attributes:
         name: the value of ``--format``.
@@ -133,4 +133,4 @@ MAP_FORMATS = {
         ),
     )
 }  # fmt: skip
-"""What a map can be written as, by name."""
+"""Formats that a map can be written in, by name."""

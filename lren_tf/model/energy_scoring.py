@@ -44,7 +44,7 @@ class EnergyScoring:
 
     @property
     def needs_image(self) -> bool:
-        """Whether a score depends on the neighbours of the pixel."""
+        """True if a score depends on the neighbours of the pixel."""
         return bool(self._settings.neighbourhood) and self._backgrounds.of_image
 
     def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
@@ -156,7 +156,7 @@ class EvidenceScoring(EnergyScoring):
 
     @property
     def needs_image(self) -> bool:
-        """Whether a score depends on the neighbours of the pixel."""
+        """True if a score depends on the neighbours of the pixel."""
         return self._state.of_image
 
     @property
@@ -279,7 +279,7 @@ class EvidenceScoring(EnergyScoring):
         components: tuple[tf.Tensor, tf.Tensor],
         data: ModelInput,
     ) -> Samples:
-        """What the evidence of a scene is computed from; arguments as of `learn`."""
+        """Return the input of the evidence of a scene; arguments as of `learn`."""
         grid, valid = data.grid, data.valid
         energy = tf.reduce_mean(self._backgrounds.energies(samples, grid, valid), axis=0)
         features = self._features(samples, grid, valid)

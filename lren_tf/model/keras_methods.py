@@ -319,5 +319,5 @@ def _check_pixels(pixels: Any, bands: int | None) -> None:
 
 
 def _is_batched(x: Any) -> bool:
-    """Whether Keras knows how to take batches from an object, which is no array."""
+    """Return whether Keras knows how to take batches from an object, which is no array."""
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")

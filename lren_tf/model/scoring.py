@@ -57,7 +57,7 @@ class ResidualScoring:
     """
 
     needs_image = False
-    """Whether a score depends on the neighbours of the pixel."""
+    """True if a score depends on the neighbours of the pixel."""
 
     def __init__(self, model: TrainedNetwork, workers: Workers) -> None:
         self._settings = model.settings

@@ -235,7 +235,7 @@ class TrainedNetwork(keras.Model):
 
     @property
     def fitted(self) -> bool:
-        """Whether a training has ended and its results are stored."""
+        """True if a training has ended and its results are stored."""
         if self._bands is None:
             return False
         if self.settings.fuses_evidence:

@@ -341,7 +341,7 @@ def _box_aspect(shape: tuple[int, ...]) -> float:
 
 
 def _stretched(shape: tuple[int, ...]) -> bool:
-    """Whether `_box_aspect` drew the pixels of this [H, W] other than square."""
+    """Return whether `_box_aspect` drew the pixels of this [H, W] other than square."""
     return not math.isclose(_box_aspect(shape), shape[0] / shape[1])
 
 

@@ -36,7 +36,7 @@ class Cluster(NamedTuple):
 
     @property
     def port(self) -> int:
-        """Where this process listens."""
+        """Port that this process listens on."""
         return int(self.addresses[self.process].rsplit(":", 1)[1])
 
     def check_port(self) -> None:

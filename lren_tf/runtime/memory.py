@@ -33,7 +33,7 @@ def free_memory() -> int | None:
 
 
 def fits(needed: int, limit: int | None) -> bool:
-    """Whether so many bytes stay within a limit; None for half of what is free."""
+    """Return whether so many bytes stay within a limit; None for half of what is free."""
     if limit is None:
         free = free_memory()
         return free is None or needed <= free // 2

@@ -30,7 +30,7 @@ from lren_tf.errors import InputError
 
 
 class Workers:
-    """This process alone, on one device."""
+    """Workers of this process alone, on one device."""
 
     replicas = 1
     """Replicas of all processes."""
@@ -41,7 +41,7 @@ class Workers:
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes what is written once."""
+        """True if this process writes what is written once."""
         return self.process == 0
 
     # --- shares ---------------------------------------------------------------------------

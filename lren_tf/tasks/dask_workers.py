@@ -30,8 +30,8 @@ LOOP_ENDS_S = 1.0
 _LOOK_S = 1.0
 """Seconds between two looks for workers that have come."""
 _MOST_SUBMISSIONS = 6
-"""Of one task. More than its tries, since Dask also blames a task that a worker was given and
-had not begun when it died."""
+"""Most times that one task is given to Dask. More than its tries, since Dask also blames a task
+that a worker was given and had not begun when it died."""
 _DIED = "the process that worked on it ended each time (killed, or out of memory)"
 _THREADS = (
     "TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
@@ -63,7 +63,7 @@ class DaskWorkers:
             return sorted(self._client.nthreads())
 
     def free(self) -> int:
-        """How many workers have nothing to do.
+        """Number of workers that have nothing to do.
 
         One task a worker, so that one that dies takes no other task with it, and none waits for a
         busy worker while another has nothing to do.
@@ -222,7 +222,7 @@ def usable_cores() -> int:
 def _called(
     counter: str, tries: int, call: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> tuple[int, Attempt]:
-    """How often a call was started, and what became of it; on a worker."""
+    """Make a call on a worker; return how often it was started, and its attempt."""
     from distributed import Variable
 
     with _one_call:
@@ -256,7 +256,7 @@ def _check_versions(client: Any) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What an exception says, as a part of a sentence."""
+    """Text of an exception, as a part of a sentence."""
     return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
 
 
@@ -272,7 +272,7 @@ def _imported(option: str) -> Any:
 
 @contextmanager
 def _scheduler_needed() -> Iterator[None]:
-    """For a body that talks to the scheduler."""
+    """Turn failures of a body that talks to the scheduler into `WorkerLost`."""
     from distributed import CancelledError
 
     try:

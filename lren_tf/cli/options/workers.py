@@ -61,7 +61,7 @@ class WorkerOptions:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """Where tasks are worked on.
+        """Start the engine that works on tasks.
 
         Raises:
             InputError: Dask is not installed, or the scheduler does not answer.

@@ -20,7 +20,7 @@ Node = h5py.Group | h5py.Dataset
 
 
 def node_at(group: h5py.Group, path: str) -> Node | None:
-    """What lies at a path inside the file; None for nothing, or a link to somewhere else."""
+    """Find the node at a path inside the file; None for nothing, or a link to elsewhere."""
     node: Node = group
     for part in path.strip("/").split("/"):
         name = part.encode()

@@ -54,7 +54,7 @@ class Reader(abc.ABC):
 
     @classmethod
     def recognises(cls, source: Source) -> bool:
-        """Whether a file is to be read by this class; a file by its suffix, unless a
+        """Return whether a file is to be read by this class; a file by its suffix, unless a
         subclass knows better."""
         return source.stream is not None and source.path.suffix.lower() in cls.suffixes
 
@@ -71,7 +71,7 @@ class Reader(abc.ABC):
         """
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
-        """What the file says of one of `variables` besides its values.
+        """Return the metadata of one of `variables`.
 
         What of it cannot be used is told by a `UserWarning`.
 
@@ -93,5 +93,5 @@ class Reader(abc.ABC):
         return None
 
     def library(self) -> AbstractContextManager[None]:
-        """For a call into a library that raises anything on damaged content (see `reading`)."""
+        """Turn whatever a library raises on damaged content into a refusal (see `reading`)."""
         return reading(self.file, self.what)

@@ -66,7 +66,7 @@ class EmitReader(Hdf5Reader):
 
 
 def _has_bands_of_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape is a cube of EMIT's, by its table of bands.
+    """Return whether an array of this shape is a cube of EMIT's, by its table of bands.
 
     Other products keep a table of that name for bands on another axis, or for another array.
     """
@@ -81,7 +81,7 @@ def _has_bands_of_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
 
 
 def _details(hdf: h5py.File, node: h5py.Dataset) -> Details:
-    """What the tables of a granule say of a cube.
+    """Return the metadata of a cube from the tables of a granule.
 
     Raises:
         ValueError: a table does not fit it.

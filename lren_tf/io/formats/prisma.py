@@ -26,7 +26,7 @@ from lren_tf.io.base.variable import Variable, check_declared_size
 from lren_tf.io.formats.hdf5 import Hdf5Reader
 
 NAME = "VNIR_Cube and SWIR_Cube"
-"""What the joint cube is called."""
+"""Name of the joint cube."""
 
 _FIELDS = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
 _PARTS = ("Vnir", "Swir")
