@@ -49,7 +49,9 @@ class Cluster(NamedTuple):
         """
         with socket.socket() as probe:
             # A port that a run has just left is free, though the system keeps it for a minute.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # On Windows, whose other name this is, reuse would share a port that is in use.
+            alone = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+            probe.setsockopt(socket.SOL_SOCKET, alone, 1)
             try:
                 probe.bind(("", self.port))
             except OSError as error:

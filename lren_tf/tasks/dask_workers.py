@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -210,13 +209,6 @@ def _client(distributed: Any, address: str) -> Any:
     except AssertionError:
         time.sleep(LOOP_ENDS_S)
         return distributed.Client(address, timeout=CONNECT_S)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _called(

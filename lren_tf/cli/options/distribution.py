@@ -60,7 +60,10 @@ class Distribution:
         if self.chief:
             yield
             return
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+        ):
             yield
 
     def model_options(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from lren_tf.cli.console import say
 from lren_tf.errors import InputError
-from lren_tf.tasks.dask_workers import local_workers, usable_cores, workers_of
+from lren_tf.runtime.threads import usable_cores
+from lren_tf.tasks.dask_workers import local_workers, workers_of
 from lren_tf.tasks.run import Engine, Here
 
 OPTIONS = ("workers", "threads", "scheduler")
