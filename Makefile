@@ -100,9 +100,10 @@ guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, o
 	  $(RUN) -m tests.test_guard > tests/test_guard.json.new
 	mv tests/test_guard.json.new tests/test_guard.json
 
-lint: $(STAMP) ## check style, and that imports point down
+lint: $(STAMP) ## check style, types, and that imports point down
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 bench: $(STAMP) ## measure solver, training step, LRX and RX against their references
 	$(RUN) -m benchmarks.solver

@@ -169,4 +169,4 @@ def checked_transform(values: object, *, invertible: bool = False) -> Transform:
             f"the transform is {values!r}, which puts different pixels at one place; expected "
             "a·e − b·d other than 0."
         )
-    return numbers  # type: ignore[return-value]
+    return numbers

@@ -23,9 +23,9 @@ the sums over pixels differently."""
 class Scaler(NamedTuple):
     """Per-band standardisation x → ((x − low) / span − mean) / std, float64."""
 
-    low: np.ndarray
+    low: np.ndarray | np.float64
     """Global minimum, scalar; 0 when only the z-score is taken."""
-    span: np.ndarray
+    span: np.ndarray | np.float64
     """Global range, scalar; 1 when only the z-score is taken."""
     mean: np.ndarray
     """Mean of each band after low and span, ``[L]``; that of 0 for bands that were no use."""
@@ -163,7 +163,7 @@ def extremes(pixels: np.ndarray | PixelMatrix) -> tuple[np.float64, np.float64]:
     return np.float64(min(low for low, _ in found)), np.float64(max(high for _, high in found))
 
 
-def _unit(chunk: np.ndarray, low: np.float64, span: np.float64) -> np.ndarray:
+def _unit(chunk: np.ndarray, low: np.ndarray | np.float64, span: np.ndarray | np.float64) -> np.ndarray:
     return (chunk.astype(np.float64) - low) / span
 
 

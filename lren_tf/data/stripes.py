@@ -46,8 +46,8 @@ def stripes(values: npt.NDArray[np.floating]) -> Stripes:
     Args:
         values: [H, W] real numbers, NaN where there is no data.
     """
-    values = np.asarray(values, np.float64)
-    return Stripes(striped_columns(values), striped_columns(values.T))
+    numbers: npt.NDArray[np.float64] = np.asarray(values, np.float64)
+    return Stripes(striped_columns(numbers), striped_columns(numbers.T))
 
 
 def striped_columns(

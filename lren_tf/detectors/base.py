@@ -90,7 +90,7 @@ class Detector(abc.ABC):
         """
         labelled = scene_of(cube)
         if labelled is not None:
-            return labelled.labels.array(self.score(labelled))
+            return labelled.on_labels(self.score(labelled))
         scene = usable_scene(cube)
         self.check_background(scene)
         pixels = FilledPixels(scene, alone=not self.spatial)

@@ -247,7 +247,8 @@ def thresholds_at(score: npt.ArrayLike, false_alarm_rates: Iterable[float]) -> l
     Raises:
         InputError: as `threshold_at`.
     """
-    values, fits = _values(score), []
+    values = _values(score)
+    fits: list[Any] = []
     return [_threshold(values, checked_rate(rate), fits) for rate in false_alarm_rates]
 
 

@@ -30,7 +30,7 @@ Order = tuple[int, int, int]
 """Axes of a stored array: that of the rows, that of the columns, and that of the bands."""
 
 AS_STORED: Order = (0, 1, 2)
-_ORDERS = frozenset(permutations(range(3)))
+_ORDERS: frozenset[Order] = frozenset((r, c, 3 - r - c) for r, c in permutations(range(3), 2))
 _ROLES = ("row", "column", "band")
 # Of 2-D arrays that share the rows and columns of an image, whatever else lies in the file.
 _LAYER_NAMES = re.compile(

@@ -120,7 +120,8 @@ def _scene(
         layers = [v if upright(v) else replace(v, shape=v.shape[::-1]) for v in others]
         found = chosen_truth(reader, layers, cube, truth_key)
         marked = None if found is None else reader.read(found.name)
-        marked = marked if found is None or upright(found) else marked.T
+        if marked is not None and found is not None and not upright(found):
+            marked = marked.T
     else:
         check_aligned("truth", truth, reader.labels(stored.name, order.order))
         marked = _layer(truth, "truth", key=truth_key)
@@ -239,7 +240,8 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
             stacklevel=3,
         )
     details = replace(details, georeference=place)
-    return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
+    nothing: dict[str, Any] = {name: None for name, is_lost in lost.items() if is_lost}
+    return replace(details, **nothing)
 
 
 def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | None:
@@ -260,7 +262,7 @@ def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
 def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
     """A map that was passed as itself or as the path of a file."""
     if isinstance(given, (str, os.PathLike)) or as_labelled(given) is not None:
-        return load_map(given, key=key)  # type: ignore[arg-type]
+        return load_map(given, key=key)
     return real_array(given, f"the {what}")
 
 

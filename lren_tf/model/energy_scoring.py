@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -122,15 +122,16 @@ class EnergyScoring:
         """Return latent samples ``[N, members·l]`` as ``[N, members, l]``."""
         return tf.reshape(samples, [-1, self._settings.members, self._settings.latent_units])
 
-    def require_low_rank_step(self) -> None:
+    def require_low_rank_step(self) -> NoReturn:
         """Refuse: the scores come from no low-rank step."""
         raise InputError(
             "the model scores by the energy of the background and has no low-rank step; call "
             "score, or choose scoring='residual'."
         )
 
-    def require_member_scores(self) -> None:
+    def require_member_scores(self) -> EnergyScoring:
         """Accept: every member has scores."""
+        return self
 
     def require_evidence(self) -> None:
         """Refuse: the score is one energy."""

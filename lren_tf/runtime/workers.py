@@ -50,7 +50,7 @@ class Workers:
         """Rows of a batch for each replica of this process, in their order."""
         return [rows]
 
-    def run(self, function: Callable, inputs: Sequence[Any], *common: Any) -> list[Any]:
+    def run(self, function: Callable[..., Any], inputs: Sequence[Any], *common: Any) -> list[Any]:
         """``function(input, *common)`` on each replica of this process.
 
         Args:
@@ -60,7 +60,7 @@ class Workers:
         """
         return [function(as_tensors(each), *common) for each in inputs]
 
-    def over(self, function: Callable, parts: list[list[Any]], *common: Any) -> list[list[Any]]:
+    def over(self, function: Callable[..., Any], parts: list[list[Any]], *common: Any) -> list[list[Any]]:
         """``function(input, *common)`` for every input of every replica of this process.
 
         Args:

@@ -75,7 +75,7 @@ def compare(arguments: argparse.Namespace) -> None:
             )
         titles = {detector.name: detector.title for detector in chosen}
         say(_table(records, titles, with_metrics=truth is not None))
-        report = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
+        report: dict[str, Any] = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
         report |= {"seconds": seconds, "notices": notices}
         calibrated = [detector.title for detector in chosen if detector.calibrated]
         _write(scene, truth, maps, titles, calibrated, targets, report)

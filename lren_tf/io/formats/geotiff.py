@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -198,7 +198,7 @@ def _georeference(image: DatasetReader) -> tuple[Georeference | None, str]:
     return None, "" if crs is None else "a coordinate reference system and no grid"
 
 
-def _exact(affine: tuple[float, ...], points: list) -> bool:
+def _exact(affine: tuple[float, ...], points: list[Any]) -> bool:
     """Return whether control points lie on the grid of a transform, to a hundredth of a pixel."""
     a, b, c, d, e, f = affine
     step = max(math.hypot(a, d), math.hypot(b, e))
