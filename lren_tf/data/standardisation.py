@@ -163,7 +163,9 @@ def extremes(pixels: np.ndarray | PixelMatrix) -> tuple[np.float64, np.float64]:
     return np.float64(min(low for low, _ in found)), np.float64(max(high for _, high in found))
 
 
-def _unit(chunk: np.ndarray, low: np.ndarray | np.float64, span: np.ndarray | np.float64) -> np.ndarray:
+def _unit(
+    chunk: np.ndarray, low: np.ndarray | np.float64, span: np.ndarray | np.float64
+) -> np.ndarray:
     return (chunk.astype(np.float64) - low) / span
 
 

@@ -60,7 +60,9 @@ class Workers:
         """
         return [function(as_tensors(each), *common) for each in inputs]
 
-    def over(self, function: Callable[..., Any], parts: list[list[Any]], *common: Any) -> list[list[Any]]:
+    def over(
+        self, function: Callable[..., Any], parts: list[list[Any]], *common: Any
+    ) -> list[list[Any]]:
         """``function(input, *common)`` for every input of every replica of this process.
 
         Args:
