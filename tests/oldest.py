@@ -7,13 +7,17 @@ pytest, are no promise: the newest that go with the others serve.
 from __future__ import annotations
 
 import configparser
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 SETUP = Path(__file__).parents[1] / "setup.cfg"
+
+
+def named(line: str) -> str:
+    """Name of the package of a requirement."""
+    return Requirement(line).name
 
 
 def requirements(lines: Iterable[str]) -> Iterator[Requirement]:
@@ -41,8 +45,11 @@ def lowest(text: str) -> list[str]:
         marker = f"; {required.marker}" if required.marker else ""
         named = f"[{','.join(sorted(required.extras))}]" if required.extras else ""
         pinned[required.name] = f"{required.name}{named}=={bound}{marker}"
-    rest = [line for line in tools if line and re.split(r"[\[><=; ]", line)[0] not in pinned]
-    return [*pinned.values(), *rest]
+    # A tool can need a pinned package with an extra, such as pystac's validation; pip joins both.
+    return [
+        *pinned.values(),
+        *(line for line in tools if line and (named(line) not in pinned or "[" in line)),
+    ]
 
 
 if __name__ == "__main__":

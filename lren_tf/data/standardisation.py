@@ -63,7 +63,7 @@ def fit_scaler(
         return _among_all(of_good, good_bands)
     pixels = pixel_table(pixels, what)
     to_unit = scaling == "minmax_zscore"
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         used, low, span, mean, variance = (
             _statistics(pixels[:], to_unit)
             if len(pixels) <= PIXELS_AT_A_TIME
