@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 SETUP = Path(__file__).parents[1] / "setup.cfg"
 
 
-def named(line: str) -> str:
+def name_of(line: str) -> str:
     """Name of the package of a requirement."""
     return Requirement(line).name
 
@@ -48,7 +48,7 @@ def lowest(text: str) -> list[str]:
     # A tool can need a pinned package with an extra, such as pystac's validation; pip joins both.
     return [
         *pinned.values(),
-        *(line for line in tools if line and (named(line) not in pinned or "[" in line)),
+        *(line for line in tools if line and (name_of(line) not in pinned or "[" in line)),
     ]
 
 

@@ -119,3 +119,9 @@ def test_text_files_have_an_encoding():
 )  # fmt: skip
 def test_the_search_finds_calls_without_one(source, count):
     assert len(list(undeclared(source))) == count
+
+
+def test_every_file_is_of_the_oldest_python():
+    for package in (*PACKAGES, "tests"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 10))
