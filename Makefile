@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# The lowest Python that setup.cfg promises, and where its environment goes.
+OLDEST_PYTHON ?= python3.10
+OLDEST ?= .venv-oldest
 # How a study runs: again from nothing, or not at all, only its tables and figures.
 HOW = $(if $(FORCE),--force,$(if $(TABLES),--tables)) $(if $(JOBS),--processes $(JOBS))
 
@@ -15,7 +18,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
-  sensitivity comparators recent-methods ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
+  sensitivity comparators recent-methods ablation lambda seeds failures odds report test test-fast test-slow test-oldest coverage-fast \
   guard lint bench bench-all dist clean
 .DEFAULT_GOAL := help
 
@@ -95,6 +98,14 @@ test-slow: $(STAMP) ## what is too long for the other two: ten times the random 
 	LREN_TF_FUZZ=10 $(RUN) -m pytest -m "long or hypothesis" --timeout 3600 \
 	  --numprocesses auto --maxprocesses 4 --dist worksteal --durations=15
 
+test-oldest: $(STAMP) ## the fast tests with the lowest versions of setup.cfg, in $(OLDEST)
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
+	$(RUN) -m tests.oldest > $(OLDEST)/requirements.txt
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
+	$(OLDEST)/bin/python -m pip install --quiet -r $(OLDEST)/requirements.txt
+	LREN_TF_FUZZ=0.1 PYTHONPATH=. $(OLDEST)/bin/python -m pytest \
+	  -m "not (slow or processes or data or long)"
+
 coverage-fast: $(STAMP) ## the lines that `make test` reaches and `make test-fast` misses
 	$(RUN) -m tests.coverage_gap
 
@@ -103,9 +114,10 @@ guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, o
 	  $(RUN) -m tests.test_guard > tests/test_guard.json.new
 	mv tests/test_guard.json.new tests/test_guard.json
 
-lint: $(STAMP) ## check style, and that imports point down
+lint: $(STAMP) ## check style, types, and that imports point down
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 bench: $(STAMP) ## measure solver, training step, LRX and RX against their references
 	$(RUN) -m benchmarks.solver

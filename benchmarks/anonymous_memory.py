@@ -17,10 +17,11 @@ _INTERVAL_S = 0.002
 
 def anonymous_bytes() -> int:
     """RssAnon of this process; Linux only."""
-    for line in _STATUS.read_text(encoding="ascii").splitlines():
+    lines = _STATUS.read_text(encoding="ascii").splitlines() if _STATUS.exists() else []
+    for line in lines:
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
-    raise SystemExit("this kernel does not say RssAnon; measure on another.")
+    raise SystemExit("this system does not say RssAnon; measure on another.")
 
 
 class AnonymousPeak:

@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.record import keep, print_table
 from experiments.reporting.provenance import ROOT
+from lren_tf.runtime.threads import usable_cores
 
 HEIGHT, WIDTH, BANDS = 200, 200, 100
 EPOCHS, WARM = 20, 5
@@ -82,7 +83,7 @@ def measured(workers: int) -> dict[str, np.ndarray]:
     addresses = [f"127.0.0.1:{probe.getsockname()[1]}" for probe in probes]
     for probe in probes:
         probe.close()
-    threads = max(1, len(os.sched_getaffinity(0)) // 2)
+    threads = max(1, usable_cores() // 2)
     with tempfile.TemporaryDirectory() as folder:
         running = []
         for index in range(workers):
@@ -112,7 +113,7 @@ def main() -> None:
         "bands": BANDS,
         "preset": PRESET,
         "epochs": EPOCHS,
-        "threads_per_worker": max(1, len(os.sched_getaffinity(0)) // 2),
+        "threads_per_worker": max(1, usable_cores() // 2),
         "epoch_s": {"1 worker": epochs[0], "2 workers": epochs[1]},
         "ratio": epochs[0] / epochs[1],
         "bytes_per_step": int(two["step_bytes"]),

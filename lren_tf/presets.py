@@ -33,7 +33,7 @@ RELEASE = Settings(
     solver_order="JAW",
     score_norm="l2",
 )
-"""What the authors released and ran."""
+"""Settings of the program that the authors released and ran."""
 
 ROBUST = Settings(
     hidden_units=100,

@@ -74,13 +74,13 @@ def scoring_record(
 
 
 def detector_record(detector: Detector) -> dict[str, Any]:
-    """What makes a map of a detector again: its name, every setting, the seed if it has one."""
+    """Record that makes a detector's map again: its name, every setting, the seed if any."""
     settings = detector.get_config()
     return {"detector": detector.name, "settings": settings, "seed": settings.get("seed")}
 
 
 def scene_record(scene: Scene) -> dict[str, Any]:
-    """Where a scene came from and which values it holds; `sha256` is that of the cube.
+    """Record of a scene's origin and values; `sha256` is that of the cube.
 
     What is known beyond that is entered where it is known only: the number of valid pixels,
     the bands left out, first and last wavelength in nanometres, the time of the measurement, what
@@ -121,7 +121,7 @@ def training_record(history: keras.callbacks.History) -> dict[str, Any]:
 
 
 def solver_record(result: LowRankResult) -> dict[str, Any]:
-    """How the low-rank step ended: objective and Frobenius norms of both residuals."""
+    """Record of the low-rank step's end: objective, Frobenius norms of both residuals."""
     fit, split = result.residuals[-1]
     return {
         "iterations": result.iterations,

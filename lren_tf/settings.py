@@ -158,7 +158,7 @@ class Settings:
     """λ of eq. (1): 1e-2 in the paper for every scene but Pavia. It was chosen on ground
     truth there."""
     low_rank_space: str = "latent"
-    """What the low-rank step splits: ``"latent"``, the latent samples (eq. 1), or
+    """Samples that the low-rank step splits: ``"latent"``, the latent samples (eq. 1), or
     ``"original"``, the standardised spectra (Table 1, scenario C). Atoms are then the spectra
     of the pixels that the dictionary's rule chose, and a centroid the mean spectrum with the
     weights of its component (the paper is silent)."""
@@ -187,7 +187,7 @@ class Settings:
 
     # --- scoring -------------------------------------------------------------------
     scoring: str = "residual"
-    """What the score of a pixel is: ``"residual"``, the norm of its residual in the low-rank
+    """Score of a pixel: ``"residual"``, the norm of its residual in the low-rank
     step (paper, release), or ``"energy"``, its energy, eq. (8), under the mixture of the
     background, see :mod:`lren_tf.latent.background` (robust)."""
     component_share: float = 0.05
@@ -201,7 +201,7 @@ class Settings:
     """Standard deviation, in pixels, of the Gaussian mean over the image that stands beside a
     pixel's own latent sample; 0 for none. A table has no neighbourhood."""
     evidence: tuple[str, ...] = ("spectrum",)
-    """What the score is made of. ``("spectrum",)`` is the energy as it is. With
+    """Parts of the score. ``("spectrum",)`` is the energy as it is. With
     ``"structure"`` or ``"surroundings"`` in it every evidence is calibrated, and the score is
     −log₁₀ of the share of the background that scores higher, see
     :mod:`lren_tf.evidence.fusion` (robust: all three). Also text, with commas."""
@@ -251,7 +251,7 @@ class Settings:
 
     @property
     def fuses_evidence(self) -> bool:
-        """Whether the score is made of evidence, not of the energy or the residual as it is."""
+        """True if the score is made of evidence, not of the energy or the residual as it is."""
         return self.scoring == "energy" and self.evidence != ("spectrum",)
 
     def solver_options(self) -> dict[str, Any]:

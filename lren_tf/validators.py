@@ -47,7 +47,7 @@ def whole(name: str, value: Any, smallest: int, largest: int | None = None) -> i
         InputError: it is not a whole number, or is too small or too large.
     """
     try:
-        if isinstance(value, bool):
+        if isinstance(value, (bool, np.bool_)):  # NumPy 1's has an index
             raise TypeError
         value = int(value) if isinstance(value, float) and value.is_integer() else index(value)
     except TypeError:

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 from experiments.runs.run import REFERENCE, Run, Workspace, load_result
+from lren_tf.runtime.threads import usable_cores
 
 MOST_PROCESSES = 8
 _ENVIRONMENT = {
@@ -44,11 +45,7 @@ class Finished(NamedTuple):
 
 def usable_processes() -> int:
     """Return how many runs go at a time: one a core that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(cores, MOST_PROCESSES)
+    return min(usable_cores(), MOST_PROCESSES)
 
 
 def execute(

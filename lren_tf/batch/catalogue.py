@@ -28,12 +28,12 @@ COLUMNS = (
     "sha256", "detector", "preset", "threshold", "detections", "detected_pixels", "auc_pd_pf",
     "seconds", "report",
 )  # fmt: skip
-"""Of the table of scenes."""
+"""Columns of the table of scenes."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a batch knows of one scene.
+    """One scene of a batch: its result, or why there is none.
 
     Attributes:
         name: of the scene.
@@ -50,7 +50,7 @@ class Entry:
     failure: str | None = None
 
     def row(self, folder: Path) -> dict[str, Any]:
-        """Its row of the table; None is an empty cell.
+        """Row of the table of scenes; None is an empty cell.
 
         Args:
             folder: of the catalogue, to which the path of the report is relative.

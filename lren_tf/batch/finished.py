@@ -23,7 +23,7 @@ from lren_tf.runtime.files import atomic_path
 from lren_tf.version import __version__
 
 ENTRY = "batch"
-"""Where in a report a `Result` keeps what it is known by."""
+"""Key of a report under which a `Result` is identified."""
 _BLOCK_BYTES = 1 << 20
 _SETTLED_NS = 2_000_000_000
 """A file that was written less than this ago may be written again with the same time."""
@@ -73,7 +73,7 @@ class Result:
         return report
 
     def entry(self) -> dict[str, Any]:
-        """What the result is known by, as the report keeps it.
+        """Entry of the report that identifies the result.
 
         Raises:
             InputError: a file cannot be read.
@@ -144,7 +144,7 @@ def placed(report: Path, named: str) -> Path:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
+    """Return a value as JSON gives it back."""
     return json.loads(json_text(value))
 
 

@@ -28,7 +28,7 @@ img { max-width: 240px; height: auto; display: block; }
 
 
 class Card(NamedTuple):
-    """What the page shows of a scene: its row of the table of scenes, and its picture if any."""
+    """Row of a scene in the table of scenes, and its picture if any."""
 
     row: dict[str, Any]
     picture: Path | None

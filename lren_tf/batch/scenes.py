@@ -128,7 +128,7 @@ def _filtered(paths: list[Path], text: str) -> Iterator[Path]:
 
 
 def _lines(path: Path) -> list[str]:
-    """What a list names; empty lines and those that begin with # are comments."""
+    """Names in a list; empty lines and those that begin with # are comments."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

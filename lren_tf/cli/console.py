@@ -49,7 +49,7 @@ def collected_notices(printed: bool = True) -> Iterator[list[str]]:
 
 @contextmanager
 def renamed(**options: str) -> Iterator[None]:
-    """For calls of the library whose arguments the command calls otherwise.
+    """Rename arguments in refusals of a body, for options that have other names.
 
     Args:
         **options: the library's argument -> the command's, both as Python writes them.

@@ -54,7 +54,7 @@ class Detection:
         return Path(self.options["out"]) / f"{self.name}_report.json"
 
     def result(self) -> Result:
-        """What the results depend on, and the report.
+        """Return the result: its report, and everything it depends on.
 
         Raises:
             InputError: a file is missing.

@@ -44,8 +44,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
-        """As argparse does, which takes `-9999,0` and `-1e5` after an option for another option."""
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse as argparse does, but take `-9999,0` and `-1e5` after an option for its value."""
         given = list(sys.argv[1:] if args is None else args)
         joined: list[str] = []
         for text in given:

@@ -225,7 +225,7 @@ def _loaded(
 
 
 def _sensor_of(folder: Path) -> SensorRecord | None:
-    """What an exported model remembers of its scene; None where it cannot be read."""
+    """Read the record of an exported model's scene; None if it cannot be read."""
     from lren_tf.model.saved_model import SENSOR_FILE  # which imports TensorFlow
 
     try:

@@ -77,7 +77,7 @@ def varying_bands(
     valid: np.ndarray | None = None,
     bands: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Which bands are not constant, and so can be standardised.
+    """Find the bands that are not constant, and so can be standardised.
 
     Args:
         pixels: [N, L] real numbers, finite where they are looked at (see
@@ -127,7 +127,7 @@ def refuse_constant(
 
 
 def varies(pixels: np.ndarray | PixelMatrix, valid: np.ndarray | None = None) -> np.ndarray:
-    """Which bands of pixels [N, L] are not constant over the valid ones [N]; bool [L]."""
+    """Find the bands of pixels [N, L] that vary over the valid ones [N]; bool [L]."""
     reference = pixels[0 if valid is None else int(np.argmax(valid))]
     varying = np.zeros(pixels.shape[1], bool)
     for start, chunk in iter_chunks(pixels):

@@ -31,7 +31,7 @@ _MOST_LINES = 128
 
 @dataclass(frozen=True)
 class BandQuality:
-    """What `band_quality` found.
+    """Result of `band_quality`.
 
     Attributes:
         dead: [B] bool, bands that hold one value nearly everywhere.
@@ -94,7 +94,7 @@ def _share_of_one_value(band: npt.NDArray[np.float64]) -> float:
 
 
 def _noisy(sample: npt.NDArray[np.float64], looked_at: npt.NDArray[np.bool_]) -> np.ndarray:
-    """Which bands resemble none of the bands next to them, where most bands do."""
+    """Find bands that resemble none of the bands next to them, in a scene where most do."""
     noisy = np.zeros(len(looked_at), bool)
     bands = np.flatnonzero(looked_at)
     if len(bands) < 2 * _NEXT_BANDS + 1 or len(sample) < 4:

@@ -18,12 +18,12 @@ and carbon dioxide take what the sun has left. Limits as usually cut for AVIRIS 
 
 
 def water_bands(wavelengths: np.ndarray) -> np.ndarray:
-    """Which bands lie in `WATER_WINDOWS`, bool [B], for wavelengths [B] in nanometres."""
+    """Return which bands lie in `WATER_WINDOWS`, bool [B]; wavelengths [B] in nanometres."""
     return np.any([(low <= wavelengths) & (wavelengths <= high) for low, high in WATER_WINDOWS], 0)
 
 
 def unused_bands(scene: Scene, *, drop_water: bool = False) -> dict[str, np.ndarray]:
-    """Which bands are not used, by reason; a band is counted under its first reason only.
+    """Return the unused bands by reason; a band is counted under its first reason only.
 
     Args:
         scene: its good bands must be finite in its valid pixels.
@@ -55,7 +55,7 @@ def unused_bands(scene: Scene, *, drop_water: bool = False) -> dict[str, np.ndar
 
 
 def used_bands(scene: Scene, *, drop_water: bool = False) -> np.ndarray:
-    """Which bands a detector uses, bool [B]: all but those of `unused_bands`.
+    """Return the bands that a detector uses, bool [B]: all but those of `unused_bands`.
 
     Raises:
         InputError: `drop_water` without wavelengths.

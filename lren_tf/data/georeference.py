@@ -16,7 +16,7 @@ Transform = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class LookupTable:
-    """Where each cell of a map grid takes its value from, for a scene in sensor geometry.
+    """Row and column that each cell of a map grid takes its value from (sensor geometry).
 
     Attributes:
         rows, columns: [R, C] integers, the pixel of the scene that a cell shows, from 0; -1 in
@@ -101,7 +101,7 @@ class Georeference:
             object.__setattr__(self, "positions", positions)
 
     def transposed(self) -> Georeference:
-        """That of the image whose rows are the columns of this one.
+        """Return the georeference of the image with rows and columns exchanged.
 
         Entries of an ENVI header are left out: they cannot say how such an image lies.
         """
@@ -169,4 +169,4 @@ def checked_transform(values: object, *, invertible: bool = False) -> Transform:
             f"the transform is {values!r}, which puts different pixels at one place; expected "
             "a·e − b·d other than 0."
         )
-    return numbers  # type: ignore[return-value]
+    return numbers

@@ -29,7 +29,7 @@ def as_labelled(data: object) -> xr.DataArray | xr.Dataset | None:
 
 
 def read_labelled(kind: str, data: object, **options: Any) -> Any:
-    """What the reader of `kind` in `READERS` makes of xarray's data.
+    """Read xarray's data with the reader of `kind` in `READERS`.
 
     Args:
         kind: `scene` or `map`.
@@ -53,9 +53,9 @@ class GridLabels(NamedTuple):
 
     dimensions: tuple[str, str]
     coordinates: Mapping[str, xr.DataArray]
-    """Those along these dimensions alone, that of the coordinate reference system included."""
+    """Coordinates along these dimensions alone, and that of the coordinate reference system."""
     grid_mapping: str | None
-    """Which of them says the coordinate reference system."""
+    """Name of the coordinate that holds the coordinate reference system."""
 
     def array(self, values: np.ndarray, name: str = "score") -> xr.DataArray:
         """Values [H, W] on the same coordinates."""

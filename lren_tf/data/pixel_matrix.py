@@ -72,14 +72,14 @@ class PixelMatrix:
         return PixelMatrix(self._source, self._valid, bands)
 
     def of_rows(self, rows: np.ndarray) -> PixelMatrix:
-        """Of the same pixels those of rising indices [m]."""
+        """Return a matrix of the pixels with these rising indices [m]."""
         marked = np.zeros(int(np.prod(self._source.shape[:-1], dtype=np.int64)), bool)
         marked[rows if self._places is None else self._places[rows]] = True
         return PixelMatrix(self._source, marked.reshape(self._source.shape[:-1]), self._bands)
 
     @property
     def on_disk(self) -> bool:
-        """Whether the values are mapped from a file."""
+        """True if the values are mapped from a file."""
         return is_mapped(self._source)
 
     def _slice(self, start: int, stop: int) -> np.ndarray:
@@ -105,7 +105,7 @@ def as_pixel_matrix(pixels: np.ndarray | PixelMatrix) -> PixelMatrix:
 
 
 def is_mapped(array: Any) -> bool:
-    """Whether the values of an array lie in a file that is mapped into memory."""
+    """Return whether the values of an array lie in a file that is mapped into memory."""
     while array is not None:
         if isinstance(array, (np.memmap, mmap.mmap)):
             return True

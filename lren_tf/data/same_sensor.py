@@ -1,4 +1,4 @@
-"""Whether a scene comes from the sensor, and looks like the scene, that a model was fitted on."""
+"""Comparison of a scene with the sensor and the scene that a model was fitted on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAMPLED_PIXELS = 1 << 14
 
 @dataclass(frozen=True)
 class SensorRecord:
-    """What a fitted model remembers of its scene.
+    """Record of the scene that a model was fitted on.
 
     Attributes:
         wavelengths: of all bands in nanometres, or None.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from lren_tf.data.pixel_matrix import PixelMatrix, is_mapped
 from lren_tf.errors import InputError
 
 FEWEST_BACKGROUND_PIXELS = 10
-"""Of a background region; fewer have no statistics to speak of."""
+"""Fewest pixels of a background region; fewer have no statistics to speak of."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,8 +104,8 @@ class Scene:
             object.__setattr__(self, "truth", truth)
         if self.valid is not None:
             layer = self.valid.filled(0) if np.ma.isMaskedArray(self.valid) else self.valid
-            valid = self._checked_layer(layer, "mask", "pixels without data", "valid pixels")
-            object.__setattr__(self, "valid", valid)
+            checked = self._checked_layer(layer, "mask", "pixels without data", "valid pixels")
+            object.__setattr__(self, "valid", checked)
         if self.good_bands is not None:
             object.__setattr__(self, "good_bands", self._checked_good_bands())
         _, valid, good_bands = unmask(masked, self.valid, self.good_bands)
@@ -232,10 +233,14 @@ class Scene:
         """Bands B."""
         return self.cube.shape[2]
 
+    def on_labels(self, values: np.ndarray, name: str = "score") -> Any:
+        """Return values [H, W] on the coordinates of an xarray scene; of any other as they are."""
+        return values if self.labels is None else self.labels.array(values, name)
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, B)."""
-        return self.cube.shape  # type: ignore[return-value]
+        return self.cube.shape
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -327,7 +332,7 @@ def data_sha256(array: np.ndarray | PixelMatrix) -> str:
         )
     dtype = array.dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str} {array.shape} ".encode())
-    rows = array.reshape(1) if array.ndim == 0 else array
+    rows = array.reshape(1) if isinstance(array, np.ndarray) and array.ndim == 0 else array
     for _, chunk in iter_chunks(rows):
         digest.update(np.ascontiguousarray(chunk, dtype=dtype).data)
     return digest.hexdigest()

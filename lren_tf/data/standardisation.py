@@ -23,9 +23,9 @@ the sums over pixels differently."""
 class Scaler(NamedTuple):
     """Per-band standardisation x → ((x − low) / span − mean) / std, float64."""
 
-    low: np.ndarray
+    low: np.ndarray | np.float64
     """Global minimum, scalar; 0 when only the z-score is taken."""
-    span: np.ndarray
+    span: np.ndarray | np.float64
     """Global range, scalar; 1 when only the z-score is taken."""
     mean: np.ndarray
     """Mean of each band after low and span, ``[L]``; that of 0 for bands that were no use."""
@@ -33,7 +33,7 @@ class Scaler(NamedTuple):
     """Population standard deviation of each band after low and span, ``[L]``; 1 for
     bands that are not used."""
     used: np.ndarray
-    """Which bands are good and vary, bool ``[L]``; the others do not enter the network."""
+    """Bands that are good and vary, bool ``[L]``; the others do not enter the network."""
 
 
 def fit_scaler(
@@ -63,7 +63,7 @@ def fit_scaler(
         return _among_all(of_good, good_bands)
     pixels = pixel_table(pixels, what)
     to_unit = scaling == "minmax_zscore"
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         used, low, span, mean, variance = (
             _statistics(pixels[:], to_unit)
             if len(pixels) <= PIXELS_AT_A_TIME
@@ -89,7 +89,7 @@ def fit_scaler(
 
 
 class _Statistics(NamedTuple):
-    """Which bands vary, and the values of a :class:`Scaler`, with the variance."""
+    """Bands that vary, and the values of a :class:`Scaler`, with the variance."""
 
     used: np.ndarray
     low: np.float64
@@ -163,7 +163,9 @@ def extremes(pixels: np.ndarray | PixelMatrix) -> tuple[np.float64, np.float64]:
     return np.float64(min(low for low, _ in found)), np.float64(max(high for _, high in found))
 
 
-def _unit(chunk: np.ndarray, low: np.float64, span: np.float64) -> np.ndarray:
+def _unit(
+    chunk: np.ndarray, low: np.ndarray | np.float64, span: np.ndarray | np.float64
+) -> np.ndarray:
     return (chunk.astype(np.float64) - low) / span
 
 

@@ -27,7 +27,7 @@ _MOST_ROWS = 512
 
 
 class Stripes(NamedTuple):
-    """What `stripes` found in a map."""
+    """Result of `stripes`."""
 
     columns: npt.NDArray[np.bool_]
     """[W]"""
@@ -36,7 +36,7 @@ class Stripes(NamedTuple):
 
     @property
     def any(self) -> bool:
-        """Whether there is one."""
+        """True if there is one."""
         return bool(self.columns.any() or self.rows.any())
 
 
@@ -46,14 +46,14 @@ def stripes(values: npt.NDArray[np.floating]) -> Stripes:
     Args:
         values: [H, W] real numbers, NaN where there is no data.
     """
-    values = np.asarray(values, np.float64)
-    return Stripes(striped_columns(values), striped_columns(values.T))
+    numbers: npt.NDArray[np.float64] = np.asarray(values, np.float64)
+    return Stripes(striped_columns(numbers), striped_columns(numbers.T))
 
 
 def striped_columns(
     values: npt.NDArray[np.float64], most_rows: int = _MOST_ROWS
 ) -> npt.NDArray[np.bool_]:
-    """Which columns [W] of a map [H, W] stand out from their neighbours over their whole length.
+    """Find columns [W] of a map [H, W] that stand out from their neighbours along all rows.
 
     So does a column of one value among others that vary. A constant map, one narrower than five
     columns, and one of fewer than 16 rows have none.
@@ -96,7 +96,7 @@ def striped_columns(
 
 
 def _away_at_edge(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How far the first column [H] lies from both of the next two, beyond their own slope."""
+    """Distance [H] of the first column from both of the next two, beyond their own slope."""
     first, second = values[:, 0] - values[:, 1], values[:, 0] - values[:, 2]
     nearer = np.where(np.abs(first) < np.abs(second), first, second)
     slope = 1.5 * np.abs(np.median(values[:, 1] - values[:, 3]))
@@ -105,7 +105,7 @@ def _away_at_edge(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _constant(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> np.ndarray:
-    """Which columns hold one value, as those of a dead element do."""
+    """Find columns that hold one value, as those of a dead element do."""
     low = np.where(known, values, np.inf).min(axis=0)
     return low == np.where(known, values, -np.inf).max(axis=0)
 

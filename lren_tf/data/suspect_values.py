@@ -7,7 +7,7 @@ a million times farther from a band than the band is wide. Large images are look
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class SuspectValue(NamedTuple):
     value: float
     pixels: int
     share: float
-    """Of the pixels that were looked at."""
+    """Share of the pixels that were looked at."""
 
 
 def constant_spectra(
@@ -134,7 +134,8 @@ def far_value(
         # A band of few different values has no width; then its size has to do.
         width = np.where(high > low, high - low, np.maximum(np.abs(middle), 1.0))
         reach = _FAR * width
-    far, counts = 0, {}
+    far = 0
+    counts: dict[Any, int] = {}
     for _, chunk in iter_chunks(pixels):
         with np.errstate(over="ignore", invalid="ignore"):
             away = np.abs(chunk.astype(np.float64) - middle) > reach

@@ -21,7 +21,7 @@ _Range = tuple["np.ndarray | None", float, float]
 
 
 class Validity(NamedTuple):
-    """What `find_valid` found."""
+    """Result of `find_valid`."""
 
     valid: np.ndarray | None
     """[H, W] bool, or None where every pixel holds data."""
@@ -102,7 +102,7 @@ def _complete(
     good: np.ndarray,
     grid: tuple[int, ...],
 ) -> Validity:
-    """What `missing` leaves; it yields the start and the missing values [n, B] of each chunk."""
+    """Pixels that `missing` leaves; it yields start and missing values [n, B] of each chunk."""
     some, every = np.empty(len(inside), bool), np.empty(len(inside), bool)
     holders, missing_in = 0, np.zeros(len(good), np.int64)
     for start, chunk in missing():
@@ -124,7 +124,7 @@ def _complete(
 
 
 def holds_no_data_value(values: np.ndarray, no_data: Iterable[NoData]) -> np.ndarray:
-    """Where an array of integers or floats holds one of the values that mark missing data.
+    """Mark the elements of an array that hold one of the no-data values.
 
     Floats match within the digits that headers print; NaN and infinity are not looked for.
     """

@@ -91,7 +91,7 @@ def download(entry: Benchmark) -> Path:
 
 
 def _connection_problem(url: str) -> str | None:
-    """Why the host of `url` cannot be reached, or None; takes `_CONNECT_SECONDS` at most.
+    """Reason why the host of `url` cannot be reached, or None; within `_CONNECT_SECONDS`.
 
     Name resolution cannot time out, hence the thread: it is left behind when
     it hangs.

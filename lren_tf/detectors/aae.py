@@ -30,7 +30,7 @@ _GRADIENT_KERNEL = np.array([[-3.0, 0.0, 3.0], [-10.0, 0.0, 10.0], [-3.0, 0.0, 3
 _LEVELS = 1000
 """Grey levels at which the attribute filter sees a map: mean ± 3 standard deviations."""
 _DISPLAY_LEVELS = 255.0
-"""What the released code divides its filtered map by; with `guided_eps` it sets the scale."""
+"""Divisor of the filtered map in the released code; with `guided_eps` it sets the scale."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class AAERX(Detector):
     seed: int = 0
     """Seed of the weights, the prior's samples and the order of the pixels."""
     device: str | None = None
-    """Where to train; None for the first GPU if there is one, else the CPU."""
+    """Device of the training; None for the first GPU if there is one, else the CPU."""
 
     def __post_init__(self) -> None:
         for name in ("latent_units", "hidden_units", "steps", "batch_size"):

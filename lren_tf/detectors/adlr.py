@@ -24,7 +24,7 @@ _NOTHING = 1e-5
 VARIANTS = ("robust", "release")
 """Names of the sets of defaults of :class:`ADLR`."""
 STARTS = ("spa", "vca")
-"""Where MVC-NMF starts: successive projections, which draw nothing, or VCA."""
+"""Starts of MVC-NMF: successive projections, which draw nothing, or VCA."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class ADLR(Detector):
     spatial: ClassVar[bool] = False
 
     variant: str = "robust"
-    """What None stands for in the other settings, one of :data:`VARIANTS` (see above)."""
+    """Meaning of None in the other settings, one of :data:`VARIANTS` (see above)."""
     endmembers: int = 6
     """p, number of endmembers and width of the abundances (release: 6)."""
     start: str | None = None
@@ -175,7 +175,7 @@ class ADLR(Detector):
 
     @property
     def draws(self) -> bool:
-        """Whether the map depends on the seed with these settings."""
+        """True if the map depends on the seed with these settings."""
         return self.resolved("start") == "vca"
 
     def resolved(self, name: str) -> Any:
@@ -262,7 +262,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "robust": {"start": "spa", "bandwidth": 0.3, "signed": False, "scaled": True},
     "release": {"start": "vca", "bandwidth": 0.1, "signed": True, "scaled": False},
 }
-"""What None stands for, by variant, but for λ."""
+"""Settings that None stands for, by variant, but for λ."""
 _RATIOS = (5.0, 3.0, 2.0, 1.5)
 """λ / λ₀ of the variant `robust`, the first that leaves something in E."""
 

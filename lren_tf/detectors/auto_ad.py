@@ -79,7 +79,7 @@ class AutoAD(Detector):
     seed: int = 0
     """Seed of the weights and of the noise."""
     device: str | None = None
-    """Where to train; None for the first GPU if there is one, else the CPU."""
+    """Device of the training; None for the first GPU if there is one, else the CPU."""
 
     def __post_init__(self) -> None:
         for field in ("channels", "scales", "reweighted_every", "steps"):

@@ -47,26 +47,26 @@ class Detector(abc.ABC):
     name: ClassVar[str]
     """Key in the registry and on the command line."""
     title: ClassVar[str]
-    """What tables and figures call it."""
+    """Name in tables and figures."""
     stochastic: ClassVar[bool] = False
-    """Whether there is a field `seed` on which the map can depend."""
+    """True if there is a field `seed` on which the map can depend."""
     spatial: ClassVar[bool] = True
-    """Whether a score depends on where in the image the pixel lies. `_score` of a detector
+    """True if a score depends on where in the image the pixel lies. `_score` of a detector
     without sees the valid pixels alone, as an image of one column."""
     streams: ClassVar[bool] = False
-    """Whether `_score` reads its pixels piece by piece, so that a scene need not fit into
+    """True if `_score` reads its pixels piece by piece, so that a scene need not fit into
     memory."""
 
     @property
     def calibrated(self) -> bool:
-        """Whether a score is −log₁₀ of the estimated share of background pixels above it."""
+        """True if a score is −log₁₀ of the estimated share of background pixels above it."""
         return False
 
     takes_background: ClassVar[bool] = False
-    """Whether it can take its statistics from a part of the scene (`Scene.background`)."""
+    """True if it can take its statistics from a part of the scene (`Scene.background`)."""
     @property
     def draws(self) -> bool:
-        """Whether the map depends on the seed with these settings."""
+        """True if the map depends on the seed with these settings."""
         return self.stochastic
 
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
@@ -90,7 +90,7 @@ class Detector(abc.ABC):
         """
         labelled = scene_of(cube)
         if labelled is not None:
-            return labelled.labels.array(self.score(labelled))
+            return labelled.on_labels(self.score(labelled))
         scene = usable_scene(cube)
         self.check_background(scene)
         pixels = FilledPixels(scene, alone=not self.spatial)
@@ -111,7 +111,7 @@ class Detector(abc.ABC):
         return scene.spread(score)
 
     def _doubt(self, scene: Scene) -> str:
-        """What of a scene makes its scores say nothing, with a remedy; what follows its name."""
+        """Reason why the scores of a scene say nothing, with a remedy; it follows the name."""
         return ""
 
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:

@@ -110,7 +110,7 @@ class HADGAN(Detector):
     seed: int = 0
     """Seed of the weights, the prior's samples, dropout and the order of the pixels."""
     device: str | None = None
-    """Where to train; None for the first GPU if there is one, else the CPU."""
+    """Device of the training; None for the first GPU if there is one, else the CPU."""
 
     def __post_init__(self) -> None:
         if self.latent_units is not None:
@@ -228,7 +228,7 @@ class _Gan:
         )
 
     def step(self, x: tf.Tensor, number: tf.Tensor) -> list[tf.Tensor]:
-        """Both discriminators, then encoder and decoder; their losses."""
+        """Train both discriminators, then encoder and decoder; return their losses."""
         judging = adversarial.discriminator_step
         with tf.GradientTape() as tape:
             z = self.encoder(x, training=True)
@@ -245,7 +245,7 @@ class _Gan:
         return [latent, image, loss]
 
     def _loss(self, x: tf.Tensor, z: tf.Tensor, x_hat: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
-        """What encoder and decoder descend."""
+        """Loss of encoder and decoder."""
         s = self._settings
         # Without dropout, which no code could undo, and outside the batch statistics, which
         # after training have to be those of the scene.

@@ -73,7 +73,7 @@ class LREN(Detector):
 
     @property
     def calibrated(self) -> bool:
-        """Whether a score is −log₁₀ of the estimated share of background pixels above it: so are
+        """True if a score is −log₁₀ of the estimated share of background pixels above it: so are
         the scores that are made of evidence."""
         settings = {**dict(self.settings), "seed": self.seed}
         return presets.resolve(self.preset, **settings).fuses_evidence

@@ -19,12 +19,12 @@ from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 
 SCORE_PARTS = ("anomaly", "residual", "both", "relative")
-"""What is scored of a pixel: the ℓ2 norm of D_a S (as released), of E, of D_a S + E, or of the
+"""Parts that are scored: the ℓ2 norm of D_a S (as released), of E, of D_a S + E, or of the
 first two norms, each over its mean in the image."""
 VARIANTS = ("release", "robust")
 """Names of the sets of defaults of :class:`PABDC`."""
 STARTS = ("spread", "random")
-"""Where the centres of the clusters start (see `patch_clustering.cluster_windows`)."""
+"""Starts of the cluster centres (see `patch_clustering.cluster_windows`)."""
 
 _SAME = 8 * np.finfo(np.float64).eps
 """Differences of spectra of norm 1 up to which they are rounding."""
@@ -36,7 +36,7 @@ class Dictionaries(NamedTuple):
     background: npt.NDArray[np.intp]
     """Cluster after cluster, within one from the most used atom down."""
     anomaly: npt.NDArray[np.intp]
-    """From the highest anomalous level down."""
+    """Potential anomalies, from the highest anomalous level down."""
 
 
 class Parts(NamedTuple):
@@ -131,7 +131,7 @@ class PABDC(Detector):
     stochastic: ClassVar[bool] = True
 
     variant: str = "release"
-    """What None stands for in the other settings, one of :data:`VARIANTS` (see above)."""
+    """Meaning of None in the other settings, one of :data:`VARIANTS` (see above)."""
     start: str | None = None
     """One of :data:`STARTS`."""
     window: int = 3
@@ -151,13 +151,13 @@ class PABDC(Detector):
     lam: float = 1e-2
     """Weight λ of the noise. Released demonstration: 0.01."""
     score_part: str | None = None
-    """What is scored, one of :data:`SCORE_PARTS`."""
+    """Part that is scored, one of :data:`SCORE_PARTS`."""
     tolerance: float = 1e-5
     """Largest absolute residual at which the decomposition stops. See the assumptions."""
     max_iterations: int = 500
     """Iterations after which it stops at the latest. Released code: 500."""
     seed: int = 0
-    """Of the windows drawn as first centres; nothing else is drawn."""
+    """Seed of the windows drawn as first centres; nothing else is drawn."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -194,7 +194,7 @@ class PABDC(Detector):
 
     @property
     def draws(self) -> bool:
-        """Whether the map depends on the seed with these settings."""
+        """True if the map depends on the seed with these settings."""
         return self.resolved("start") == "random"
 
     def decompose(self, cube: npt.ArrayLike | Scene) -> Parts:
@@ -272,7 +272,7 @@ _DEFAULTS = {
     "robust": {"start": "spread", "score_part": "relative"},
     "release": {"start": "random", "score_part": "anomaly"},
 }
-"""What None stands for, by variant."""
+"""Settings that None stands for, by variant."""
 
 
 def _over_mean(norms: np.ndarray) -> np.ndarray:

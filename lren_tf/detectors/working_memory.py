@@ -1,4 +1,4 @@
-"""How much memory a detector needs for a scene, and the refusal of one that needs too much.
+"""Memory that a detector needs for a scene, and the refusal of one that needs too much.
 
 Estimates count the arrays of the pixels that a detector holds at once, beside the scene itself;
 they are meant to be right within a factor of two. :func:`refuse_too_large` asks before a detector
@@ -25,7 +25,7 @@ _APPLIED = 65536
 
 
 class Size(NamedTuple):
-    """Of a scene, as a detector sees it."""
+    """Size of a scene, as a detector sees it."""
 
     height: int
     width: int
@@ -52,7 +52,7 @@ def _aed(size: Size, settings: Mapping[str, Any]) -> float:
 
 
 def _network(size: Size, settings: Mapping[str, Any]) -> float:
-    """Of a training, and of passing the pixels through a network."""
+    """Bytes of a training, and of passing the pixels through a network."""
     held = 8 * size.bands * min(size.pixels, _TRAINING)
     applied = 12 * settings["hidden_units"] * min(size.pixels, _APPLIED)
     return _PASSES + 300 * _MIB + max(held, applied)
@@ -125,7 +125,7 @@ _NEEDED: dict[str, Callable[[Size, Mapping[str, Any]], float]] = {
     "auto_ad": _auto_ad,
     "pca_tlrsr": _pca_tlrsr,
 }
-"""By the name of a detector; LREN has a memory limit of its own."""
+"""Estimates by the name of a detector; LREN has a memory limit of its own."""
 
 
 def needed_bytes(detector: str, size: Size, settings: Mapping[str, Any]) -> int | None:

@@ -301,8 +301,10 @@ def _but(data: npt.NDArray[np.bool_]) -> str:
 
 
 def _hidden(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Where a masked array hides its values, in its shape; False for anything else."""
-    return np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else np.False_
+    """Mask of a masked array, in its shape; False for anything else."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.getmaskarray(values)
+    return np.zeros((), np.bool_)
 
 
 def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:

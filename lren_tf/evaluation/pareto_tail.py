@@ -152,7 +152,7 @@ def fit_tail(
 def _candidates(
     y: Vector, pixels: float, penalty: tuple[float, float]
 ) -> Iterator[tuple[int, tuple[float, Tail] | None]]:
-    """How many parameters the anomalies of a fit take, and the fit."""
+    """Yield the number of parameters that the anomalies of a fit take, and the fit."""
     for share in _EDGES:
         above = round(share * pixels)
         if not _FEWEST_ANOMALOUS <= above <= _MOST_ANOMALOUS * y.size:
@@ -252,7 +252,7 @@ def _flat_density(y: Vector, tail: Tail) -> Vector:
 
 
 def _log_density(y: Vector, shape: float, scale: float) -> tuple[Vector, Vector]:
-    """Of the generalised Pareto distribution [n], and its slopes in ξ and log σ [2, n].
+    """Log density [n] of the generalised Pareto distribution, slopes in ξ and log σ [2, n].
 
     `scipy.stats.genpareto` has no slopes, without which the fits take several times as long.
     """

@@ -19,7 +19,7 @@ PARETO, EMPIRICAL, CALIBRATED = "pareto", "empirical", "calibrated"
 TEST = "Kolmogorov-Smirnov"
 
 TAIL_QUANTILES = (0.9, 0.95, 0.975)
-"""Where the tail begins, tried in this order until the fit is good."""
+"""Quantiles at which the tail begins, tried in this order until the fit is good."""
 
 HIGHEST_RATE = 0.5
 
@@ -118,7 +118,7 @@ class FittedTail:
         return math.log(self.background_share) + self.tail.log_share_above(y)
 
     def figures(self) -> dict[str, Any]:
-        """What a `Threshold` says about it."""
+        """Fields of a `Threshold` that describe the fit."""
         return {
             "tail_quantile": self.quantile,
             "tail_start": self.start,
@@ -238,7 +238,7 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
 
 
 def thresholds_at(score: npt.ArrayLike, false_alarm_rates: Iterable[float]) -> list[Threshold]:
-    """What `threshold_at` gives for each of several rates, with one fit for all.
+    """Return the result of `threshold_at` for each of several rates, with one fit for all.
 
     Args:
         score: as for `threshold_at`.
@@ -247,7 +247,8 @@ def thresholds_at(score: npt.ArrayLike, false_alarm_rates: Iterable[float]) -> l
     Raises:
         InputError: as `threshold_at`.
     """
-    values, fits = _values(score), []
+    values = _values(score)
+    fits: list[Any] = []
     return [_threshold(values, checked_rate(rate), fits) for rate in false_alarm_rates]
 
 

@@ -51,21 +51,21 @@ again those with the highest evidence of the spectrum."""
 SPECTRUM, STRUCTURE, SURROUNDINGS = WEIGHTS
 GUESS, TOTAL = "guess", "total"
 CALIBRATED = (*WEIGHTS, TOTAL)
-"""What has a calibration."""
+"""Names of everything that has a calibration."""
 LIMITED = (GUESS, SPECTRUM)
-"""What has a limit above which the surroundings leave a pixel out."""
+"""Names of everything with a limit above which the surroundings leave a pixel out."""
 
 
 class Samples(NamedTuple):
-    """What the evidence of a scene is computed from; rows are the n pixels that hold data."""
+    """Input of the evidence of a scene; rows are the n pixels that hold data."""
 
     energy: tf.Tensor
     """``[n]``: energy, mean over the networks."""
     components: tf.Tensor
     """``[n, c]``: principal components of unit variance."""
     features: Iterable[tf.Tensor]
-    """Of every network float64 ``[n, d]``: latent sample and its mean around the pixel. Read
-    once, one after the other."""
+    """Features of every network, float64 ``[n, d]``: latent sample and its mean around the pixel.
+    Read once, one after the other."""
     grid: tuple[Any, ...]
     """(H, W) of an image, numbers or scalar tensors; (N,) of a table."""
     valid: np.ndarray | None
@@ -75,14 +75,14 @@ class Samples(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What evidence is compared with: the background of the scene that it was estimated on."""
+    """Background that evidence is compared with: that of the scene it was estimated on."""
 
     calibrations: Mapping[str, Calibration]
-    """By the names of CALIBRATED that are used."""
+    """Calibrations by the names of CALIBRATED that are used."""
     limits: Mapping[str, tf.Tensor]
-    """By the names of LIMITED; empty without surroundings, as `scenes` is."""
+    """Limits by the names of LIMITED; empty without surroundings, as `scenes` is."""
     scenes: tuple[SceneMoments, ...]
-    """Of the features of every network."""
+    """Moments of the features of every network."""
 
 
 class Weighed(NamedTuple):
@@ -245,7 +245,7 @@ def _around(
 
 
 class _Place:
-    """Where the pixels that hold data lie in an image.
+    """Places of the pixels that hold data in an image.
 
     Args:
         grid, valid: as in :class:`Samples`.

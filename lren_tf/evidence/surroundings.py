@@ -26,7 +26,7 @@ import tensorflow as tf
 RADIUS = 12
 """Pixels from the middle of the window to its edge: windows are 25 × 25 pixels."""
 SCENE_PIXELS = 5.0
-"""As how many pixels of every window the whole scene counts."""
+"""Number of pixels of a window that the whole scene counts as."""
 RIDGE = 1e-4
 """Share of a feature's variance over the scene that is added to its variance in a window."""
 

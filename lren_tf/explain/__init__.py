@@ -1,4 +1,4 @@
-"""Which bands made a pixel anomalous, and what its spectrum looks like beside its background."""
+"""Explanations: bands that made a pixel anomalous, and its spectrum beside its background."""
 
 from lren_tf.explain.background import SpectralBackground, spectral_background
 from lren_tf.explain.explanation import Explanation, strongest_bands

@@ -1,4 +1,4 @@
-"""What a spectrum may be: the materials of a library that are nearest by spectral angle."""
+"""Materials of a library that are nearest to a spectrum by spectral angle."""
 
 from __future__ import annotations
 

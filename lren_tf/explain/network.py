@@ -57,9 +57,9 @@ class _Line(NamedTuple):
     weights: np.ndarray
     """``[g]``, of each in the mean around the pixel."""
     around: list[np.ndarray]
-    """Of every network ``[l]``: the mean around the pixel; empty without a neighbourhood."""
+    """Mean ``[l]`` around the pixel of every network; empty without a neighbourhood."""
     windows: list[tuple[np.ndarray, np.ndarray]]
-    """Of every network mean ``[d]`` and inverse Cholesky factor ``[d, d]`` of the window."""
+    """Mean ``[d]`` and inverse Cholesky factor ``[d, d]`` of the window, of every network."""
 
 
 def explain_network(

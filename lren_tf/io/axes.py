@@ -1,4 +1,4 @@
-"""Which axes of a stored array are its rows, columns and bands: decided here for every container.
+"""Axes of a stored array that are its rows, columns and bands, decided for every container.
 
 An array is rows × columns × bands as it is stored unless evidence in its file says otherwise:
 
@@ -27,10 +27,10 @@ from lren_tf.io.base.band_tables import BandTable
 from lren_tf.io.base.variable import Variable
 
 Order = tuple[int, int, int]
-"""Of a stored array: the axis of the rows, that of the columns, and that of the bands."""
+"""Axes of a stored array: that of the rows, that of the columns, and that of the bands."""
 
 AS_STORED: Order = (0, 1, 2)
-_ORDERS = frozenset(permutations(range(3)))
+_ORDERS: frozenset[Order] = frozenset((r, c, 3 - r - c) for r, c in permutations(range(3), 2))
 _ROLES = ("row", "column", "band")
 # Of 2-D arrays that share the rows and columns of an image, whatever else lies in the file.
 _LAYER_NAMES = re.compile(
@@ -149,13 +149,13 @@ def found_axes(
 
 
 def upright(layer: Variable) -> bool:
-    """Whether a 2-D layer is rows × columns as it is stored; False where names say otherwise."""
+    """Return whether a 2-D layer is stored as rows × columns; False if names say otherwise."""
     roles = [role_of(name) for name in layer.dimensions]
     return not (len(roles) == 2 and (roles[0] == "column" or roles[1] == "row"))
 
 
 def _by_names(dimensions: tuple[str, ...]) -> tuple[str, frozenset[Order]]:
-    """What the names of the axes say, and the orders that they leave."""
+    """Return what the names of the axes say, and the orders that they leave."""
     roles = [role_of(name) for name in dimensions]
     known = [role for role in roles if role is not None]
     if len(roles) != 3 or not known or len(set(known)) != len(known):
@@ -210,7 +210,7 @@ def _some(names: list[str]) -> str:
 
 
 def _only_swaps(orders: Iterable[Order]) -> bool:
-    """Whether all that is asked for is to exchange rows and columns of the stored order."""
+    """Return whether all that is asked for is to exchange rows and columns of the stored order."""
     return set(orders) <= {AS_STORED, (1, 0, 2)}
 
 

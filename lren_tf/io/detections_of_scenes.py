@@ -68,7 +68,7 @@ def write_geojson_of_scenes(
 
 
 def has_geoparquet() -> bool:
-    """Whether pyarrow is installed, which `write_geoparquet_of_scenes` needs."""
+    """Return whether pyarrow is installed, which `write_geoparquet_of_scenes` needs."""
     return find_spec("pyarrow") is not None
 
 

@@ -1,4 +1,4 @@
-"""Where the pixels of an xarray array lie: by its coordinates, and a GeoTransform that agrees."""
+"""Georeference of an xarray array: its coordinates, and a GeoTransform that agrees."""
 
 from __future__ import annotations
 

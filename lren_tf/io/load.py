@@ -42,7 +42,7 @@ from lren_tf.io.value_notes import note_suspect_values
 _Path = Any
 """A path, or an xarray object that is read in its place."""
 _OWN = "file"
-"""Stands for the file's own no-data value."""
+"""Word for the file's own no-data value."""
 
 
 def load_scene(
@@ -132,7 +132,8 @@ def _scene(
         layers = [v if upright(v) else replace(v, shape=v.shape[::-1]) for v in others]
         found = chosen_truth(reader, layers, cube, truth_key)
         marked = None if found is None else reader.read(found.name)
-        marked = marked if found is None or upright(found) else marked.T
+        if marked is not None and found is not None and not upright(found):
+            marked = marked.T
     else:
         check_aligned("truth", truth, reader.labels(stored.name, order.order))
         marked = _layer(truth, "truth", key=truth_key)
@@ -207,13 +208,13 @@ class PlacedMap(NamedTuple):
     values: np.ndarray
     """[H, W]; NaN where the file says that there is no data, whatever value stands there."""
     georeference: Georeference | None
-    """Where its pixels lie, or None."""
+    """Georeference of the map, or None."""
     source_format: str
-    """What it was read as, as `Scene.source_format`."""
+    """Format of the file, as `Scene.source_format`."""
 
 
 def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
-    """As `load_map`, with the georeference of the map, and NaN where its file says no data.
+    """Read a map as `load_map` does, with its georeference, and NaN where it has no data.
 
     Integers become floats if a pixel holds no data, and stay as they are otherwise.
 
@@ -240,7 +241,7 @@ def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
 
 
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
-    """What a file says of a cube, without what does not fit the cube that was turned."""
+    """Return the metadata of a cube, without what does not fit the cube that was turned."""
     if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]
@@ -260,7 +261,8 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
             stacklevel=3,
         )
     details = replace(details, georeference=place)
-    return replace(details, **{name: None for name, is_lost in lost.items() if is_lost})
+    nothing: dict[str, Any] = {name: None for name, is_lost in lost.items() if is_lost}
+    return replace(details, **nothing)
 
 
 def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | None:
@@ -281,7 +283,7 @@ def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
 def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
     """A map that was passed as itself or as the path of a file."""
     if isinstance(given, (str, os.PathLike)) or as_labelled(given) is not None:
-        return load_map(given, key=key)  # type: ignore[arg-type]
+        return load_map(given, key=key)
     return real_array(given, f"the {what}")
 
 

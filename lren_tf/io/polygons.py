@@ -35,14 +35,14 @@ Polygon = list[np.ndarray]
 
 
 def is_polygon_file(path: object) -> bool:
-    """Whether a mask is passed as the path of a GeoJSON file, by its suffix."""
+    """Return whether a mask is passed as the path of a GeoJSON file, by its suffix."""
     return isinstance(path, (str, os.PathLike)) and Path(path).suffix.lower() in SUFFIXES
 
 
 def polygon_mask(
     path: str | os.PathLike[str], place: Georeference | None, height: int, width: int
 ) -> np.ndarray:
-    """Which pixels [H, W] have their centres inside the polygons of a file.
+    """Return which pixels [H, W] have their centres inside the polygons of a file.
 
     A `UserWarning` tells of polygons without one, where others have some.
 
@@ -237,7 +237,7 @@ def _in_system(file: Path, place: Georeference, points: np.ndarray, system: str)
 
 
 def _inside(points: np.ndarray, polygon: Polygon, *, turns: bool) -> np.ndarray:
-    """Which points [N] lie inside a polygon, a whole turn of longitude to either side too."""
+    """Return which points [N] lie inside a polygon, a turn of longitude to either side too."""
     from matplotlib.path import Path as Outline
 
     found = np.zeros(len(points), bool)

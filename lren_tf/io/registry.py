@@ -48,7 +48,7 @@ READERS: tuple[type[Reader], ...] = (
     # Last, since its files of values are called anything, often without a suffix.
     envi.EnviReader,
 )
-"""What reads files; the first that recognises one does. Plug-ins are asked before them."""
+"""Readers of files; the first that recognises one reads it. Plug-ins are asked before them."""
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def _all_of_it(georeference: Georeference | None) -> Georeference | None:
 
 @dataclass(frozen=True)
 class MapFormat:
-    """How a format writes one map.
+    """Writer of one map in a format.
 
     Attributes:
         name: the value of ``--format``.
@@ -152,4 +152,4 @@ MAP_FORMATS = {
         ),
     )
 }  # fmt: skip
-"""What a map can be written as, by name."""
+"""Formats that a map can be written in, by name."""

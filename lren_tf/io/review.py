@@ -12,7 +12,7 @@ import numpy as np
 from lren_tf.errors import InputError
 
 TARGET, NOTHING, BACKGROUND = STATUSES = ("target", "nothing", "background")
-"""What a person may say of a detection: it is one; there is nothing; it is of the background."""
+"""Statuses of a reviewed detection: it is one; there is nothing; it is of the background."""
 _NUMBERS = ("first_row", "first_column", "last_row", "last_column", "peak_row", "peak_column")
 
 

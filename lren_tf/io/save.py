@@ -45,10 +45,12 @@ class MapWriter:
     def __init__(self, form: MapFormat, georeference: Georeference | None) -> None:
         self.form = form
         self.lookup: LookupTable | None = None
-        sensor_geometry = georeference is not None and georeference.transform is None
-        if form.has_georeference and sensor_geometry and georeference.lookup:
-            self.lookup = georeference.lookup
-            georeference = Georeference(georeference.crs, georeference.lookup.transform)
+        lookup = None
+        if form.has_georeference and georeference is not None and georeference.transform is None:
+            lookup = georeference.lookup
+        if georeference is not None and lookup is not None:
+            self.lookup = lookup
+            georeference = Georeference(georeference.crs, lookup.transform)
         self.grid = grid = form.storable(georeference)
         if form.has_georeference and grid is not None and grid.transform is None and not grid.envi:
             warnings.warn(

@@ -1,4 +1,4 @@
-"""Which files a scene consists of, and whether a file or a folder holds one."""
+"""Files that a scene consists of, and whether a file or a folder holds one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def scenes_among(paths: list[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def is_readable(path: Path) -> bool:
-    """Whether a reader recognises a file or a folder; also a damaged file, by its suffix."""
+    """Return whether a reader recognises a file or a folder; also a damaged file, by its suffix."""
     try:
         with Source(path) as source:
             return reader_of(source) is not None

@@ -249,12 +249,12 @@ def _has_truth_name(variable: Variable) -> bool:
 
 
 def _last_name(variable: Variable) -> str:
-    """Its name without the path that leads to it in HDF5, in lower case."""
+    """Name of a variable without the path that leads to it in HDF5, in lower case."""
     return variable.name.rsplit("/", 1)[-1].lower()
 
 
 def _marks_a_minority(values: np.ndarray) -> bool:
-    """Whether an array with a name that says nothing looks like a truth.
+    """Return whether an array with a name that says nothing looks like a truth.
 
     Latitudes, scores and class maps take many values, a mask of valid pixels marks most.
     """

@@ -27,7 +27,7 @@ class Dictionary(NamedTuple):
 
 
 def centroid_and_farthest(z: np.ndarray, beta: np.ndarray, mu: np.ndarray) -> Dictionary:
-    """Each component's centroid and the member farthest from it (paper, "Dictionary
+    """Choose each component's centroid and the member farthest from it (paper, "Dictionary
     construction module"; Euclidean distance, since the text names no other).
 
     Args:
@@ -48,7 +48,7 @@ def centroid_and_farthest(z: np.ndarray, beta: np.ndarray, mu: np.ndarray) -> Di
 
 
 def extreme_assignments(z: np.ndarray, beta: np.ndarray) -> Dictionary:
-    """Each component's members with the largest and the smallest βₖ (release).
+    """Choose each component's members with the largest and the smallest βₖ (release).
 
     The release finds the pixel by searching the *whole* β matrix for that value and
     taking the first row that holds it, whatever the column. Where values tie (a

@@ -45,7 +45,7 @@ class Mixture(NamedTuple):
     Gamma: tf.Tensor
     """Covariances ``[…, k, l, l]``, eq. (11), without the floor."""
     alive: tf.Tensor
-    """Which components are not empty, bool ``[…, k]``."""
+    """Components that are not empty, bool ``[…, k]``."""
 
 
 class Moments(NamedTuple):

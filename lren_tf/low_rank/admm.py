@@ -100,11 +100,11 @@ class _Progress(NamedTuple):
     mu: tf.Tensor
     gram: tf.Tensor
     near: tf.Tensor
-    """Whether the next iterations are at least near."""
+    """True if the next iterations are at least near."""
     look: tf.Tensor
-    """Whether the next iteration can be the last."""
+    """True if the next iteration can be the last."""
     settled: tf.Tensor
-    """Whether μ grows by the larger factor."""
+    """True if μ grows by the larger factor."""
     done: tf.Tensor
 
 

@@ -35,7 +35,7 @@ class Gains(NamedTuple):
 
     @classmethod
     def of(cls, s: tf.Tensor, n: tf.Tensor) -> Gains:
-        """For blocks of n pixels; s is ``[l, 1]``."""
+        """Return the gains of blocks of n pixels; s is ``[l, 1]``."""
         s2 = tf.square(s)
         parts = s2 / (1.0 + s2), 1.0 / (1.0 + s2), s2
         return cls(*(tf.broadcast_to(each, [tf.shape(s)[0], n]) for each in parts))
@@ -49,12 +49,12 @@ class CachedJAWBlock(NamedTuple):
     U1: tf.Tensor
     A: tf.Tensor
     loss: tf.Tensor
-    """Of A, a scalar."""
+    """Loss of A, a scalar."""
     R: tf.Tensor
 
     @classmethod
     def start(cls, X: tf.Tensor) -> CachedJAWBlock:
-        """Before the first iteration."""
+        """Return the block before the first iteration."""
         zero = tf.zeros_like(X)
         return cls(X, zero, zero, zero, tf.zeros([], X.dtype), X)
 
@@ -104,7 +104,7 @@ class StreamedJAWBlock(NamedTuple):
 
     @classmethod
     def start(cls, X: tf.Tensor) -> StreamedJAWBlock:
-        """Before the first iteration."""
+        """Return the block before the first iteration."""
         return cls(X, tf.zeros_like(X), tf.zeros([], X.dtype), X, tf.zeros_like(X))
 
     def scaled_multiplier(self, gains: Gains) -> tf.Tensor:
@@ -142,14 +142,14 @@ class JWABlock(NamedTuple):
     U1: tf.Tensor
     A: tf.Tensor
     loss: tf.Tensor
-    """Of A, a scalar."""
+    """Loss of A, a scalar."""
     B: tf.Tensor
     C: tf.Tensor
     """X − Z − B of the last iteration, for the stopping rule."""
 
     @classmethod
     def start(cls, X: tf.Tensor) -> JWABlock:
-        """Before the first iteration."""
+        """Return the block before the first iteration."""
         zero = tf.zeros_like(X)
         return cls(X, zero, zero, zero, tf.zeros([], X.dtype), zero, zero)
 

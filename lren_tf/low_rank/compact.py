@@ -14,7 +14,7 @@ import tensorflow as tf
 
 
 def compacts(D: np.ndarray, loss: str) -> bool:
-    """Whether to solve a problem without the dimensions that no atom of D ``[m, l]`` reaches.
+    """Return whether to solve without the dimensions that no atom of D ``[m, l]`` reaches.
 
     Beyond the span of the atoms only the length of a pixel counts, except with the loss
     ``"l1"``, which a rotation changes. The reduction pays where it halves the work.

@@ -30,7 +30,7 @@ _BLOCK_GPU = 1 << 24
 _LANES = 8
 """Most blocks that may run at a time; each is a copy of the iteration in the graph."""
 _LANES_OF_ANY_SIZE = 4
-"""As many where the graph is made before the number of pixels is known."""
+"""Most such blocks in a graph that is made before the number of pixels is known."""
 
 
 class Sums(NamedTuple):
@@ -61,7 +61,7 @@ class State(NamedTuple):
     """Pixels in blocks of equal width n, filled up with pixels of zeros, which stay zero."""
 
     blocks: tuple[Block, ...]
-    """As many as there are lanes; or one, each field of which is a TensorList with an element for
+    """Blocks, as many as lanes; or one, each field of which is a TensorList with an element for
     every block. Replacing an element releases the old one, so memory holds one state."""
     gains: Gains
     n: tf.Tensor
@@ -75,7 +75,7 @@ class Step(NamedTuple):
     """``[l, l]``."""
     threshold: tf.Tensor
     next_threshold: tf.Tensor
-    """In the next iteration."""
+    """Threshold of the next iteration."""
     kappa: tf.Tensor
     begun: tf.Tensor
     """0.0 in the first iteration, where J is still zero; 1.0 afterwards."""
@@ -110,11 +110,11 @@ class Problem(NamedTuple):
     block: int
     """Numbers per array and block, about."""
     looped: bool
-    """Whether there may be more blocks than lanes."""
+    """True if there may be more blocks than lanes."""
 
     @classmethod
     def of(cls, X: tf.Tensor, D: tf.Tensor, loss: str, order: str) -> Problem:
-        """That of samples ``[N, l]``, N known or not, and atoms ``[m, l]``."""
+        """Return the problem of samples ``[N, l]``, N known or not, and atoms ``[m, l]``."""
         (pixels, width), atoms = X.shape, D.shape[0]
         if "GPU" in X.device:
             return cls(loss, order, atoms, width, 1, _BLOCK_GPU, looped=True)

@@ -21,14 +21,14 @@ _NEARNESS = 30.0
 """Times what the stopping rule admits of W − J: below it iterations are near. Where W − J fell
 tenfold at once, a run might end an iteration later."""
 _NOT_INLINED = tf.function(autograph=False, experimental_attributes={"_noinline": True})
-"""For branches: every operation of one costs something where it is not taken, a call once."""
+"""Call of a branch: operations of one cost something if it is not taken, a call costs once."""
 
 
 class Group(NamedTuple):
     """Blocks that run at a time, before and after an iteration."""
 
     blocks: list[Block]
-    """Before the iteration."""
+    """Blocks before the iteration."""
     advanced: list[Advanced]
     loss: tf.Tensor
     """Sum of the losses after it, float64."""
@@ -57,7 +57,7 @@ def open_groups(
     bounds = entries * tf.square(step.tolerance)
 
     def may_settle(loss: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-        """Whether A can have changed by less than the tolerance between two losses."""
+        """Return whether A can have changed by less than the tolerance between two losses."""
         if problem.loss == "frobenius":
             return tf.constant(True)
         # A column's norm changes by no more than √l times what its entries change by.
@@ -101,7 +101,7 @@ def _settles(
     *,
     shrink: Callable,
 ) -> tf.Tensor:
-    """Whether A changes by less than the tolerance in the next iteration; of blocks A and R."""
+    """Return whether the next iteration changes A by less than the tolerance; of blocks A, R."""
     return _all_below([_largest(Q, shrink(threshold, R)[0] - A) for A, R in blocks], tolerance)
 
 

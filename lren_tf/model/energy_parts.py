@@ -1,4 +1,4 @@
-"""What the energies of a scene are computed from, for explaining them."""
+"""Parts that the energies of a scene are computed from, for explaining them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lren_tf.training.pixel_reader import StandardisedPixels
 
 
 class EnergyParts(NamedTuple):
-    """What the energies of a scene, and the distances to the surroundings, are computed from."""
+    """Parts of the energies of a scene, and of the distances to the surroundings."""
 
     features: list[np.ndarray]
-    """Of every member float64 ``[n, d]``: latent samples, then their means around the pixels."""
+    """Features of each member, float64 ``[n, d]``: latent samples, means around the pixels."""
     mixtures: list[Mixture]
     """Background of every member, tensors."""
     scales: list[tuple[float, float]]
     """Level and spread of every member's energies: a standardised one is (E − level) / spread."""
     reference: Reference | None = None
-    """What evidence is compared with; None where the score is the energy."""
+    """Reference that evidence is compared with; None if the score is the energy."""
     window_weights: np.ndarray | None = None
     """``[n]``, 0 or 1: which pixels the surroundings count; None without surroundings."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -44,7 +44,7 @@ class EnergyScoring:
 
     @property
     def needs_image(self) -> bool:
-        """Whether a score depends on the neighbours of the pixel."""
+        """True if a score depends on the neighbours of the pixel."""
         return bool(self._settings.neighbourhood) and self._backgrounds.of_image
 
     def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
@@ -122,15 +122,16 @@ class EnergyScoring:
         """Return latent samples ``[N, members·l]`` as ``[N, members, l]``."""
         return tf.reshape(samples, [-1, self._settings.members, self._settings.latent_units])
 
-    def require_low_rank_step(self) -> None:
+    def require_low_rank_step(self) -> NoReturn:
         """Refuse: the scores come from no low-rank step."""
         raise InputError(
             "the model scores by the energy of the background and has no low-rank step; call "
             "score, or choose scoring='residual'."
         )
 
-    def require_member_scores(self) -> None:
+    def require_member_scores(self) -> EnergyScoring:
         """Accept: every member has scores."""
+        return self
 
     def require_evidence(self) -> None:
         """Refuse: the score is one energy."""
@@ -156,7 +157,7 @@ class EvidenceScoring(EnergyScoring):
 
     @property
     def needs_image(self) -> bool:
-        """Whether a score depends on the neighbours of the pixel."""
+        """True if a score depends on the neighbours of the pixel."""
         return self._state.of_image
 
     @property
@@ -279,7 +280,7 @@ class EvidenceScoring(EnergyScoring):
         components: tuple[tf.Tensor, tf.Tensor],
         data: ModelInput,
     ) -> Samples:
-        """What the evidence of a scene is computed from; arguments as of `learn`."""
+        """Return the input of the evidence of a scene; arguments as of `learn`."""
         grid, valid = data.grid, data.valid
         energy = tf.reduce_mean(self._backgrounds.energies(samples, grid, valid), axis=0)
         features = self._features(samples, grid, valid)

@@ -60,7 +60,7 @@ class ScalerState(_State):
 
     @property
     def stored(self) -> bool:
-        """Whether a scaler is stored; none is before a training begins."""
+        """True if a scaler is stored; none is before a training begins."""
         return float(self._span.numpy()) > 0
 
     def store(self, scaler: Scaler) -> None:
@@ -113,7 +113,7 @@ class AtomState(_State):
 
     @property
     def stored(self) -> bool:
-        """Whether a dictionary is stored; none is before a training ends."""
+        """True if a dictionary is stored; none is before a training ends."""
         return int(self._count.numpy()) > 0
 
     def clear(self) -> None:
@@ -172,12 +172,12 @@ class BackgroundState(_State):
 
     @property
     def stored(self) -> bool:
-        """Whether backgrounds are stored; none are before a training ends."""
+        """True if backgrounds are stored; none are before a training ends."""
         return bool((self._spread.numpy() > 0).all())
 
     @property
     def of_image(self) -> bool:
-        """Whether the scene was an image, whose pixels have neighbours, instead of a table."""
+        """True if the scene was an image, whose pixels have neighbours, instead of a table."""
         return bool(self._image.numpy())
 
     def clear(self) -> None:
@@ -300,12 +300,12 @@ class EvidenceState(_State):
 
     @property
     def stored(self) -> bool:
-        """Whether a reference is stored; none is before a training ends."""
+        """True if a reference is stored; none is before a training ends."""
         return bool(self._stored.numpy())
 
     @property
     def of_image(self) -> bool:
-        """Whether the scene was an image instead of a table, which has the spectrum alone."""
+        """True if the scene was an image instead of a table, which has the spectrum alone."""
         return bool(self._image.numpy())
 
     def clear(self) -> None:

@@ -33,7 +33,7 @@ class ModelInput(NamedTuple):
     good_bands: np.ndarray | None
     """``[L]`` bool, or None where all bands are good."""
     wavelengths: tuple[float, ...] | None = None
-    """Of all bands in nanometres, or None where they are not known."""
+    """Wavelengths of all bands in nanometres, or None if they are not known."""
     counted: np.ndarray | None = None
     """``[n]`` bool, pixels of the background region; None where it is all of them."""
 

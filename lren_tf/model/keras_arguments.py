@@ -1,4 +1,4 @@
-"""What `LREN` makes of the arguments of Keras' methods: which it takes, and why not the others.
+"""Arguments of Keras' methods that `LREN` takes, and why it does not take the others.
 
 ``keras.Model`` trains on batches of samples with targets. `LREN` trains on all pixels of one scene
 and without targets, so that some arguments have no meaning here. Each of them is listed once, with
@@ -21,7 +21,7 @@ class Unsupported(NamedTuple):
     reason: str
     """End of the sentence after "it"."""
     advice: str
-    """What to do instead."""
+    """Advice on what to do instead."""
     default: Any = None
     """Value of the argument in Keras, beside None."""
 

@@ -132,7 +132,7 @@ class KerasMethods(Results):
         if _is_batched(x):
             return super().predict(x, batch_size=batch_size, verbose=verbose, callbacks=told)
         data = input_of_sensor(
-            x, key, self._bands, self._used_bands(), self._wavelengths
+            x, key, self._band_count, self._used_bands(), self._wavelengths
         )
         size = CHUNK if batch_size is None else whole("batch_size", batch_size, 1)
 
@@ -243,8 +243,8 @@ class KerasMethods(Results):
         if _BANDS_USED not in store.keys():  # noqa: SIM118
             return
         marked = np.asarray(store[_BANDS_USED]) > 0
-        bands, used = len(marked), np.flatnonzero(marked).tolist()
-        used = None if len(used) == bands else used
+        bands, listed = len(marked), np.flatnonzero(marked).tolist()
+        used = None if len(listed) == bands else listed
         if self._bands is None:
             self.create(bands, used)
         elif self._bands == bands and self._used_list is None and used is not None:
@@ -301,7 +301,7 @@ def _as_array(x: Any) -> Any:
 
 def _check_pixels(pixels: Any, bands: int | None) -> None:
     """Refuse what is no array or tensor ``[..., L]`` of numbers, where its shape is known."""
-    shape = getattr(pixels, "shape", ())
+    shape: Any = getattr(pixels, "shape", ())
     if isinstance(shape, tf.TensorShape) and shape.rank is None:
         return
     kind = getattr(pixels, "dtype", type(pixels))
@@ -319,5 +319,5 @@ def _check_pixels(pixels: Any, bands: int | None) -> None:
 
 
 def _is_batched(x: Any) -> bool:
-    """Whether Keras knows how to take batches from an object, which is no array."""
+    """Return whether Keras knows how to take batches from an object, which is no array."""
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")

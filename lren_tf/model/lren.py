@@ -121,8 +121,8 @@ class LREN(KerasMethods):
         members = self.settings.members
         config = {"bands": self._bands, "used": self._used_list, "members": members}
         # Only where they are known: other models are saved as they were before.
-        known = self._wavelengths is not None
-        return {**config, "wavelengths": list(self._wavelengths)} if known else config
+        known = self._wavelengths
+        return config if known is None else {**config, "wavelengths": list(known)}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Create the weights of a saved model.
@@ -171,7 +171,7 @@ class LREN(KerasMethods):
         self._require_fit()
         if format == "tf_saved_model":
             endpoints = endpoints_of(
-                self.call, self._scoring(), self.settings, self._bands, self._used_bands()
+                self.call, self._scoring(), self.settings, self._band_count, self._used_bands()
             )
             extra = {SENSOR_FILE: json.dumps(self.sensor.as_dict())}
             export_saved_model(self, endpoints, filepath, extra=extra, **options)
@@ -309,7 +309,7 @@ class LREN(KerasMethods):
         replaced = presets.resolve_after_training(self.preset, self.settings, settings)
         other = self._with(self.name, **replaced.as_dict())
         data = self._checked_input(background_of(x), key)
-        other.create(self._bands, self._used_list)
+        other.create(self._band_count, self._used_list)
         other._wavelengths = self._wavelengths
         with tf.device(self.device):
             other.copy_networks(self)

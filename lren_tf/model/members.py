@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class Members(Sequence):
+class Members(Sequence[Any]):
     """Sequence of models that are made on access.
 
     Neither list nor property of models: Keras follows both when it saves, and would save every
@@ -25,5 +25,6 @@ class Members(Sequence):
         return len(self._numbers)
 
     def __getitem__(self, index: int | slice) -> Any:
-        found = self._numbers[index]
-        return Members(found, self._make) if isinstance(index, slice) else self._make(found)
+        if isinstance(index, slice):
+            return Members(self._numbers[index], self._make)
+        return self._make(self._numbers[index])

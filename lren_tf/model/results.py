@@ -12,7 +12,7 @@ from lren_tf.latent.mixture import Mixture
 from lren_tf.low_rank.solve import LowRankResult
 from lren_tf.model.energy_parts import EnergyParts, energy_parts
 from lren_tf.model.inputs import ModelInput, background_of, input_of_sensor
-from lren_tf.model.scored import Scored
+from lren_tf.model.scored import EvidenceDetails, Scored
 from lren_tf.model.scoring import Scoring, residual_norms, scoring_of
 from lren_tf.model.trained_network import TrainedNetwork
 from lren_tf.training.feed import check_pixel_count
@@ -47,7 +47,7 @@ class Results(TrainedNetwork):
         """
         self._require_training()
         data = input_of_sensor(
-            background_of(x), key, self._bands, self._used_bands(), self._wavelengths
+            background_of(x), key, self._band_count, self._used_bands(), self._wavelengths
         )
         check_pixel_count(len(data.pixels), self.settings)
         with tf.device(self.device):
@@ -81,7 +81,7 @@ class Results(TrainedNetwork):
         """
         labelled = scene_of(x, key=key)
         if labelled is not None:
-            return labelled.labels.array(self.score(labelled, lam=lam, recalibrate=recalibrate))
+            return labelled.on_labels(self.score(labelled, lam=lam, recalibrate=recalibrate))
         return self.scored(x, lam=lam, key=key, recalibrate=recalibrate).values
 
     def scored(
@@ -122,9 +122,11 @@ class Results(TrainedNetwork):
         labelled = scene_of(x, key=key)
         if labelled is not None:
             maps = self.evidence(labelled, recalibrate=recalibrate)
-            return {name: labelled.labels.array(values, name) for name, values in maps.items()}
+            return {name: labelled.on_labels(values, name) for name, values in maps.items()}
         self._scoring().require_evidence()
-        return self.scored(x, key=key, recalibrate=recalibrate).details.evidence
+        details = self.scored(x, key=key, recalibrate=recalibrate).details
+        assert isinstance(details, EvidenceDetails)
+        return details.evidence
 
     def member_scores(self, x: Any, *, key: str | None = None) -> np.ndarray:
         """Return the scores of every member, which show how far networks disagree.
@@ -141,8 +143,7 @@ class Results(TrainedNetwork):
         Raises:
             InputError: as ``score``, or the model does not score by energy.
         """
-        scoring = self._scoring()
-        scoring.require_member_scores()
+        scoring = self._scoring().require_member_scores()
         data = self._checked_input(x, key)
         with tf.device(self.device):
             return scoring.member_scores(data)
@@ -204,8 +205,7 @@ class Results(TrainedNetwork):
         Raises:
             InputError: as ``score``, or the model scores by energy, without a low-rank step.
         """
-        scoring = self._scoring()
-        scoring.require_low_rank_step()
+        scoring = self._scoring().require_low_rank_step()
         data = self._checked_input(x, key)
         with tf.device(self.device):
             return scoring.decompose(data, lam=lam, atoms=atoms)
@@ -216,7 +216,7 @@ class Results(TrainedNetwork):
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()
         return input_of_sensor(
-            x, key, self._bands, self._used_bands(), self._wavelengths
+            x, key, self._band_count, self._used_bands(), self._wavelengths
         )
 
     def _used_bands(self) -> np.ndarray | None:

@@ -19,7 +19,7 @@ _IN_SAVED_MODELS = {*_SAVED_MODEL, "assets", "assets.extra", "fingerprint.pb"}
 
 
 SENSOR_FILE = "lren_sensor.json"
-"""What a model remembers of its scene's sensor, in ``assets.extra``."""
+"""File in ``assets.extra`` with the record of the model's scene and sensor."""
 
 
 class Endpoint(NamedTuple):
@@ -91,5 +91,5 @@ def check_export_target(path: str | os.PathLike[str]) -> None:
 
 
 def is_saved_model(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds a SavedModel."""
+    """Return whether a folder holds a SavedModel."""
     return all(os.path.exists(os.path.join(path, name)) for name in _SAVED_MODEL)

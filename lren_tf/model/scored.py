@@ -26,18 +26,18 @@ class Scored(NamedTuple):
     values: np.ndarray
     """float32 ``[H, W]`` of a cube, ``[N]`` of a table; NaN in pixels without data."""
     details: LowRankResult | EvidenceDetails | None
-    """What the scores were computed from: low-rank step or evidence; None for an energy."""
+    """Source of the scores: low-rank step or evidence; None for an energy."""
 
 
 class EvidenceDetails(NamedTuple):
     """Evidence that scores were computed from."""
 
     evidence: dict[str, np.ndarray]
-    """By name float32 maps as the scores: −log₁₀ of the share of the background that has more."""
+    """Maps by name, float32 as the scores: −log₁₀ of the share of the background that has more."""
     reference: Reference
     """Background that it was compared with."""
     recalibrated: bool
-    """Whether that is the background of the scored scene instead of the training's."""
+    """True if that is the background of the scored scene instead of the training's."""
 
     def record(self) -> dict[str, Any]:
         """Return the part of a report: weights, calibrations, and of which scene they are."""

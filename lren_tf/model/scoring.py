@@ -7,7 +7,7 @@ ask which of them is in use. A method that makes no sense for a scoring refuses 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -57,7 +57,7 @@ class ResidualScoring:
     """
 
     needs_image = False
-    """Whether a score depends on the neighbours of the pixel."""
+    """True if a score depends on the neighbours of the pixel."""
 
     def __init__(self, model: TrainedNetwork, workers: Workers) -> None:
         self._settings = model.settings
@@ -109,8 +109,8 @@ class ResidualScoring:
             dtype=s.solver_dtype,
             workers=self._workers if self._workers.replicas > 1 else None,
         )
-        rows = {name: data.spread(getattr(result, name)) for name in ("A", "W", "Y")}
-        return result._replace(**rows)
+        spread = data.spread
+        return result._replace(A=spread(result.A), W=spread(result.W), Y=spread(result.Y))
 
     def in_graph(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> GraphScore:
         """Return a function that scores pixels in a graph, with the atoms as constants.
@@ -132,10 +132,11 @@ class ResidualScoring:
 
         return score
 
-    def require_low_rank_step(self) -> None:
+    def require_low_rank_step(self) -> ResidualScoring:
         """Accept: the scores come from a low-rank step."""
+        return self
 
-    def require_member_scores(self) -> None:
+    def require_member_scores(self) -> NoReturn:
         """Refuse: there is one network, so members have no scores."""
         raise InputError(
             "the model scores by the residual of one network; members have scores of their "

@@ -138,7 +138,7 @@ class TrainedNetwork(keras.Model):
             concatenated, ``[N, members·l]`` and ``[N, members·k]``, and the reconstruction is the
             mean.
         """
-        return on_last_axis(self._outputs, pixels, self._bands)
+        return on_last_axis(self._outputs, pixels, self._band_count)
 
     def _outputs(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         z = self.encoder_latent(self.encoder_hidden(self.standardised(pixels)))  # eq. (3)
@@ -235,13 +235,20 @@ class TrainedNetwork(keras.Model):
 
     @property
     def fitted(self) -> bool:
-        """Whether a training has ended and its results are stored."""
+        """True if a training has ended and its results are stored."""
         if self._bands is None:
             return False
         if self.settings.fuses_evidence:
             return self.evidence_state.stored
         energy = self.settings.scoring == "energy"
         return self.background_state.stored if energy else self.atom_state.stored
+
+    @property
+    def _band_count(self) -> int:
+        """Number of bands L of the scenes that the network takes."""
+        if self._bands is None:
+            raise InputError("the model has no bands yet; call fit, or load a fitted model.")
+        return self._bands
 
     def _require_training(self) -> None:
         """Refuse a network that no training has given its standardisation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -91,7 +92,7 @@ def north_and_scale(
     length = math.hypot(right, down)
     size = min(shape) * 0.12
     start = (shape[1] - 1 - 1.6 * size, 1.6 * size)
-    ink = {"color": "white", "path_effects": [
+    ink: dict[str, Any] = {"color": "white", "path_effects": [
         patheffects.withStroke(linewidth=3, foreground="black")
     ]}  # fmt: skip
     tip = (start[0] + right / length * size, start[1] + down / length * size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -59,7 +60,7 @@ def pf_tau_grid(scenes: Mapping[str, Mapping[str, RocCurve]]) -> Figure:
 
 def _grid(
     scenes: Mapping[str, Mapping[str, RocCurve]],
-    draw: Callable[[Axes, Mapping[str, RocCurve], Mapping[str, dict[str, str]]], None],
+    draw: Callable[[Axes, Mapping[str, RocCurve], Mapping[str, dict[str, Any]]], None],
 ) -> Figure:
     need_some(scenes, "scenes")
     for name, curves in scenes.items():
@@ -87,7 +88,7 @@ def _grid(
 
 
 def _draw_roc(
-    axes: Axes, curves: Mapping[str, RocCurve], styles: Mapping[str, dict[str, str]]
+    axes: Axes, curves: Mapping[str, RocCurve], styles: Mapping[str, dict[str, Any]]
 ) -> None:
     chance = np.geomspace(PF_FLOOR, 1, 200)
     axes.plot(chance, chance, color="0.6", linestyle=":", linewidth=1.0, label="chance")
@@ -102,7 +103,7 @@ def _draw_roc(
 
 
 def _draw_pf_tau(
-    axes: Axes, curves: Mapping[str, RocCurve], styles: Mapping[str, dict[str, str]]
+    axes: Axes, curves: Mapping[str, RocCurve], styles: Mapping[str, dict[str, Any]]
 ) -> None:
     for label, curve in curves.items():
         # Pf holds from just above the next lower score up to the score itself.
@@ -139,7 +140,7 @@ def _legend_height(entries: int) -> float:
 
 
 def _draw_log_pf_tau(
-    axes: Axes, curves: Mapping[str, RocCurve], styles: Mapping[str, dict[str, str]]
+    axes: Axes, curves: Mapping[str, RocCurve], styles: Mapping[str, dict[str, Any]]
 ) -> None:
     _draw_pf_tau(axes, curves, styles)
     # Pf = 0 has no logarithm; clipping puts it below the visible range.

@@ -58,7 +58,7 @@ def sensitivity_heatmap(
     for (row, column), value in np.ndenumerate(table):
         axes.text(
             column, row, "–" if none[row, column] else f"{value:.4f}", ha="center", va="center",
-            fontsize=TICK, color=_ink(shown[row, column] / end),
+            fontsize=TICK, color=_ink(float(shown[row, column] / end)),
         )  # fmt: skip
     axes.set_yticks(np.arange(len(rows)), list(rows), fontsize=TICK)
     heads = [

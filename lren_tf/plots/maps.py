@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -142,7 +143,7 @@ def detection_panel(
     width, height = _panel_size(box, area=4.4)
     figure = new_figure(columns * (width + 0.1) + 0.9, rows * (height + 0.3) + 0.2, "compressed")
     grid = figure.subplots(rows, columns, squeeze=False)
-    picture = None
+    picture: Any = None
     for axes, (label, values) in zip(grid.flat, panels.items(), strict=False):
         drawn = _draw_panel(axes, label, values, scale, mask=label not in maps)
         axes.set_title(wrapped(label, width), fontsize=LABEL)
@@ -203,8 +204,8 @@ def detection_grid(
         len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights}
     )
     if lines > 1:  # so that a title is nearer to its own panel than to the one above
-        figure.get_layout_engine().set(h_pad=0.08)
-    picture = None
+        figure.set_layout_engine("compressed", h_pad=0.08)
+    picture: Any = None
     for index, (name, panels) in enumerate(scenes):
         block = grid[index * lines : (index + 1) * lines]
         picture = _draw_scene(block.ravel(), labels, panels, scale) or picture
@@ -341,7 +342,7 @@ def _box_aspect(shape: tuple[int, ...]) -> float:
 
 
 def _stretched(shape: tuple[int, ...]) -> bool:
-    """Whether `_box_aspect` drew the pixels of this [H, W] other than square."""
+    """Return whether `_box_aspect` drew the pixels of this [H, W] other than square."""
     return not math.isclose(_box_aspect(shape), shape[0] / shape[1])
 
 
@@ -351,7 +352,7 @@ def _panel_size(box: float, area: float) -> tuple[float, float]:
     return width, width * box
 
 
-def _draw(axes: Axes, values: np.ndarray, **style: object) -> AxesImage:
+def _draw(axes: Axes, values: np.ndarray, **style: Any) -> AxesImage:
     box = _box_aspect(values.shape[:2])
     # "antialiased" blends pixels when the picture is smaller than the map, where "nearest"
     # would drop single anomalous pixels.

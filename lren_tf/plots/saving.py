@@ -79,7 +79,7 @@ def save_pixels(rgb: np.ndarray, path: str | os.PathLike[str]) -> None:
         )
     gaps = np.isnan(rgb).any(axis=2, keepdims=True)
     filled = np.where(gaps, int(NO_DATA_COLOUR[1:3], 16) / 255, rgb)
-    imsave(path, filled, format="png", metadata={"Software": None})
+    imsave(path, filled, format="png", metadata={"Software": None})  # type: ignore[dict-item]
 
 
 # Without a date the same figure gives the same bytes, and a committed one no false difference.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,8 +29,11 @@ NO_DATA_COLOUR = "#9E9E9E"
 
 TITLE, LABEL, TICK = 10, 9, 8  # points
 
+Layout = Literal["constrained", "compressed", "tight"]
+"""Layouts of Matplotlib that make room for labels."""
 
-def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+
+def new_figure(width: float, height: float, layout: Layout = "constrained") -> Figure:
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -45,7 +49,7 @@ def need_some(items: Mapping[str, object], name: str) -> None:
         raise InputError(f"{name} is empty; expected at least one labelled entry; pass one.")
 
 
-def line_styles(labels: Iterable[str]) -> dict[str, dict[str, str]]:
+def line_styles(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Colour and line style of each label, different for the first 28."""
     # 7 colours and 4 styles have no common divisor, so every pair comes up.
     return {

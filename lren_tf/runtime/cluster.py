@@ -36,7 +36,7 @@ class Cluster(NamedTuple):
 
     @property
     def port(self) -> int:
-        """Where this process listens."""
+        """Port that this process listens on."""
         return int(self.addresses[self.process].rsplit(":", 1)[1])
 
     def check_port(self) -> None:
@@ -49,7 +49,9 @@ class Cluster(NamedTuple):
         """
         with socket.socket() as probe:
             # A port that a run has just left is free, though the system keeps it for a minute.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # On Windows, whose other name this is, reuse would share a port that is in use.
+            alone = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+            probe.setsockopt(socket.SOL_SOCKET, alone, 1)
             try:
                 probe.bind(("", self.port))
             except OSError as error:
@@ -148,21 +150,21 @@ def cluster_of(text: str | None) -> Cluster:
             raise _refusal(f"has {jobs[job]!r} as the addresses of job {job!r}")
     if len(jobs.get("chief", [])) > 1:
         raise _refusal("has several chiefs")
-    job = task.get("type")
-    if not isinstance(job, str) or job not in jobs:
-        raise _refusal(f"has a task of type {job!r}, a job that its cluster has not")
+    kind = task.get("type")
+    if not isinstance(kind, str) or kind not in jobs:
+        raise _refusal(f"has a task of type {kind!r}, a job that its cluster has not")
     try:
-        index = int(task.get("index"))
-    except (TypeError, ValueError):
+        index = int(task["index"])
+    except (KeyError, TypeError, ValueError):
         index = -1
-    if not 0 <= index < len(jobs[job]):
+    if not 0 <= index < len(jobs[kind]):
         raise _refusal(
-            f"has the task index {task.get('index')!r} of {len(jobs[job])} in job {job!r}"
+            f"has the task index {task.get('index')!r} of {len(jobs[kind])} in job {kind!r}"
         )
     addresses = tuple(address for name in _JOBS for address in jobs.get(name, []))
     if len(set(addresses)) < len(addresses):
         raise _refusal("has one address twice")
-    before = len(jobs.get("chief", [])) if job == "worker" else 0
+    before = len(jobs.get("chief", [])) if kind == "worker" else 0
     return Cluster(addresses, before + index)
 
 

@@ -210,7 +210,7 @@ def _move_all(moves: list[tuple[Path, Path]]) -> None:
 
 
 def _full(error: BaseException) -> str | None:
-    """Why nothing more can be written, if that is what an error says; None for any other.
+    """Reason of an error that says nothing more can be written; None for any other error.
 
     Libraries pass on the system's message and not always its number.
     """

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from lren_tf.errors import InputError
 
 _LOCK = "lock"
@@ -17,7 +19,10 @@ the test whether the folder is writable. Two dots: a writer that is atomic by it
 
 @contextmanager
 def exclusive_use(folder: Path, by: str) -> Iterator[None]:
-    """Lock the folder against others of a kind; the system releases that of a killed process.
+    """Lock the folder against others of a kind; the lock of a killed process does not count.
+
+    Where the system has no locks of files, a file that exists is the lock. Where a file system has
+    none, nothing is locked.
 
     Args:
         folder: exists.
@@ -26,22 +31,21 @@ def exclusive_use(folder: Path, by: str) -> Iterator[None]:
     Raises:
         InputError: another one has the folder.
     """
+    lock = FileLock(folder / _LOCK)
     try:
-        import fcntl
-    except ImportError:  # not on Windows, where nothing is locked
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"{folder} is in use by another {by}; expected a folder of its own for each, "
+            "wait for the other or choose another folder."
+        ) from error
+    except (OSError, NotImplementedError):  # a file system without locks
         yield
         return
-    with open(folder / _LOCK, "ab") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{folder} is in use by another {by}; expected a folder of its own for each, "
-                "wait for the other or choose another folder."
-            ) from error
-        except OSError:  # a file system without locks
-            pass
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def remove_temporary(folder: Path) -> None:

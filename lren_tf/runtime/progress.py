@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -49,7 +49,7 @@ def tracked(
         what, unit: as of `bar`.
         total: number of steps; None for their length, if they have one.
     """
-    if total is None and hasattr(steps, "__len__"):
+    if total is None and isinstance(steps, Sized):
         total = len(steps)
     with bar(what, total, unit) as counter:
         for step in steps:

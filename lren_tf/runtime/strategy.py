@@ -47,7 +47,7 @@ class StrategyWorkers(Workers):
         first = self.process * self._local
         return np.array_split(rows, self.replicas)[first : first + self._local]
 
-    def run(self, function: Callable, inputs: Sequence[Any], *common: Any) -> list[Any]:
+    def run(self, function: Callable[..., Any], inputs: Sequence[Any], *common: Any) -> list[Any]:
         results = self._strategy.run(function, args=(self._by_replica(inputs), *common))
         return self._of_replicas(results)
 

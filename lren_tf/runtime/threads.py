@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psutil
 import threadpoolctl
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -19,6 +21,14 @@ _lock = threading.Lock()
 _inside = 0
 _limits: Any = None
 _threads = 1
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use; all of them where the system has no affinity."""
+    try:
+        return len(psutil.Process().cpu_affinity() or [])
+    except (AttributeError, psutil.Error):  # macOS, or a system that hides it
+        return os.cpu_count() or 1
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from lren_tf.errors import InputError
 
 
 class Workers:
-    """This process alone, on one device."""
+    """Workers of this process alone, on one device."""
 
     replicas = 1
     """Replicas of all processes."""
@@ -41,7 +41,7 @@ class Workers:
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes what is written once."""
+        """True if this process writes what is written once."""
         return self.process == 0
 
     # --- shares ---------------------------------------------------------------------------
@@ -50,7 +50,7 @@ class Workers:
         """Rows of a batch for each replica of this process, in their order."""
         return [rows]
 
-    def run(self, function: Callable, inputs: Sequence[Any], *common: Any) -> list[Any]:
+    def run(self, function: Callable[..., Any], inputs: Sequence[Any], *common: Any) -> list[Any]:
         """``function(input, *common)`` on each replica of this process.
 
         Args:
@@ -60,7 +60,9 @@ class Workers:
         """
         return [function(as_tensors(each), *common) for each in inputs]
 
-    def over(self, function: Callable, parts: list[list[Any]], *common: Any) -> list[list[Any]]:
+    def over(
+        self, function: Callable[..., Any], parts: list[list[Any]], *common: Any
+    ) -> list[list[Any]]:
         """``function(input, *common)`` for every input of every replica of this process.
 
         Args:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +29,8 @@ LOOP_ENDS_S = 1.0
 _LOOK_S = 1.0
 """Seconds between two looks for workers that have come."""
 _MOST_SUBMISSIONS = 6
-"""Of one task. More than its tries, since Dask also blames a task that a worker was given and
-had not begun when it died."""
+"""Most times that one task is given to Dask. More than its tries, since Dask also blames a task
+that a worker was given and had not begun when it died."""
 _DIED = "the process that worked on it ended each time (killed, or out of memory)"
 _THREADS = (
     "TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
@@ -63,7 +62,7 @@ class DaskWorkers:
             return sorted(self._client.nthreads())
 
     def free(self) -> int:
-        """How many workers have nothing to do.
+        """Number of workers that have nothing to do.
 
         One task a worker, so that one that dies takes no other task with it, and none waits for a
         busy worker while another has nothing to do.
@@ -212,17 +211,10 @@ def _client(distributed: Any, address: str) -> Any:
         return distributed.Client(address, timeout=CONNECT_S)
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _called(
     counter: str, tries: int, call: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> tuple[int, Attempt]:
-    """How often a call was started, and what became of it; on a worker."""
+    """Make a call on a worker; return how often it was started, and its attempt."""
     from distributed import Variable
 
     with _one_call:
@@ -256,7 +248,7 @@ def _check_versions(client: Any) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What an exception says, as a part of a sentence."""
+    """Text of an exception, as a part of a sentence."""
     return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
 
 
@@ -272,7 +264,7 @@ def _imported(option: str) -> Any:
 
 @contextmanager
 def _scheduler_needed() -> Iterator[None]:
-    """For a body that talks to the scheduler."""
+    """Turn failures of a body that talks to the scheduler into `WorkerLost`."""
     from distributed import CancelledError
 
     try:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from lren_tf.errors import InputError, TrainingDiverged, WorkerLost
 
 TRIES = 2
-"""How often a task is started before it counts as failed."""
+"""Number of starts of a task before it counts as failed."""
 
 _WITH_A_SENTENCE = (InputError, TrainingDiverged, WorkerLost)
 """Errors whose message says all that there is to say."""
@@ -38,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task has ended, or one of its tries.
+    """End of a task, or of one of its tries.
 
     Attributes:
         task: which.
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class Attempt(NamedTuple):
-    """What became of one call; the attributes are those of `Outcome`."""
+    """Result of one call; the attributes are those of `Outcome`."""
 
     value: Any = None
     failure: str | None = None
@@ -70,17 +70,17 @@ class Ended(NamedTuple):
     """A task that an engine has tried."""
 
     number: int
-    """As it was given to `Engine.start`."""
+    """Task as it was given to `Engine.start`."""
     tries: int
-    """How often the call was started so far, in all."""
+    """Number of times that the call was started so far."""
     attempt: Attempt
 
 
 class Engine(Protocol):
-    """Where calls are made."""
+    """Place where calls are made."""
 
     def free(self) -> int:
-        """How many tasks could be started now."""
+        """Number of tasks that could be started now."""
 
     def start(self, number: int, task: Task, tries: int) -> None:
         """Start a task, and return at once.
@@ -165,7 +165,7 @@ def attempted(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Attempt:
 
 
 def sentence_of(error: BaseException) -> str:
-    """What an exception says, in one line without a full stop."""
+    """Text of an exception, in one line without a full stop."""
     text = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, _WITH_A_SENTENCE):
         return text

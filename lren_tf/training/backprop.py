@@ -37,7 +37,7 @@ _ALIGNMENT = 16
 _SLICE = 2048
 """Pixels per slice: activations of 400 units then take 3 MiB, about a core's cache."""
 _MOST_SLICES = 8
-"""Each slice is a copy of the step in the graph."""
+"""Largest number of slices: each is a copy of the step in the graph."""
 
 
 class Affine(NamedTuple):

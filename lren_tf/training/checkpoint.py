@@ -37,7 +37,7 @@ class CheckpointInfo(NamedTuple):
     epoch: int
     """Epoch that the training goes on with."""
     finished: bool
-    """Whether the training has ended, possibly early by a callback."""
+    """True if the training has ended, possibly early by a callback."""
     history: dict[str, list[float]]
     """Values that `fit` tracked, by name, one for each epoch trained."""
     trained: list[int]

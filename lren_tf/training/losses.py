@@ -35,7 +35,7 @@ class Losses(NamedTuple):
 
     terms: Terms
     gradients: list[tf.Tensor]
-    """Of each member by its own loss; with or without a member axis of length 1."""
+    """Gradients of each member by its own loss; with or without a member axis of length 1."""
     variables: list[keras.Variable]
     mixture: Mixture | None
 
@@ -57,7 +57,7 @@ class Network(NamedTuple):
 
     @property
     def tanh_latent(self) -> bool:
-        """Whether the latent layer ends in a tanh."""
+        """True if the latent layer ends in a tanh."""
         return self.settings.latent_activation == "tanh"
 
     def responsibilities(self, z: tf.Tensor) -> tf.Tensor:

@@ -236,9 +236,10 @@ class TrainingRun:
         if verbose == "auto":
             bands = np.count_nonzero(plan.scaler.used)
             pixels = len(plan.pixels)
+            taken = str(pixels)
             if s.training_pixels is not None and s.training_pixels < pixels:
-                pixels = f"{s.training_pixels} of {pixels}"
-            name = f"{title}, {pixels} pixels × {bands} bands, {where}"
+                taken = f"{s.training_pixels} of {pixels}"
+            name = f"{title}, {taken} pixels × {bands} bands, {where}"
             own.append(EpochProgress(name, s.total_epochs))
             verbose = 0
 

@@ -31,8 +31,8 @@ NO_DATA = 255
 """Level of a cell without data; the others are from 0 to `LEVELS`."""
 LEVELS = 250
 RIDGE = 1e-2
-"""Of the RX whose contributions a page computes for any pixel; spectra that are rounded to whole
-numbers allow no smaller one."""
+"""Ridge of the RX whose contributions a page computes for any pixel; spectra that are rounded to
+whole numbers allow no smaller one."""
 RATES = tuple(10.0 ** -(step / 10) for step in range(10, 51))
 """False-alarm rates of the slider: ten for each decade, from 0.1 to 1e-5."""
 CURVES = ("peak", "mean", "ring", "component_mean", "component_low", "component_high", "nearest")
@@ -41,7 +41,7 @@ CURVES = ("peak", "mean", "ring", "component_mean", "component_low", "component_
 
 @dataclass(frozen=True)
 class Shown:
-    """What a page is made of.
+    """Input of a page.
 
     Attributes:
         scene: the scene.
@@ -238,7 +238,7 @@ def _curves(shown: Shown) -> np.ndarray:
 
 
 def _notes(shown: Shown, blocks: Blocks, spectra: Quantised) -> list[str]:
-    """What the page does not show as it is."""
+    """Notes on everything that the page does not show as it is."""
     scene, listed = shown.scene, len(shown.detections.listed)
     notes = [
         f"Spectra of pixels are rounded: a value is within {spectra.error:.2g} of the range of its "

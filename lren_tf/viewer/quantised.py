@@ -10,9 +10,9 @@ from lren_tf.data.scene import Scene
 from lren_tf.viewer.grid import Blocks, blocks_of
 
 BYTES = 4_200_000
-"""What the spectra of a whole scene may take before compression."""
+"""Most bytes of the spectra of a whole scene before compression."""
 THINNED_BYTES = 2_400_000
-"""What spectra may take of a scene that not even one byte for each value would hold."""
+"""Most bytes of spectra of a scene that not even one byte for each value would hold."""
 _AT_A_TIME = 65536
 
 

@@ -2,6 +2,7 @@
 
 import builtins
 import io as python_io
+import pathlib
 import sys
 import warnings
 
@@ -50,13 +51,16 @@ def counted(monkeypatch):
         name = str(path).rsplit("/", 1)[-1]
         opens[name] = opens.get(name, 0) + 1
 
-    def count(module, name, real):
+    def count(module, name, real, kind=lambda function: function):
         def counting(path, *args, **options):
             note(path)
             return real(path, *args, **options)
 
-        monkeypatch.setattr(module, name, counting)
+        monkeypatch.setattr(module, name, kind(counting))
 
+    accessor = getattr(pathlib, "_NormalAccessor", None)  # Python 3.10 keeps a function of its own
+    if accessor is not None:
+        count(accessor, "open", accessor.open, staticmethod)
     count(builtins, "open", builtins.open)
     count(python_io, "open", python_io.open)
     count(rasterio, "open", rasterio.open)

@@ -107,3 +107,21 @@ class TestMeeting:
 
     def test_one_process_waits_for_nobody(self):
         Cluster(("127.0.0.1:1",), 0).wait_for_all(0.0)
+
+
+def test_a_port_in_use_is_refused_on_windows_too(monkeypatch):
+    # There SO_REUSEADDR would share the port. The constant of another option stands for Windows'.
+    options = []
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+
+    class Probe(socket.socket):
+        def setsockopt(self, level, option, value):
+            options.append(option)
+            super().setsockopt(level, option, value)
+
+    with socket.create_server(("", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(socket, "socket", Probe)
+        with pytest.raises(InputError, match=f"port {port} cannot be used"):
+            Cluster((f"localhost:{port}",), 0).check_port()
+    assert options == [socket.SO_KEEPALIVE]

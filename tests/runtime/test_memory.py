@@ -31,3 +31,12 @@ def test_half_of_what_is_free_by_itself(monkeypatch):
     assert not memory.fits(901, 900)
     monkeypatch.setattr(memory, "free_memory", lambda: None)
     assert memory.fits(10**18, None)  # where nobody knows, nothing is held back
+
+
+def test_a_system_that_hides_its_memory(monkeypatch):
+    def hidden() -> None:
+        raise FileNotFoundError("/proc/meminfo")
+
+    monkeypatch.setattr(memory.psutil, "virtual_memory", hidden)
+    monkeypatch.setattr(memory, "_CGROUPS", ())
+    assert memory.free_memory() is None

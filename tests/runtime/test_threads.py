@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ from lren_tf.detectors.crd import CRD
 from lren_tf.detectors.lrx import LRX
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import kmeans_assignments
+from lren_tf.runtime import threads
 from lren_tf.runtime.threads import map_in_threads, one_blas_thread, one_thread
 
 
@@ -103,3 +105,13 @@ def test_what_a_part_raises_ends_the_map() -> None:
     with pytest.raises(InputError, match="the third part"):
         list(map_in_threads(work, range(40)))
     assert blas() == {2}
+
+
+def test_cores_of_a_system_without_affinity(monkeypatch):
+    assert 1 <= threads.usable_cores() <= os.cpu_count()
+    process = type("Process", (), {})  # as psutil's on macOS
+    monkeypatch.setattr(threads.psutil, "Process", process)
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 6)
+    assert threads.usable_cores() == 6
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
+    assert threads.usable_cores() == 1

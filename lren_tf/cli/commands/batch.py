@@ -34,7 +34,7 @@ RESULTS = "scenes"
 TRAINED = "trained"
 """Folder of the model that ``--train-on`` trains, and of its results."""
 PLACE = "{scene}"
-"""Stands for the name of a scene in the path of a file of its own."""
+"""Placeholder for the name of a scene in the path of a file."""
 
 _DEFAULTS = {"detector": LREN, "format": AUTO, "out": "."}
 _OWN = ("run", "debug", "config", "scenes", "train_on", *WORKERS)
@@ -71,7 +71,7 @@ def batch(arguments: argparse.Namespace) -> None:
 
 @dataclass
 class _Plan:
-    """What is done with each scene.
+    """Plan of a batch: a detection for each scene, and the training of `--train-on`.
 
     Attributes:
         arguments: with those of the config.
@@ -222,7 +222,7 @@ class _Plan:
 
 @dataclass
 class _Told:
-    """Says on stderr why a try has failed."""
+    """Printer of failed tries, on stderr."""
 
     debug: bool
 
@@ -236,7 +236,7 @@ class _Told:
 
 @dataclass
 class _Progress:
-    """Says a line for every scene that has ended."""
+    """Printer of a line for every scene that has ended."""
 
     total: int
     debug: bool
@@ -244,7 +244,7 @@ class _Progress:
     _ended: int = 0
 
     def tell(self, outcome: Outcome, again: bool) -> None:
-        """As `run_tasks` calls it."""
+        """Print the line of an outcome; `run_tasks` calls this."""
         _Told(self.debug)(outcome, again)
         if again:
             return

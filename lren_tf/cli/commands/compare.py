@@ -75,8 +75,8 @@ def compare(arguments: argparse.Namespace) -> None:
             )
         titles = {detector.name: detector.title for detector in chosen}
         say(_table(records, titles, with_metrics=truth is not None))
-        report = {"scene": scene_record(scene), "detectors": records, "versions": loaded_versions()}
-        report |= {"seconds": seconds, "notices": notices}
+        report: dict[str, Any] = {"scene": scene_record(scene), "detectors": records}
+        report |= {"versions": loaded_versions(), "seconds": seconds, "notices": notices}
         calibrated = [detector.title for detector in chosen if detector.calibrated]
         _write(scene, truth, maps, titles, calibrated, targets, report)
     for what, target in targets.items():

@@ -13,7 +13,7 @@ def list_datasets(arguments: argparse.Namespace) -> None:
         ("of the paper:", datasets.BENCHMARKS.values()),
         ("further:", datasets.FURTHER.values()),
     )
-    lines = []
+    lines: list[str] = []
     for title, entries in groups:
         lines += [f"\n{title}" if lines else title, *map(_line, entries)]
     print("\n".join(lines))
@@ -22,10 +22,11 @@ def list_datasets(arguments: argparse.Namespace) -> None:
 def _line(entry: datasets.Benchmark) -> str:
     size = " × ".join(map(str, entry.shape))
     path = datasets.find(entry.name)
+    where = str(path)
     if path is None:
-        path = "not found; " + (
+        where = "not found; " + (
             f"published at {entry.url}"
             if entry.url is not None
             else f"by hand, as {entry.file} in {datasets.DATA_VARIABLE} ({entry.source})"
         )
-    return f"{entry.name:<12}{size:<17}{entry.anomalous:>4} anomalous  {path}"
+    return f"{entry.name:<12}{size:<17}{entry.anomalous:>4} anomalous  {where}"

@@ -73,7 +73,7 @@ def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None
 
 
 def settled(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the options of the detector come to, before a scene is looked at.
+    """Resolve the options of the detector, before a scene is looked at.
 
     Returns:
         Detector, preset if there is one, all settings but the device, and the threshold; of a

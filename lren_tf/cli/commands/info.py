@@ -80,7 +80,7 @@ def _described(scene: Scene, *, drop_water: bool) -> Iterator[tuple[str, str]]:
 
 
 def _quality_lines(scene: Scene, used: np.ndarray) -> Iterator[tuple[str, str]]:
-    """What is wrong with used bands, columns and rows, and the bands that are left."""
+    """Yield lines on faulty bands, columns and rows in use, and on the bands that are left."""
     if not used.any() or scene.valid_count == 0:
         return
     quality = band_quality(scene)

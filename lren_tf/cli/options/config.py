@@ -165,7 +165,10 @@ def _text(path: str, name: str, value: Any) -> str:
 
 
 def _refuse_another_detector(
-    path: str, arguments: argparse.Namespace, options: Mapping[str, Any], settings: Mapping
+    path: str,
+    arguments: argparse.Namespace,
+    options: Mapping[str, Any],
+    settings: Mapping[str, str],
 ) -> None:
     """Settings belong to the detector and the preset that they stand beside."""
     for name in ("detector", "preset"):

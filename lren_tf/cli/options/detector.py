@@ -21,7 +21,7 @@ LREN = "lren"
 """The detector with options that no other has, whose report includes model and training."""
 
 DEFAULT_PRESET = "robust"
-"""What a scene without a truth is scored with; `LREN()` itself is the paper's text."""
+"""Preset of the command line; `LREN()` itself is the paper's text."""
 
 _ONLY_LREN = (
     "preset", "lam", "epochs", "save_model", "apply", "evidence", "recalibrate", "resume",
@@ -105,7 +105,7 @@ def lren_model(
 
 @contextmanager
 def started() -> Iterator[None]:
-    """For a body that makes or loads an LREN: TensorFlow imported, and quiet."""
+    """Import TensorFlow, and keep it quiet while a body makes or loads an LREN."""
     with quiet_start():
         import tensorflow as tf
 
@@ -142,7 +142,7 @@ def _import_drawing() -> None:
 
 @contextmanager
 def _started() -> Iterator[None]:
-    """For a body that imports detectors: TensorFlow, if one brings it, quiet and repeatable."""
+    """Keep TensorFlow quiet and repeatable, if a detector that the body imports brings it."""
     with quiet_start():
         _import_drawing()
         yield

@@ -51,7 +51,7 @@ class Distribution:
 
     @property
     def chief(self) -> bool:
-        """Whether this process prints and writes."""
+        """True if this process prints and writes."""
         return self._cluster is None or self._cluster.process == 0
 
     @contextmanager
@@ -60,7 +60,10 @@ class Distribution:
         if self.chief:
             yield
             return
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+        ):
             yield
 
     def model_options(self) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class Distribution:
         return {**options, "strategy": _joined(self._cluster)}
 
     def record(self, model: Any) -> dict[str, Any]:
-        """What belongs into the report."""
+        """Return the entries of the report."""
         limit = {} if self._memory_limit is None else {"memory_limit": self._memory_limit}
         if self.name is None:
             return limit

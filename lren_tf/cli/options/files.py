@@ -27,7 +27,7 @@ Entries = Callable[[], dict[str, Any]]
 
 
 def no_entries() -> dict[str, Any]:
-    """No further entries of a report."""
+    """Return no further entries of a report."""
     return {}
 
 
@@ -64,7 +64,7 @@ class RunFiles:
 
     @property
     def needs_evidence(self) -> bool:
-        """Whether maps of the evidence are needed, beside the score."""
+        """True if maps of the evidence are needed, beside the score."""
         return bool(self.arguments.evidence) or self.threshold is not None or self.views
 
     def show_evidence(self, names: tuple[str, ...]) -> None:

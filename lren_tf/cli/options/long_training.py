@@ -63,7 +63,7 @@ class LongRun:
 
     @property
     def finished(self) -> bool:
-        """Whether the folder held a finished training."""
+        """True if the folder held a finished training."""
         return self._found is not None and self._found.finished
 
     @property
@@ -101,7 +101,7 @@ class LongRun:
         return options if self._every is None else {**options, "checkpoint_every": self._every}
 
     def record(self) -> dict[str, Any]:
-        """What belongs into the report, where the training was not run in one go."""
+        """Return the entries of the report; none for a training that ran in one go."""
         if self._found is None:
             return {}
         return {"resumed": {"folder": str(self.folder), "epochs_before": self.epochs_before}}

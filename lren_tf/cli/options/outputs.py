@@ -50,7 +50,7 @@ def add_format_option(made: argparse.ArgumentParser, of: str) -> None:
 
 
 def requested_format(arguments: argparse.Namespace) -> str:
-    """What ``--format`` asks for, refused at once where it cannot be had."""
+    """Return the requested format, refused at once if it is not available."""
     asked = arguments.format
     if asked not in (AUTO, *MAP_FORMATS):
         raise InputError(
@@ -121,12 +121,12 @@ class MapOutput:
 
     @property
     def grid(self) -> Georeference | None:
-        """Where the pixels of the written maps lie, as far as it is known."""
+        """Georeference of the written maps, as far as it is known."""
         return self._writer.grid
 
     @property
     def geotiff(self) -> bool:
-        """Whether maps are written as GeoTIFF."""
+        """True if maps are written as GeoTIFF."""
         return self._writer.form.name == "geotiff"
 
     def laid_out(self, values: np.ndarray, fill: float) -> np.ndarray:
@@ -156,12 +156,12 @@ class MapOutput:
 
     @property
     def _styled(self) -> bool:
-        """Whether styles for QGIS lie beside the maps."""
+        """True if styles for QGIS lie beside the maps."""
         return self.geotiff
 
     @property
     def _suffixes(self) -> tuple[str, ...]:
-        """Of the files beside the `.npy`."""
+        """Suffixes of the files beside the `.npy`."""
         return () if self._writer.form is _NUMPY else self._writer.form.suffixes
 
 

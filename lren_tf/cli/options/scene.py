@@ -62,7 +62,7 @@ def refuse_to_replace_another_scene(arguments: argparse.Namespace, report: Path)
 
 
 def _of_one_pair(first: Path, second: Path) -> bool:
-    """Whether two files are the header and the values of one ENVI image."""
+    """Return whether two files are the header and the values of one ENVI image."""
     headers = {first.suffix.lower(), second.suffix.lower()}
     if ".hdr" not in headers or len(headers) == 1:
         return False
@@ -179,7 +179,7 @@ def _check_no_data(arguments: argparse.Namespace) -> None:
 
 
 def is_name(scene: str) -> bool:
-    """Whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
+    """Return whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
     return scene in (SIMULATED, *_names()) and not os.path.isfile(scene)
 
 

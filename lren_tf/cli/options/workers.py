@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from lren_tf.cli.console import say
 from lren_tf.errors import InputError
-from lren_tf.tasks.dask_workers import local_workers, usable_cores, workers_of
+from lren_tf.runtime.threads import usable_cores
+from lren_tf.tasks.dask_workers import local_workers, workers_of
 from lren_tf.tasks.run import Engine, Here
 
 OPTIONS = ("workers", "threads", "scheduler")
@@ -61,7 +62,7 @@ class WorkerOptions:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """Where tasks are worked on.
+        """Start the engine that works on tasks.
 
         Raises:
             InputError: Dask is not installed, or the scheduler does not answer.

@@ -116,7 +116,7 @@ def ring_size(inner: int, outer: int) -> int:
 
 
 class Rings:
-    """Which pixels are in the ring of each pixel of an image."""
+    """Index of the pixels in the ring of each pixel of an image."""
 
     def __init__(self, height: int, width: int, inner: int, outer: int) -> None:
         check_fits(outer, height, width)
@@ -201,12 +201,12 @@ class Block:
 
     @property
     def spectra(self) -> npt.NDArray[np.float64]:
-        """Their spectra [b, L]."""
+        """Spectra [b, L] of the pixels of the block."""
         return self._strip[self.own.start - self._offset : self.own.stop - self._offset]
 
     @property
     def rings(self) -> npt.NDArray[np.intp]:
-        """Which pixels of the image are in their rings, [b, n]."""
+        """Indices [b, n] of the image's pixels in their rings."""
         return self._rings.of(self.own)
 
     def of(self, pixels: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ class Modes(NamedTuple):
     modes: npt.NDArray[np.float64]
     """``[K, p]``, in the order they were found."""
     votes: npt.NDArray[np.int32]
-    """How often each point lay in the window of a walk that ended at each mode, ``[N, K]``.
+    """Counts ``[N, K]`` of each point in the windows of walks that ended at each mode.
     A point belongs to the mode with most votes, the earlier one where they tie."""
 
 
@@ -73,7 +73,7 @@ def _outwards(points: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
 def _walk(
     points: np.ndarray, squares: np.ndarray, mean: np.ndarray, bandwidth: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where a walk from `mean` ends, and in how many of its windows each point lay.
+    """Return the end of a walk from `mean`, and in how many of its windows each point lay.
 
     The window is never empty: the weighted mean is at least as near, in the mean square, to
     the points it was made of as the window's centre was, so one of them is closer than b.

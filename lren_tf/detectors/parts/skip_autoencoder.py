@@ -55,7 +55,7 @@ def skip_autoencoder(
 def _scale(
     x: keras.KerasTensor, number: int, channels: int, scales: int, rng: np.random.Generator
 ) -> keras.KerasTensor:
-    """What a scale gives, at the size of its input."""
+    """Output of a scale, at the size of its input."""
     name = f"scale_{number}"
     skip = _convolved(x, channels, 1, f"{name}_skip", rng)
     down = _convolved(x, channels, 3, f"{name}_halved", rng, stride=2)

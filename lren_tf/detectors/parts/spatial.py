@@ -62,7 +62,7 @@ def otsu_threshold(image: npt.NDArray[np.float64]) -> float:
 def attribute_difference(
     image: npt.NDArray[np.float64], area: int, *, corners: bool = False
 ) -> npt.NDArray[np.float64]:
-    """What the area filter removes from a map: bright and dark structures, both as positive.
+    """Bright and dark structures that the area filter removes from a map, both as positive.
 
     (f − γ(f)) + (φ(f) − f): the area opening γ flattens every connected structure brighter
     than its surroundings and smaller than `area` pixels, the area closing φ every darker one

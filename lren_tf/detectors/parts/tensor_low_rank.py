@@ -23,7 +23,7 @@ Slices = npt.NDArray[np.complex128]
 _GROWTH = 1.1
 _FIRST_PENALTY = 1e-4
 _SMALLEST = 1e-6
-"""What the weights add to a singular value, so that one of 0 has a finite weight."""
+"""Addend to singular values, so that one of 0 has a finite weight."""
 
 
 class Split(NamedTuple):

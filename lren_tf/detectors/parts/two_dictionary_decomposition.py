@@ -116,7 +116,7 @@ class _Model(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Of one block, rotated, multipliers scaled by the μ of the coming iteration."""
+    """State of one block, rotated, multipliers scaled by the μ of the coming iteration."""
 
     Z: tf.Tensor
     S: tf.Tensor

@@ -20,7 +20,7 @@ _FLAT = 1e-10
 _CONJUGATE_STEPS = 2
 """Directions per update of the endmembers: the gradient and one conjugate to it."""
 _HALVINGS = 40
-"""Of a step that does not lower the objective, before the endmembers are left as they are."""
+"""Halvings of a step that does not lower the objective, before the endmembers stay put."""
 
 
 class Unmixing(NamedTuple):

@@ -1,4 +1,4 @@
-"""When a scene was measured, as files spell it."""
+"""Time of a measurement, as files spell it."""
 
 from __future__ import annotations
 

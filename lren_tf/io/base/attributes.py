@@ -1,4 +1,4 @@
-"""What attributes of an array say, whatever container they come from: fill values and scales."""
+"""Attributes of an array in any container: fill values, scales, tables of bands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fill_values_among(said: Attributes) -> tuple[float, ...]:
 def scaling_among(
     said: Attributes, name: str, shape: tuple[int, ...], bands: int | None = None
 ) -> Scaling:
-    """What the attributes of an array make of its stored values.
+    """Return the scaling of stored values that the attributes of an array give.
 
     `scale_factor` and `add_offset` as netCDF's conventions (CF) say: stored · factor + offset;
     `scales` and `offsets` as rioxarray lists them. A `Scale_Factor` of NEON's is what to divide

@@ -38,18 +38,18 @@ class BandTable:
 
     @property
     def length(self) -> int | None:
-        """How many numbers it lists; None for a table of several axes."""
+        """Number of entries; None for a table of several axes."""
         long = [length for length in self.shape if length != 1]
         return long[0] if len(long) == 1 else 1 if not long else None
 
     @property
     def exact(self) -> bool:
-        """Whether it is called `wavelength` or `wavelengths`, and nothing more."""
+        """True if it is called `wavelength` or `wavelengths`, and nothing more."""
         return self.name.rsplit("/", 1)[-1].lower() in _EXACT
 
     @property
     def of_wavelengths(self) -> bool:
-        """Whether its numbers are wavelengths, and not widths."""
+        """True if its numbers are wavelengths, and not widths."""
         return _WAVELENGTHS.fullmatch(_plain(self.name)) is not None
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class BandTable:
 
 
 def is_table_of_bands(name: str) -> bool:
-    """Whether a name is that of wavelengths or of their widths."""
+    """Return whether a name is that of wavelengths or of their widths."""
     plain = _plain(name)
     return bool(_WAVELENGTHS.fullmatch(plain) or _WIDTHS.fullmatch(plain))
 

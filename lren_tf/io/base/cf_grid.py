@@ -39,7 +39,7 @@ _MOST_POSITIONS = 1 << 26
 
 @dataclass(frozen=True)
 class Place:
-    """Where the pixels of a stored array lie.
+    """Georeference of a stored array, or why none is claimed.
 
     Attributes:
         georeference: of the pixels; None where nothing is claimed.

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever it is called, and what to do with it."""
+"""Kind of a file by its first bytes, whatever it is called, and what to do with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Content(NamedTuple):
     """A kind of file that is not what its name says."""
 
     name: str
-    """With its article."""
+    """Name of the kind, with its article."""
     remedy: str
 
 
@@ -91,7 +91,7 @@ def content_of(start: bytes, *, among_numbers: bool = False) -> Content | None:
 
 
 def _is_version_4(start: bytes) -> bool:
-    """Whether the five whole numbers and the name come first that open a matrix of version 4."""
+    """Return whether five whole numbers and a name come first, as in a matrix of version 4."""
     for order in "<>":
         if len(start) < 24:
             return False

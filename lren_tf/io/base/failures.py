@@ -1,4 +1,4 @@
-"""What readers and their libraries raise, as refusals with a remedy of its own for each cause.
+"""Errors of readers and their libraries as refusals, with a remedy for each cause.
 
 `Copy or download it again` is left for files that are damaged.
 """
@@ -146,7 +146,7 @@ def reading(file: Path, what: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException | str) -> str:
-    """What an exception says, or the one that it refers to, on one line."""
+    """Text of an exception, or of the one that it refers to, on one line."""
     while isinstance(error, BaseException) and "previous exception" in str(error):
         before = error.__cause__ or error.__context__
         if before is None:

@@ -32,7 +32,7 @@ def array_of(node: h5py.Dataset, how: Reading = AS_MEANT) -> np.ndarray:
 
 
 def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Details:
-    """What the attributes of an array and of its file say of no data, scale and time.
+    """Return no data, scale and time from the attributes of an array and of its file.
 
     A `UserWarning` tells of a scale that cannot be applied.
 

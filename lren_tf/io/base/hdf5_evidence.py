@@ -79,7 +79,7 @@ def fill_values(node: h5py.Dataset) -> tuple[float, ...]:
 
 
 def scaling_of(node: h5py.Dataset) -> Scaling:
-    """What the attributes of an array make of its stored values (`scaling_among`)."""
+    """Return the scaling of stored values by the attributes of an array (`scaling_among`)."""
     roles = [role_of(name) for name in dimension_names(node)]
     bands = roles.index("band") if roles.count("band") == 1 else None
     return scaling_among(attributes(node), node.name.lstrip("/"), node.shape, bands)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import h5py
 import numpy as np
@@ -16,11 +17,11 @@ from h5py import h5z
 
 from lren_tf.io.base.variable import check_block_size, check_declared_size
 
-Node = h5py.Group | h5py.Dataset
+Node: TypeAlias = h5py.Group | h5py.Dataset
 
 
 def node_at(group: h5py.Group, path: str) -> Node | None:
-    """What lies at a path inside the file; None for nothing, or a link to somewhere else."""
+    """Find the node at a path inside the file; None for nothing, or a link to elsewhere."""
     node: Node = group
     for part in path.strip("/").split("/"):
         name = part.encode()

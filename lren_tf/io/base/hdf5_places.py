@@ -1,4 +1,4 @@
-"""Where the pixels of an array of an HDF5 file lie, by whichever way the file says it."""
+"""Georeference of an array of an HDF5 file, in whichever way the file stores it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _LARGEST_IN_MICROMETRES = 100.0
 
 @dataclass(frozen=True)
 class Details:
-    """What a file says about a cube; None or empty where it says nothing.
+    """Metadata of a cube in a file; None or empty where the file says nothing.
 
     Attributes:
         no_data: values that mark missing data, of the cube as it is read, in all bands or one
@@ -55,7 +55,7 @@ class Details:
 
 
 def is_length(unit: str | None) -> bool:
-    """Whether a unit is one of length that wavelengths come in."""
+    """Return whether a unit is one of length that wavelengths come in."""
     return (unit or "").strip().lower() in _NANOMETRES
 
 

@@ -10,7 +10,7 @@ from lren_tf.errors import InputError
 
 @contextmanager
 def needs(package: str, doing: str, extra: str = "geo") -> Iterator[None]:
-    """For a body that imports a package of an extra.
+    """Refuse with the name of the extra if a package that the body imports is missing.
 
     Args:
         package: what is imported.

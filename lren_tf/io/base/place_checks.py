@@ -1,4 +1,4 @@
-"""Whether a place can be what it says: claimed to the pixel, or not at all."""
+"""Checks of a georeference: it is claimed to the pixel, or not at all."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Flags = Mapping[str, Callable[[], np.ndarray]]
 """Names of flags, each with a call that reads the flagged pixels [H, W] bool."""
 
 NO_FLAGS = "none"
-"""What the argument `mask_bands` is where no flag leaves a pixel out."""
+"""Value of the argument `mask_bands` if no flag leaves a pixel out."""
 
 # Words that say only that a layer is a flag.
 _EMPTY_WORDS = frozenset({"flag", "flags", "mask", "beta", "quality"})

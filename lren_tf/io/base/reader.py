@@ -58,7 +58,7 @@ class Reader(abc.ABC):
 
     @classmethod
     def recognises(cls, source: Source) -> bool:
-        """Whether a file is to be read by this class; a file by its suffix, unless a
+        """Return whether a file is to be read by this class; a file by its suffix, unless a
         subclass knows better."""
         return source.stream is not None and source.path.suffix.lower() in cls.suffixes
 
@@ -80,7 +80,7 @@ class Reader(abc.ABC):
         """
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
-        """What the file says of one of `variables` besides its values.
+        """Return the metadata of one of `variables`.
 
         What of it cannot be used is told by a `UserWarning`.
 
@@ -102,7 +102,7 @@ class Reader(abc.ABC):
         return None
 
     def mask(self, flags: tuple[str, ...] | None) -> tuple[np.ndarray, str] | None:
-        """What a file of quality flags says, passed as a mask; None for any other file.
+        """Return the flags of a quality file that is passed as a mask; None for any other file.
 
         Args:
             flags: as `Reading.flags`.
@@ -116,5 +116,5 @@ class Reader(abc.ABC):
         return None
 
     def library(self) -> AbstractContextManager[None]:
-        """For a call into a library that raises anything on damaged content (see `reading`)."""
+        """Turn whatever a library raises on damaged content into a refusal (see `reading`)."""
         return reading(self.file, self.what)

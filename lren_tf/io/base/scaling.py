@@ -1,4 +1,4 @@
-"""From stored numbers to the values that they stand for: gains, offsets, and what is no data."""
+"""Conversion of stored numbers to the values that they stand for: gains, offsets, no data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lren_tf.data.valid_pixels import NoData, holds_no_data_value
 
 @dataclass(frozen=True)
 class Reading:
-    """How the values of an array are read.
+    """Options of reading the values of an array.
 
     Attributes:
         raw: whether they are left as they are stored.
@@ -66,7 +66,7 @@ class Scaling:
         return values
 
     def text(self, raw: bool) -> str:
-        """What is done, for `lren-tf info`; empty where nothing is said."""
+        """Description of the scaling, for `lren-tf info`; empty if there is none."""
         if not self:
             return ""
         if self.divisor != 1:

@@ -45,7 +45,7 @@ class Variable:
 
     @property
     def numeric(self) -> bool:
-        """Whether it holds numbers, and not flags, text or containers."""
+        """True if it holds numbers, and not flags, text or containers."""
         return self.readable and self.kind not in ("bool", "logical")
 
     def __str__(self) -> str:

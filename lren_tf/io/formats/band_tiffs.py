@@ -104,7 +104,7 @@ class BandTiffsReader(Reader):
         return scaled
 
     def details(self, name: str = "", how: Reading = AS_MEANT) -> Details:
-        """What the files say, and of Hyperion what is known of its bands."""
+        """Return the metadata of the files, and what is known of the bands of Hyperion."""
         found = []
         for file in self._files:
             with geotiff.Image(file) as image:

@@ -75,7 +75,7 @@ class EmitReader(Hdf5Reader):
         )
 
     def _masked(self, grid: tuple[int, ...], how: Reading) -> tuple[np.ndarray | None, str]:
-        """What the mask file beside the granule says of a cube of rows × columns."""
+        """Return the flags of the mask file beside the granule for a cube of rows × columns."""
         if self._mask is None or not self.flags:
             return None, ""
         valid, said = masked_by(self._mask, how.flags)
@@ -96,7 +96,7 @@ class EmitReader(Hdf5Reader):
 
 
 def _has_bands_of_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape is a cube of EMIT's, by its table of bands.
+    """Return whether an array of this shape is a cube of EMIT's, by its table of bands.
 
     Other products keep a table of that name for bands on another axis, or for another array.
     """
@@ -111,7 +111,7 @@ def _has_bands_of_emit(hdf: h5py.File, shape: tuple[int, ...]) -> bool:
 
 
 def _details(hdf: h5py.File, node: h5py.Dataset) -> Details:
-    """What the tables of a granule say of a cube.
+    """Return the metadata of a cube from the tables of a granule.
 
     Raises:
         ValueError: a table does not fit it.

@@ -134,7 +134,7 @@ def flags_of(path: Path) -> tuple[str, ...]:
 
 
 def masked_by(path: Path, flags: tuple[str, ...] | None) -> tuple[np.ndarray, str]:
-    """What a mask file of `flags_of` says.
+    """Return the pixels that a mask file of `flags_of` leaves out.
 
     Raises:
         InputError: it has no such flag, or is damaged.

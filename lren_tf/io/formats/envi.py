@@ -81,7 +81,7 @@ class EnviReader(Reader):
 
     @classmethod
     def recognises(cls, source: Source) -> bool:
-        """Whether the suffix is ENVI's, or a header lies beside a file of any name."""
+        """Return whether the suffix is ENVI's, or a header lies beside a file of any name."""
         return super().recognises(source) or (
             source.stream is not None and header_of(source.path) is not None
         )

@@ -16,7 +16,7 @@ from lren_tf.io.formats.envi_header import CORRECT, WHAT, Header, as_number
 
 
 def details_of_header(header: Header, bands: int) -> Details:
-    """What a header says of bands, no data and time; also of another file that it lies beside.
+    """Return bands, no data and time of a header; also for another file that it lies beside.
 
     Raises:
         InputError: an entry has not the length of the bands, or is no number.

@@ -179,7 +179,7 @@ def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:
 
 
 def _with_code(crs: str | None) -> bool:
-    """Whether a WKT as a whole has the code of an authority."""
+    """Return whether a WKT as a whole has the code of an authority."""
     return crs is not None and bool(re.search(r'AUTHORITY\["\w+",\s*"?\d+"?\]\s*\]\s*$', crs))
 
 
@@ -203,7 +203,7 @@ def _turned(info: list[str]) -> float:
 
 
 def _has_datum(info: list[str]) -> bool:
-    """Whether anything but numbers, hemisphere, units and rotation follows the size of a pixel."""
+    """Return whether a datum follows: more than numbers, hemisphere, units and rotation."""
     words = [word.strip().lower() for word in info[7:]]
     return any(
         word and "=" not in word and word not in ("north", "south") and as_number(word) is None
@@ -212,7 +212,7 @@ def _has_datum(info: list[str]) -> bool:
 
 
 def _keeps_tie_point(transform: Transform, info: list[str]) -> bool:
-    """Whether a transform puts the tie point of `map info` where `map info` says it lies."""
+    """Return whether a transform puts the tie point of `map info` where `map info` says it lies."""
     column, row, x, y = (float(value) for value in info[1:5])
     a, b, c, d, e, f = transform
     there = a * (column - 1) + b * (row - 1) + c, d * (column - 1) + e * (row - 1) + f

@@ -23,7 +23,7 @@ from lren_tf.io.base.source import Source
 
 WHAT = "ENVI header"
 CORRECT = "correct the header or take the entry out"
-"""What helps against an entry that cannot be understood."""
+"""Remedy for an entry that cannot be understood."""
 _LARGEST_BYTES = 32 << 20
 _MOST_LINES = 100_000
 
@@ -112,7 +112,7 @@ class Header(dict[str, "str | list[str]"]):
         return np.array(numbers, np.float64)
 
     def listed(self, entry: str) -> list[str]:
-        """What a list holds, without an empty end as in `{1, 2, }`."""
+        """Items of a list, without an empty end as in `{1, 2, }`."""
         value = self.get(entry, [])
         if not isinstance(value, list):
             value = self.plain(entry).split(",")
@@ -189,7 +189,7 @@ def unused_entries(header: Header) -> list[str]:
 
 
 def _looks_like_esri(lines: list[str]) -> bool:
-    """Whether a text is the other kind of header that ends in .hdr, of names and values alone."""
+    """Return whether a text is the other kind of .hdr, of names and values alone."""
     names = {line.split()[0].upper() for line in lines[:40] if line.split()}
     return len(names & {"NROWS", "NCOLS", "NBANDS", "NBITS", "BYTEORDER", "LAYOUT"}) >= 2
 
@@ -247,7 +247,7 @@ def _entries(file: Path, lines: list[str]) -> Header:
 def _braced(
     file: Path, entry: str, number: int, lines: list[str], at: int, value: str
 ) -> tuple[str, int, str]:
-    """What a brace encloses, the next line to read, and what follows the brace on its line."""
+    """Return the text in a brace, the next line to read, and what follows the brace."""
     parts: list[str] = []
     depth, line, first = 0, value, at
     while True:

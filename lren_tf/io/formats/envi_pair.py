@@ -84,7 +84,7 @@ def pair_of(source: Source) -> Pair:
 
 
 def _is_tiff(header: Header, data: Source) -> bool:
-    """Whether the values are those of a TIFF; refuses what is neither that nor raw numbers."""
+    """Return whether the values are a TIFF; refuse what is neither that nor raw numbers."""
     kind = " ".join(header.plain("file type").lower().split())
     found = None
     if data.stream is None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -157,7 +157,7 @@ class Image:
 
 
 def _acquired(image: DatasetReader) -> str | None:
-    """When it was measured; the time in TIFF's own tag is that of the file."""
+    """Time of the measurement; the time in TIFF's own tag is that of the file."""
     said = {**image.tags(), **image.tags(ns="IMAGERY")}
     named = {re.sub(r"[ _-]", "", name).lower(): value for name, value in said.items()}
     return next((iso_time(named[name]) for name in _ACQUIRED if name in named), None)
@@ -205,8 +205,8 @@ def _georeference(image: DatasetReader) -> tuple[Georeference | None, str]:
     return None, "" if crs is None else "a coordinate reference system and no grid"
 
 
-def _exact(affine: tuple[float, ...], points: list) -> bool:
-    """Whether control points lie on the grid of a transform, to a hundredth of a pixel."""
+def _exact(affine: tuple[float, ...], points: list[Any]) -> bool:
+    """Return whether control points lie on the grid of a transform, to a hundredth of a pixel."""
     a, b, c, d, e, f = affine
     step = max(math.hypot(a, d), math.hypot(b, e))
     return step > 0 and all(
@@ -279,7 +279,7 @@ def write_geotiff(file: Path, layer: Layer) -> None:
 
 
 def _check_sizes(file: Path, image: DatasetReader) -> None:
-    """Before anything is read: a mask is as large as a band, a block is read as a whole."""
+    """Check sizes before anything is read: a mask is as large as a band, a block is read whole."""
     from rasterio.enums import Interleaving
 
     shape, item = (image.height, image.width, image.count), _dtype(image).itemsize
@@ -300,7 +300,7 @@ def _scaling(image: DatasetReader) -> Scaling:
 
 
 def _no_data(image: DatasetReader) -> tuple[NoData, ...]:
-    """What marks missing data among the stored values, band by band."""
+    """No-data values among the stored values, band by band."""
     said = np.array([np.nan if v is None else float(v) for v in image.nodatavals], np.float64)
     if np.isnan(said).all():
         return ()
@@ -308,7 +308,7 @@ def _no_data(image: DatasetReader) -> tuple[NoData, ...]:
 
 
 def _wavelengths(image: DatasetReader, alpha: np.ndarray) -> np.ndarray | None:
-    """From the bands' tags or else their descriptions, if every band says one."""
+    """Wavelengths from the bands' tags or else their descriptions, if every band has one."""
     found: list[tuple[float, str]] = []
     if alpha.any():
         return None  # which has none

@@ -55,7 +55,7 @@ class Hdf5Reader(Reader):
 
     @classmethod
     def holds(cls, source: Source, *paths: str) -> bool:
-        """Whether a file is HDF5 of this class's suffixes, with an array at each of these paths."""
+        """Return whether a file is HDF5 of this class's suffixes with arrays at these paths."""
         if source.path.suffix.lower() not in cls.suffixes:
             return False
         try:
@@ -83,7 +83,7 @@ class Hdf5Reader(Reader):
         return array
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
-        """What an array's attributes say of its scale and of no data, and where its pixels lie."""
+        """Return scale, no data and georeference of an array from its attributes."""
         with self.library():
             node = self.node(name)
             place = self.place(node) if node.ndim in (2, 3) else Place()
@@ -101,7 +101,7 @@ class Hdf5Reader(Reader):
         )
 
     def place(self, node: h5py.Dataset) -> Place:
-        """Where the pixels of an array lie, or why nothing is claimed."""
+        """Return the georeference of an array, or why none is claimed."""
         return place_of(self.hdf, node)
 
     def node(self, name: str) -> h5py.Dataset:

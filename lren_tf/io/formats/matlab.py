@@ -102,7 +102,7 @@ class MatlabReader(Reader):
         return array != 0 if variable.kind == "logical" else array
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
-        """What attributes of version 7.3 say of a variable's scale and of no data."""
+        """Return scale and no data of a variable from attributes of version 7.3."""
         node = None if self._hdf is None else array_at(self._hdf, name)
         return Details() if node is None else details_of(self.file, node, how)
 
@@ -176,7 +176,7 @@ def _byte_order(file: Path, start: bytes) -> str:
 
 
 def _by_matlab(hdf: h5py.File) -> bool:
-    """Whether MATLAB, or something that writes as it does, has written an HDF5 file."""
+    """Return whether MATLAB, or something that writes as it does, has written an HDF5 file."""
     if hdf.userblock_size >= _USER_BLOCK_BYTES:
         return True
     nodes = [node_at(hdf, name) for name in hdf]

@@ -121,7 +121,7 @@ def _rotation(info: list[str]) -> float:
 
 
 def _same_zone(info: list[str], epsg: int) -> bool:
-    """Whether the zone of a UTM grid is that of its code; of other datums nothing is concluded."""
+    """Return whether a UTM zone is that of its code; nothing is concluded of other datums."""
     if epsg // 100 not in (326, 327) or len(info) < 9:
         return True
     south = info[8].lower().startswith("s")

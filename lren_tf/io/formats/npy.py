@@ -137,7 +137,7 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
 
 
 class _Header(NamedTuple):
-    """What stands at the beginning of a `.npy` file."""
+    """Header of a `.npy` file."""
 
     variable: Variable
     dtype: np.dtype

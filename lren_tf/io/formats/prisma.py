@@ -38,7 +38,7 @@ from lren_tf.io.base.variable import Variable, check_declared_size
 from lren_tf.io.formats.hdf5 import Hdf5Reader
 
 NAME = "VNIR_Cube and SWIR_Cube"
-"""What the joint cube is called."""
+"""Name of the joint cube."""
 
 USUAL = ("defective", "not-finite", "invalid", "cloud")
 """The flags that leave values and pixels out unless the caller names others."""
@@ -179,7 +179,7 @@ class _Product:
         layers = [flag for flag in flags if flag in _LAYERS]
         valid = None
         for flag in layers:
-            found = values(self._layer(flag)) != 1  # type: ignore[arg-type]
+            found = values(self._layer(flag)) != 1
             valid = found if valid is None else valid & found
         unused = [flag for flag in self.flags if flag not in flags]
         if flags:
@@ -253,7 +253,7 @@ class _Product:
         return f"{kind} of level {self.level[1:]}, by the scale of each spectrometer"
 
     def _place(self) -> tuple[Georeference | None, str]:
-        """Where the pixels lie, and by which reading of what the product says."""
+        """Return the georeference, and by which reading of the product."""
         if self.level == "L2D" and all(name in self.hdf.attrs for name in _CORNERS):
             return self._grid()
         positions = self._positions()
@@ -285,7 +285,7 @@ class _Product:
         for end in ("", "_VNIR"):
             pair = [array_at(self.hdf, f"{path}/{name}{end}") for name in ("Longitude", "Latitude")]
             if all(one is not None and one.shape == self.grid for one in pair):
-                x, y = (values(one).astype(np.float64) for one in pair)  # type: ignore[arg-type]
+                x, y = (values(one).astype(np.float64) for one in pair)
                 break
         else:
             return None

@@ -35,7 +35,7 @@ USUAL = ("cloud", "cirrus")
 """The flags that leave pixels out unless the caller names others."""
 
 _NO_DATA = -32768.0
-"""Of products whose TIFF does not say it."""
+"""Value for products whose TIFF does not say it."""
 _LARGEST_XML = 64 << 20
 _IMAGE = re.compile(
     r"(?P<stem>(?:ENMAP01-.*L(?:1C|2A)|DESIS-HSI-L(?:1C|2A))-.+)-SPECTRAL_IMAGE(?P<cog>_COG)?"
@@ -55,7 +55,7 @@ _DESIS_FLAGS = {
 
 @dataclass(frozen=True)
 class _Metadata:
-    """What the XML of a product says of its bands [B], and when it was measured."""
+    """Content of the XML of a product: its bands [B], and when it was measured."""
 
     wavelengths: np.ndarray
     gains: np.ndarray
@@ -205,7 +205,7 @@ def _layer(file: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _read_metadata(file: Path, bands: int) -> _Metadata:
-    """What an XML says of the bands.
+    """Read the bands of an XML.
 
     Raises:
         InputError: it is damaged, or lists another number of bands.

@@ -42,7 +42,7 @@ class TiffReader(PagesReader):
         return self.read_with(name, how, no_data_of(header, sizes_of(header)[0][2]))
 
     def details(self, name: str = "", how: Reading = AS_MEANT) -> Details:
-        """What the file, and an ENVI header beside it, say of an image or the cube."""
+        """Return the metadata of an image or the cube, from the file and the header beside it."""
         found = super().details(name, how)
         header = self._header
         if header is None:

@@ -45,7 +45,7 @@ class PagesReader(Reader):
             raise a_folder(self.file)
         self._first = source.enter(geotiff.Image(self.file))
         self._pages = self._first.pages
-        """How many images are listed one by one, or make one cube."""
+        """Largest number of images that are listed one by one, or make one cube."""
         if self._pages > _MOST_PAGES:
             raise InputError(
                 received=f"{self.file.name} holds {self._pages} images",
@@ -60,7 +60,7 @@ class PagesReader(Reader):
         return self.read_with(name, how, ())
 
     def read_with(self, name: str, how: Reading, no_data: tuple[NoData, ...]) -> np.ndarray:
-        """As `read`, with values that mark missing data where the file itself says none."""
+        """Read as `read` does, with no-data values for a file that has none itself."""
         if self._pages < 2:
             return self._first.read(how, no_data)
         if self._listed:
@@ -77,7 +77,7 @@ class PagesReader(Reader):
         return out
 
     def details(self, name: str = "", how: Reading = AS_MEANT) -> Details:
-        """What the file says of one image, or of the cube that all pages make."""
+        """Return the metadata of one image, or of the cube that all pages make."""
         if self._pages < 2:
             return self._first.details(how)
         if self._listed:
@@ -113,7 +113,7 @@ class PagesReader(Reader):
 
 
 def details_of_cube(found: list[Details], text: str) -> Details:
-    """What is said of the cube that images of one band make, from what each of them says.
+    """Join the metadata of images of one band into that of the cube that they make.
 
     Args:
         found: of every image.

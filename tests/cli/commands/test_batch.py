@@ -314,7 +314,6 @@ class TestRefusals:
         assert "lies among the results" in said
 
     def test_a_folder_in_use(self, scenes, refused, capsys):
-        pytest.importorskip("fcntl", reason="nothing is locked on Windows")
         from lren_tf.runtime.folder_lock import exclusive_use
 
         Path("out").mkdir()
