@@ -59,7 +59,9 @@ class LREN(Detector):
         resolved = presets.resolve(self.preset, **{**replaced, "seed": self.seed})
         # Values as the settings convert them: 3.0 epochs are 3 epochs.
         pairs = tuple((name, getattr(resolved, name)) for name in sorted(replaced))
-        object.__setattr__(self, "settings", pairs)
+        # A clone keeps the very object that it is given; `repr` tells 3.0 from 3.
+        if repr(pairs) != repr(self.settings):
+            object.__setattr__(self, "settings", pairs)
         object.__setattr__(self, "seed", resolved.seed)
 
     def get_config(self) -> dict[str, Any]:
