@@ -114,6 +114,9 @@ class AED(Detector):
 
     name: ClassVar[str] = "aed"
     title: ClassVar[str] = "AED"
+    why_not_inductive: ClassVar[str] = (
+        "its levels and axes are those of the very scene"
+    )
     streams: ClassVar[bool] = True
 
     area: int = 25

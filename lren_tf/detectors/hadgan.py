@@ -74,6 +74,9 @@ class HADGAN(Detector):
 
     name: ClassVar[str] = "hadgan"
     title: ClassVar[str] = "HADGAN"
+    why_not_inductive: ClassVar[str] = (
+        "its quiet bands and scales are those of the very scene"
+    )
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 

@@ -129,6 +129,9 @@ class PABDC(Detector):
 
     name: ClassVar[str] = "pab_dc"
     title: ClassVar[str] = "PAB_DC"
+    why_not_inductive: ClassVar[str] = (
+        "its low-rank and sparse parts are those of all pixels of a scene together"
+    )
     stochastic: ClassVar[bool] = True
 
     variant: str = "release"
