@@ -115,7 +115,7 @@ class AED(Detector):
     name: ClassVar[str] = "aed"
     title: ClassVar[str] = "AED"
     why_not_inductive: ClassVar[str] = (
-        "its levels and axes are those of the very scene"
+        "the scales of its maps are not kept for another scene"
     )
     streams: ClassVar[bool] = True
 

@@ -75,7 +75,7 @@ class HADGAN(Detector):
     name: ClassVar[str] = "hadgan"
     title: ClassVar[str] = "HADGAN"
     why_not_inductive: ClassVar[str] = (
-        "its quiet bands and scales are those of the very scene"
+        "the scales of its maps are not kept for another scene"
     )
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True

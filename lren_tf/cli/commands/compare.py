@@ -44,7 +44,8 @@ _COLUMNS = {
 
 def compare(arguments: argparse.Namespace) -> None:
     """Run detectors on one scene; print a table, write maps, pictures and report."""
-    names = _names(arguments.detectors)
+    with collected_notices() as early:
+        names = _names(arguments.detectors)
     targets = {
         what: output_path(arguments, ending)
         for what, ending in {
@@ -59,6 +60,7 @@ def compare(arguments: argparse.Namespace) -> None:
     refuse_to_replace_another_scene(arguments, targets["report"])
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
+        notices += early
         # All before the scene: reading one can take a download, and a seed that is refused
         # must not be so after an hour.
         with timed(seconds, "start"):
