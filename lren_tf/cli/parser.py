@@ -64,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="lren-tf",
         description="Hyperspectral anomaly detection with LREN (AAAI 2021) and other detectors.",
-        epilog=f"Detectors: {', '.join(detectors.names())}. Exit codes: 0 done, 2 input that "
+        epilog=f"Detectors: {', '.join(detectors.offered())}. Exit codes: 0 done, 2 input that "
         "cannot be used, 1 any other error, 130 interrupted.",
         allow_abbrev=False,
     )
@@ -143,7 +143,7 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
     """The options of one detection."""
     made.add_argument(
         "--detector", metavar="NAME", default=LREN,
-        help=f"{', '.join(detectors.names())} (default: {LREN})",
+        help=f"{', '.join(detectors.offered())} (default: {LREN})",
     )  # fmt: skip
     made.add_argument(
         "--preset",
@@ -233,7 +233,7 @@ def _add_compare(made: argparse.ArgumentParser) -> None:
     _add_scene(made)
     made.add_argument(
         "--detectors", metavar="NAME,NAME,…",
-        help=f"which, in this order (default: all: {', '.join(detectors.names())})",
+        help=f"which, in this order (default: all: {', '.join(detectors.offered())})",
     )  # fmt: skip
     made.add_argument(
         "--seed", metavar="N", help="seed of all detectors that have one (default: each its own)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -13,8 +13,10 @@ import tensorflow as tf
 from scipy import ndimage
 
 from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.detectors.base import Detector
+from lren_tf.detectors.base import InductiveDetector
 from lren_tf.detectors.parts import adversarial
+from lren_tf.detectors.parts.global_background import GlobalBackground
+from lren_tf.detectors.parts.min_max import MinMax
 from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter, morphology
 from lren_tf.detectors.rx import global_rx
 from lren_tf.evaluation.metrics import normalise
@@ -33,8 +35,21 @@ _DISPLAY_LEVELS = 255.0
 """Divisor of the filtered map in the released code; with `guided_eps` it sets the scale."""
 
 
+class LatentBackground(NamedTuple):
+    """State that AAE-RX learns from a scene."""
+
+    low: float
+    """Value that the encoder sees as 0."""
+    high: float
+    """Value that it sees as 1."""
+    encoder: keras.Sequential
+    """Trained."""
+    background: GlobalBackground
+    """Statistics of the latent samples of the scene."""
+
+
 @dataclass(frozen=True)
-class AAERX(Detector):
+class AAERX(InductiveDetector):
     """RX on the latent space of an adversarial autoencoder.
 
     Source: the autoencoder of W. Xie, B. Liu, Y. Li, J. Lei, C.-I. Chang and G. He,
@@ -116,8 +131,15 @@ class AAERX(Detector):
         Raises:
             TrainingDiverged: a loss became NaN or infinite.
         """
+        return self._trained(pixels)[1].reshape(*pixels.grid, self.latent_units)
+
+    def _trained(
+        self, pixels: FilledPixels
+    ) -> tuple[tuple[float, float, keras.Sequential], npt.NDArray[np.float64]]:
+        """Range and encoder of a training, and the latent samples [N, z] of its pixels."""
         rng = np.random.default_rng(self.seed)
-        unit = adversarial.UnitRange(pixels, *pixels.extremes())
+        low, high = pixels.extremes()
+        unit = adversarial.UnitRange(pixels, low, high)
         with single_precision(), tf.device(resolve_device(self.device)):
             model = _Autoencoder(pixels.shape[1], self, rng)
             adversarial.train(
@@ -129,10 +151,40 @@ class AAERX(Detector):
                 title=self.title,
             )
             z = adversarial.apply(model.encoder, unit, self.title)
-        return z.astype(np.float64).reshape(*pixels.grid, self.latent_units)
+        return (low, high, model.encoder), z.astype(np.float64)
 
-    def _score(self, pixels: FilledPixels) -> np.ndarray:
-        return _latent_rx(self.latent(pixels))
+    def _fit(self, pixels: FilledPixels) -> tuple[Any, np.ndarray]:
+        trained, z = self._trained(pixels)
+        background = GlobalBackground.of(z)
+        return LatentBackground(*trained, background), background.distances_of(z)
+
+    def _score_by(self, learned: Any, pixels: FilledPixels) -> np.ndarray:
+        return learned.background.distances_of(self._encoded(learned, pixels))
+
+    def _encoded(
+        self, learned: LatentBackground, pixels: FilledPixels
+    ) -> npt.NDArray[np.float64]:
+        """Latent samples [N, z]."""
+        unit = adversarial.UnitRange(pixels, learned.low, learned.high)
+        with single_precision(), tf.device(resolve_device(self.device)):
+            return adversarial.apply(learned.encoder, unit, self.title).astype(np.float64)
+
+
+class Fusion(NamedTuple):
+    """State that AAE learns from the latent maps of a scene, besides their background."""
+
+    nodes: MinMax
+    """Range of all maps together."""
+    weights: npt.NDArray[np.float64]
+    """Weights [z] of the maps in their sum."""
+    fused: MinMax
+    """Range of the sum."""
+    levels: tuple[float, float]
+    """Mean and standard deviation of the scaled sum."""
+    small: MinMax
+    """Range of the filtered map of small objects."""
+    spectral: MinMax
+    """Range of the RX map."""
 
 
 @dataclass(frozen=True)
@@ -185,14 +237,43 @@ class AAE(AAERX):
 
     def fuse(self, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Score [H, W] of latent samples [H, W, z]."""
-        levels = _quantise(fused_nodes(z))
-        small = attribute_difference(levels, self.area, corners=True) / _DISPLAY_LEVELS
-        O = normalise(guided_filter(small, small, self.radius, self.guided_eps))
-        return (1.0 - np.exp(-self.suppression * O)) * normalise(_latent_rx(z))
+        return self._fused(z, _latent_rx(z), None)[1]
 
-    def _score(self, pixels: FilledPixels) -> np.ndarray:
+    def _fused(
+        self, z: npt.NDArray[np.float64], rx: npt.NDArray[np.float64], learned: Fusion | None
+    ) -> tuple[Fusion, npt.NDArray[np.float64]]:
+        """Scales of the steps, where None is given those of z, and the score [H, W]."""
+        nodes, weights, fused, levels, small, spectral = learned or (None,) * 6
+        nodes = nodes or MinMax.of(z)
+        maps = np.moveaxis(nodes.scaled(z), 2, 0)
+        weights = _node_weights(maps) if weights is None else weights
+        F = np.tensordot(weights, maps, 1)
+        fused = fused or MinMax.of(F)
+        F = fused.scaled(F)
+        levels = levels or (F.mean(), F.std())
+        D = attribute_difference(_quantise(F, *levels), self.area, corners=True) / _DISPLAY_LEVELS
+        O = guided_filter(D, D, self.radius, self.guided_eps)
+        small, spectral = small or MinMax.of(O), spectral or MinMax.of(rx)
+        # Of another scene they can lie below the range: there is nothing to suppress then.
+        O, S = np.maximum(small.scaled(O), 0.0), np.maximum(spectral.scaled(rx), 0.0)
+        score = (1.0 - np.exp(-self.suppression * O)) * S
+        return Fusion(nodes, weights, fused, levels, small, spectral), score
+
+    def _fit(self, pixels: FilledPixels) -> tuple[Any, np.ndarray]:
         morphology()  # missing it is said before the training
-        return self.fuse(self.latent(pixels))
+        trained, z = self._trained(pixels)
+        latent = LatentBackground(*trained, GlobalBackground.of(z))
+        rx = latent.background.distances_of(z).reshape(pixels.grid)
+        fusion, score = self._fused(z.reshape(*pixels.grid, -1), rx, None)
+        return (latent, fusion), score
+
+    def _score_by(self, learned: Any, pixels: FilledPixels) -> np.ndarray:
+        latent: LatentBackground
+        fusion: Fusion
+        latent, fusion = learned
+        z = self._encoded(latent, pixels)
+        rx = latent.background.distances_of(z).reshape(pixels.grid)
+        return self._fused(z.reshape(*pixels.grid, -1), rx, fusion)[1]
 
 
 class _Autoencoder:
@@ -252,8 +333,13 @@ def mean_angle(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 def fused_nodes(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Latent maps [H, W, z] fused into one [H, W] in [0, 1], weighted by their gradients."""
     nodes = np.moveaxis(normalise(z), 2, 0)
+    return normalise(np.tensordot(_node_weights(nodes), nodes, 1))
+
+
+def _node_weights(nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights [z] of latent maps [z, H, W], at most 1."""
     weights = np.array([_gradient_energy(f) for f in nodes])
-    return normalise(np.tensordot(weights / max(weights.max(), np.finfo(float).tiny), nodes, 1))
+    return weights / max(weights.max(), np.finfo(float).tiny)
 
 
 def _gradient_energy(f: npt.NDArray[np.float64]) -> float:
@@ -265,9 +351,11 @@ def _gradient_energy(f: npt.NDArray[np.float64]) -> float:
     )
 
 
-def _quantise(F: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _quantise(
+    F: npt.NDArray[np.float64], mean: float, deviation: float
+) -> npt.NDArray[np.float64]:
     """F [H, W] in whole levels, 0 at three standard deviations below the mean, 1000 above."""
-    standard = (F - F.mean()) / max(F.std(), np.finfo(float).tiny)
+    standard = (F - mean) / max(deviation, np.finfo(float).tiny)
     return np.rint(np.clip((standard + 3.0) * _LEVELS / 6.0, 0.0, _LEVELS))
 
 

@@ -122,6 +122,9 @@ class ADLR(Detector):
 
     name: ClassVar[str] = "adlr"
     title: ClassVar[str] = "ADLR"
+    why_not_inductive: ClassVar[str] = (
+        "its low-rank and sparse parts are those of all pixels of a scene together"
+    )
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = False
 

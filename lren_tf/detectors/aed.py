@@ -90,6 +90,9 @@ class AED(Detector):
 
     name: ClassVar[str] = "aed"
     title: ClassVar[str] = "AED"
+    why_not_inductive: ClassVar[str] = (
+        "the scales of its maps are not kept for another scene"
+    )
     streams: ClassVar[bool] = True
 
     area: int = 25

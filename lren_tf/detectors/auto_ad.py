@@ -59,6 +59,7 @@ class AutoAD(Detector):
 
     name: ClassVar[str] = "auto_ad"
     title: ClassVar[str] = "Auto-AD"
+    why_not_inductive: ClassVar[str] = "its network is fitted to one image, from noise"
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 

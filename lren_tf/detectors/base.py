@@ -12,36 +12,24 @@ import numpy.typing as npt
 
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.estimator import Estimator
+from lren_tf.detectors.usable_scene import usable_scene
 from lren_tf.detectors.working_memory import Size, refuse_too_large
 from lren_tf.errors import InputError
 from lren_tf.evaluation.score_array import warn_of_flat_scores
 from lren_tf.io import scene_of
+from lren_tf.runtime.plugins import blaming
+
+_NO_SETTING = "false_alarm_rate"
+"""The field of every detector that changes no score."""
 
 
-def usable_scene(cube: npt.ArrayLike | Scene) -> Scene:
-    """A cube [H, W, L] or scene as a scene that a detector can work on.
-
-    Raises:
-        InputError: a value is not finite, or every band is constant, among valid pixels and
-            good bands.
-    """
-    scene = cube if isinstance(cube, Scene) else Scene(cube)  # type: ignore[arg-type]
-    scene.check_usable()
-    return scene
-
-
-def full_cube(scene: Scene) -> npt.NDArray[np.float64]:
-    """A copy [H, W, L] of the scene's good bands that has a spectrum everywhere.
-
-    Pixels without data get the mean of those with data (see `FilledPixels`).
-    """
-    return FilledPixels(scene).cube()
-
-
-class Detector(abc.ABC):
+@dataclasses.dataclass(frozen=True)
+class Detector(Estimator, abc.ABC):
     """An anomaly detector; subclasses are frozen dataclasses whose fields are its settings.
 
-    A subclass checks its fields in `__post_init__` and computes in `_score`.
+    A subclass checks its fields in `__post_init__` and computes in `_score`. One that can score
+    another scene than that it learned of is an `InductiveDetector`.
     """
 
     name: ClassVar[str]
@@ -56,18 +44,23 @@ class Detector(abc.ABC):
     streams: ClassVar[bool] = False
     """True if `_score` reads its pixels piece by piece, so that a scene need not fit into
     memory."""
-
-    @property
-    def calibrated(self) -> bool:
-        """True if a score is −log₁₀ of the estimated share of background pixels above it."""
-        return False
-
     takes_background: ClassVar[bool] = False
     """True if it can take its statistics from a part of the scene (`Scene.background`)."""
+    plugin: ClassVar[str] = ""
+    """Name and package of the plug-in that it is, which the registry enters; empty for none."""
+
+    false_alarm_rate: float = dataclasses.field(default=1e-3, kw_only=True)
+    """Share of the background pixels that `predict` may call anomalies; it changes no score."""
+
     @property
     def draws(self) -> bool:
         """True if the map depends on the seed with these settings."""
         return self.stochastic
+
+    @property
+    def takes_tables(self) -> bool:
+        """True if X of `fit` can be a table, whose samples have no neighbours."""
+        return not self.spatial
 
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
@@ -92,36 +85,74 @@ class Detector(abc.ABC):
         if labelled is not None:
             return labelled.on_labels(self.score(labelled))
         scene = usable_scene(cube)
+        doubt = self._checked(scene)
+        with blaming(self.plugin):
+            score = self._scores_of_valid(scene)
+        self._check_scores(score, scene, doubt)
+        return scene.spread(score)
+
+    def _fitted(self, scene: Scene) -> tuple[Any, np.ndarray]:
+        doubt = self._checked(scene)
+        with blaming(self.plugin):
+            learned, scores = self._fit_valid(scene)
+        self._check_scores(scores, scene, doubt)
+        return learned, scores
+
+    def _checked(self, scene: Scene) -> str:
+        """Refuse what the detector cannot take; warn of, and return, the reason for doubt."""
         self.check_background(scene)
         pixels = FilledPixels(scene, alone=not self.spatial)
         size = Size(*pixels.grid, pixels.shape[1])
         refuse_too_large(self.name, self.title, size, self.get_config())
         doubt = self._doubt(scene)
         if doubt:
-            warnings.warn(f"{scene.name} {doubt}.", stacklevel=2)
-        score = self._scores_of_valid(scene)
-        if not np.isfinite(score).all():
+            warnings.warn(f"{scene.name} {doubt}.", stacklevel=3)
+        return doubt
+
+    def _check_scores(self, scores: np.ndarray, scene: Scene, doubt: str | None = None) -> None:
+        """Refuse scores that are none; tell of flat ones unless there is doubt, or None."""
+        if not np.isfinite(scores).all():
             raise InputError(
-                f"{self.title} gave {np.count_nonzero(~np.isfinite(score))} scores that are NaN "
+                f"{self.title} gave {np.count_nonzero(~np.isfinite(scores))} scores that are NaN "
                 f"or infinite on {scene.name}; expected finite ones, choose other settings "
                 f"({self._settings_text()})."
             )
-        if not doubt:
-            warn_of_flat_scores(score, self.title, scene.name)
-        return scene.spread(score)
+        if doubt == "":
+            warn_of_flat_scores(scores, self.title, scene.name)
 
     def _doubt(self, scene: Scene) -> str:
         """Reason why the scores of a scene say nothing, with a remedy; it follows the name."""
         return ""
 
+    def _fit_valid(self, scene: Scene) -> tuple[Any, npt.NDArray[np.float64]]:
+        """Learn from a scene; return what was learned and the scores [n] of its valid pixels."""
+        return None, self._scores_of_valid(scene)
+
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
         """Scores [n] of the pixels that hold data."""
         if scene.background is not None:
             return self._scores_against(scene, scene.background)
+        return self._valid(self._score(self._pixels_of(scene)), scene)
+
+    def _pixels_of(self, scene: Scene) -> Any:
+        """The pixels of a scene as `_score` takes them."""
         pixels = FilledPixels(scene, alone=not self.spatial)
-        score = np.asarray(self._score(pixels if self.streams else pixels.cube()), np.float64)
-        score = score.reshape(-1)
-        return score if scene.valid is None or not self.spatial else score[scene.valid.reshape(-1)]
+        return pixels if self.streams else pixels.cube()
+
+    def _valid(self, scores: npt.ArrayLike, scene: Scene) -> npt.NDArray[np.float64]:
+        """Select the scores [n] of pixels that hold data from those of all pixels seen."""
+        found = np.asarray(scores, np.float64)
+        seen = scene.height * scene.width if self.spatial else scene.valid_count
+        if found.size != seen:
+            raise InputError(
+                received=f"{self.title} gave scores of shape {found.shape} for {seen} pixels of "
+                f"{scene.name}",
+                expected="one for each pixel",
+            )
+        found = found.reshape(-1)
+        if scene.valid is None or not self.spatial:
+            return found
+        return found[scene.valid.reshape(-1)]
 
     @classmethod
     def check_background(cls, scene: Scene) -> None:
@@ -156,12 +187,77 @@ class Detector(abc.ABC):
 
     def get_config(self) -> dict[str, Any]:
         """All settings by name, ready for JSON and for the constructor."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        values = dataclasses.asdict(self)
+        return {name: values[name] for name in self.setting_names()}
 
     @classmethod
     def setting_names(cls) -> tuple[str, ...]:
         """Names of all settings, in the order of the constructor."""
-        return tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+        names = (field.name for field in dataclasses.fields(cls))
+        return tuple(name for name in names if name != _NO_SETTING)
 
     def _settings_text(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.get_config().items())
+
+
+class InductiveDetector(Detector):
+    """A detector that learns of one scene and scores others by it: `fit` here, `predict` there.
+
+    A subclass computes in `_fit` and `_score_by`; `score` is `_fit`'s scores.
+    """
+
+    inductive: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def _fit(self, pixels: Any) -> tuple[Any, np.ndarray]:
+        """Learn from checked pixels, and score them.
+
+        Args:
+            pixels: as for `_score`.
+
+        Returns:
+            What `_score_by` takes, small beside the scene and fit to be pickled; scores as of
+            `_score`.
+        """
+
+    @abc.abstractmethod
+    def _score_by(self, learned: Any, pixels: Any) -> np.ndarray:
+        """Scores of pixels, those of `_fit` or others, by what was learned.
+
+        Args:
+            learned: from `_fit`.
+            pixels: as for `_score`, of as many bands as those of `_fit`.
+        """
+
+    def _score(self, pixels: Any) -> np.ndarray:
+        return self._fit(pixels)[1]
+
+    def _fit_valid(self, scene: Scene) -> tuple[Any, npt.NDArray[np.float64]]:
+        if scene.background is not None:
+            return self._fit_against(scene, scene.background)
+        learned, scores = self._fit(self._pixels_of(scene))
+        return learned, self._valid(scores, scene)
+
+    def _scored(self, learned: Any, scene: Scene) -> np.ndarray:
+        with blaming(self.plugin):
+            scores = self._scores_by(learned, scene)
+        self._check_scores(scores, scene)
+        return scores
+
+    def _scores_by(self, learned: Any, scene: Scene) -> npt.NDArray[np.float64]:
+        """Scores [n] of the pixels of a scene that hold data."""
+        return self._valid(self._score_by(learned, self._pixels_of(scene)), scene)
+
+    def _fit_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> tuple[Any, npt.NDArray[np.float64]]:
+        """Learn as `_fit_valid` does, from the pixels of the background [H, W] alone.
+
+        Of a detector that `takes_background`.
+        """
+        raise NotImplementedError
+
+    def _scores_against(
+        self, scene: Scene, background: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        return self._fit_against(scene, background)[1]

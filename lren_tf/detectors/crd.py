@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
-from lren_tf.detectors.parts.background_only import Own, own_spectra, scores_against
+from lren_tf.detectors.parts.background_only import Own
+from lren_tf.detectors.rings import RingDetector
 
 RIDGE = 1e-9
 """Added to the penalty of every weight: a pixel of the ring with the very spectrum of the pixel
@@ -49,7 +47,7 @@ def collaborative_residuals(
 
 
 @dataclass(frozen=True)
-class CRD(Detector):
+class CRD(RingDetector):
     """Collaborative representation detector.
 
     A background pixel is a combination of its neighbours, an anomaly is not. The score is
@@ -99,8 +97,6 @@ class CRD(Detector):
 
     name: ClassVar[str] = "crd"
     title: ClassVar[str] = "CRD"
-    takes_background: ClassVar[bool] = True
-    streams: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; chosen as above."""
@@ -116,17 +112,7 @@ class CRD(Detector):
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "lam", validators.positive("lam", self.lam))
 
-    def _score(self, image: FilledPixels) -> np.ndarray:
-        return self._residuals(image, own_spectra)
-
-    def _scores_against(
-        self, scene: Scene, background: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float64]:
-        return scores_against(scene, background, self._residuals)
-
-    def _residuals(
-        self, image: dual_window.Image, own: Own
-    ) -> npt.NDArray[np.float64]:
+    def _against_rings(self, image: dual_window.Image, own: Own) -> npt.NDArray[np.float64]:
         rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)
 

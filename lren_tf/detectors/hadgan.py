@@ -74,6 +74,9 @@ class HADGAN(Detector):
 
     name: ClassVar[str] = "hadgan"
     title: ClassVar[str] = "HADGAN"
+    why_not_inductive: ClassVar[str] = (
+        "the scales of its maps are not kept for another scene"
+    )
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 

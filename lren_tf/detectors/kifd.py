@@ -130,6 +130,7 @@ class KIFD(Detector):
 
     name: ClassVar[str] = "kifd"
     title: ClassVar[str] = "KIFD"
+    why_not_inductive: ClassVar[str] = "what its forests learn is not kept for another scene"
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 

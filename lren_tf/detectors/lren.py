@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf import presets
+from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector
+from lren_tf.detectors.base import InductiveDetector
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import bar
 
+if TYPE_CHECKING:
+    from lren_tf.model.lren import LREN as Model
+
+
+class Fitted(NamedTuple):
+    """A model, and what it was fitted on."""
+
+    network: Model
+    """Trained."""
+    bands: np.ndarray | None
+    """bool [L], the bands it was given; None for all."""
+
 
 @dataclass(frozen=True)
-class LREN(Detector):
+class LREN(InductiveDetector):
     """Low-Rank Embedded Network under the protocol of its comparators.
 
     `score` trains a new :class:`lren_tf.model.lren.LREN` on the scene and scores the same scene.
-    That class describes the network, :mod:`lren_tf.settings` its settings. To keep the trained
-    network use the class itself.
+    That class describes the network, :mod:`lren_tf.settings` its settings. `fit` keeps the trained
+    model, by which `predict` scores other scenes.
     """
 
     name: ClassVar[str] = "lren"
@@ -59,7 +72,9 @@ class LREN(Detector):
         resolved = presets.resolve(self.preset, **{**replaced, "seed": self.seed})
         # Values as the settings convert them: 3.0 epochs are 3 epochs.
         pairs = tuple((name, getattr(resolved, name)) for name in sorted(replaced))
-        object.__setattr__(self, "settings", pairs)
+        # A clone keeps the very object that it is given; `repr` tells 3.0 from 3.
+        if repr(pairs) != repr(self.settings):
+            object.__setattr__(self, "settings", pairs)
         object.__setattr__(self, "seed", resolved.seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -78,19 +93,33 @@ class LREN(Detector):
         settings = {**dict(self.settings), "seed": self.seed}
         return presets.resolve(self.preset, **settings).fuses_evidence
 
+    @property
+    def takes_tables(self) -> bool:
+        """True if X of `fit` can be a table, whose samples have no neighbours."""
+        settings = presets.resolve(self.preset, **{**dict(self.settings), "seed": self.seed})
+        energy = settings.scoring == "energy"
+        return not (settings.fuses_evidence or (energy and settings.neighbourhood))
+
     def _scores_of_valid(self, scene: Scene) -> npt.NDArray[np.float64]:
-        if scene.background is not None:
-            score = self._fitted_score(scene).astype(np.float64)
-            return score.reshape(-1) if scene.valid is None else score[scene.valid]
-        if scene.valid is None:
-            return super()._scores_of_valid(scene)
-        # The model leaves pixels without data out of every sum itself.
-        return self._fitted_score(scene)[scene.valid].astype(np.float64)
+        return self._fit_valid(scene)[1]
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        return self._fitted_score(cube)
+    def _fit_valid(self, scene: Scene) -> tuple[Fitted, npt.NDArray[np.float64]]:
+        # The model leaves pixels without data, and outside of the background, out of every sum
+        # itself.
+        whole = scene.valid is None and scene.background is None
+        learned, score = self._fit(FilledPixels(scene).cube() if whole else scene)
+        return learned._replace(bands=scene.good_bands if whole else None), _of_valid(score, scene)
 
-    def _fitted_score(self, cube: npt.NDArray[np.float64] | Scene) -> np.ndarray:
+    def _scores_by(self, learned: Fitted, scene: Scene) -> npt.NDArray[np.float64]:
+        if learned.bands is not None:
+            cube = scene.cube[:, :, learned.bands]
+            scene = replace(scene, cube=cube, good_bands=None, wavelengths=None)
+        return _of_valid(self._score_by(learned, scene), scene)
+
+    def _score_by(self, learned: Fitted, pixels: npt.NDArray[np.float64] | Scene) -> np.ndarray:
+        return learned.network.score(pixels)
+
+    def _fit(self, pixels: npt.NDArray[np.float64] | Scene) -> tuple[Fitted, np.ndarray]:
         # TensorFlow takes seconds to import, and the other detectors do not need it.
         import keras
 
@@ -101,8 +130,14 @@ class LREN(Detector):
         epochs = presets.resolve(self.preset, **settings).total_epochs
         with bar("training", epochs, "epoch") as counter:
             count = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: counter.update())
-            network.fit(cube, verbose=0, callbacks=[count])
-        return network.score(cube)
+            network.fit(pixels, verbose=0, callbacks=[count])
+        return Fitted(network, None), network.score(pixels)
+
+
+def _of_valid(score: np.ndarray, scene: Scene) -> npt.NDArray[np.float64]:
+    """Scores [n] of the pixels that hold data, from those [H, W] of all."""
+    score = score.astype(np.float64)
+    return score.reshape(-1) if scene.valid is None else score[scene.valid]
 
 
 def _as_mapping(settings: Any) -> dict[str, Any]:

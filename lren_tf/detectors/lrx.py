@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts import dual_window
-from lren_tf.detectors.parts.background_only import Own, own_spectra, scores_against
+from lren_tf.detectors.parts.background_only import Own
+from lren_tf.detectors.rings import RingDetector
 from lren_tf.errors import InputError
 
 
@@ -61,7 +59,7 @@ def _add_to_diagonal(matrices: npt.NDArray[np.float64], value: float) -> None:
 
 
 @dataclass(frozen=True)
-class LRX(Detector):
+class LRX(RingDetector):
     """Local RX with a dual window.
 
     The score of a pixel y is (y − m)ᵀ (C + δI)⁻¹ (y − m), with m and C the mean and the
@@ -92,8 +90,6 @@ class LRX(Detector):
 
     name: ClassVar[str] = "lrx"
     title: ClassVar[str] = "LRX"
-    takes_background: ClassVar[bool] = True
-    streams: ClassVar[bool] = True
 
     inner: int = 19
     """Width of the inner window in pixels, odd; source: see the assumptions."""
@@ -109,17 +105,7 @@ class LRX(Detector):
         object.__setattr__(self, "outer", outer)
         object.__setattr__(self, "delta", validators.positive("delta", self.delta))
 
-    def _score(self, image: FilledPixels) -> np.ndarray:
-        return self._distances(image, own_spectra)
-
-    def _scores_against(
-        self, scene: Scene, background: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float64]:
-        return scores_against(scene, background, self._distances)
-
-    def _distances(
-        self, image: dual_window.Image, own: Own
-    ) -> npt.NDArray[np.float64]:
+    def _against_rings(self, image: dual_window.Image, own: Own) -> npt.NDArray[np.float64]:
         bands = image.shape[1]
         rings = dual_window.Rings(*image.grid, self.inner, self.outer)
         n = dual_window.ring_size(self.inner, self.outer)

@@ -58,6 +58,9 @@ class LSDMMoG(Detector):
 
     name: ClassVar[str] = "lsdm_mog"
     title: ClassVar[str] = "LSDM-MoG"
+    why_not_inductive: ClassVar[str] = (
+        "its low-rank part and its noise are fitted to all pixels of a scene together"
+    )
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = False
 

@@ -11,10 +11,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector, full_cube, usable_scene
+from lren_tf.detectors.base import Detector
 from lren_tf.detectors.parts.patch_clustering import cluster_windows, window_members
 from lren_tf.detectors.parts.simultaneous_omp import simultaneous_omp
 from lren_tf.detectors.parts.two_dictionary_decomposition import decompose
+from lren_tf.detectors.usable_scene import full_cube, usable_scene
 from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 
@@ -128,6 +129,9 @@ class PABDC(Detector):
 
     name: ClassVar[str] = "pab_dc"
     title: ClassVar[str] = "PAB_DC"
+    why_not_inductive: ClassVar[str] = (
+        "its low-rank and sparse parts are those of all pixels of a scene together"
+    )
     stochastic: ClassVar[bool] = True
 
     variant: str = "release"

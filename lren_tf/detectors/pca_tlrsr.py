@@ -61,6 +61,7 @@ class PCATLRSR(Detector):
 
     name: ClassVar[str] = "pca_tlrsr"
     title: ClassVar[str] = "PCA-TLRSR"
+    why_not_inductive: ClassVar[str] = "its low-rank and sparse parts are those of one tensor"
     streams: ClassVar[bool] = True
 
     components: int = 15

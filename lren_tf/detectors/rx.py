@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lren_tf import validators
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector
+from lren_tf.detectors.base import InductiveDetector
 from lren_tf.detectors.parts.global_background import GlobalBackground
 from lren_tf.detectors.parts.second_moments import Pixels, moments, squared_lengths, whitening
 from lren_tf.errors import InputError
@@ -35,7 +35,7 @@ def global_rx(pixels: Pixels, ridge: float = 0.0) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class RX(Detector):
+class RX(InductiveDetector):
     """Global RX; the textbook's has no parameters.
 
     Source: I. S. Reed and X. Yu, "Adaptive multiple-band CFAR detection of an optical
@@ -75,12 +75,16 @@ class RX(Detector):
             "with --set ridge=1e-3"
         )
 
-    def _score(self, pixels: FilledPixels) -> np.ndarray:
-        return global_rx(pixels, self.ridge)
+    def _fit(self, pixels: FilledPixels) -> tuple[GlobalBackground, np.ndarray]:
+        learned = GlobalBackground.of(pixels, self.ridge)
+        return learned, learned.distances_of(pixels)
 
-    def _scores_against(
+    def _score_by(self, learned: GlobalBackground, pixels: FilledPixels) -> np.ndarray:
+        return learned.distances_of(pixels)
+
+    def _fit_against(
         self, scene: Scene, background: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.float64]:
+    ) -> tuple[GlobalBackground, npt.NDArray[np.float64]]:
         region = FilledPixels(scene.of_background(), alone=True)
         count, bands = region.shape
         if count <= bands + 1:
@@ -89,6 +93,5 @@ class RX(Detector):
                 "used; expected more pixels than bands and one, or their covariance is singular: "
                 "mark a larger region or take fewer bands."
             )
-        return GlobalBackground.of(region, self.ridge).distances_of(
-            FilledPixels(scene, alone=True)
-        )
+        learned = GlobalBackground.of(region, self.ridge)
+        return learned, learned.distances_of(FilledPixels(scene, alone=True))

@@ -11,8 +11,8 @@ import numpy as np
 
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import Detector, usable_scene
 from lren_tf.detectors.parts.global_background import GlobalBackground
+from lren_tf.detectors.usable_scene import usable_scene
 from lren_tf.errors import InputError
 from lren_tf.explain.background import SpectralBackground, spectral_background
 from lren_tf.explain.explanation import MAHALANOBIS, RESIDUAL, Explanation
@@ -34,6 +34,8 @@ def check_explainable(by: Any) -> None:
     """
     if _is_lren(by) or isinstance(by, _explained_detectors()):
         return
+    from lren_tf.detectors.base import Detector  # and scikit-learn with it
+
     what = by.title if isinstance(by, Detector) else type(by).__name__
     hint = ""
     if isinstance(by, Detector) and by.name == "lren":

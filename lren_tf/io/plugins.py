@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.runtime.plugins import plugin_class, plugins
+from lren_tf.runtime.plugins import blaming, plugin_class, plugins
 
 GROUP = "lren_tf.readers"
 
@@ -28,19 +27,8 @@ def plugin_readers() -> list[type[Reader]]:
 def _guarded(name: str, reader: type[Reader]) -> type[Reader]:
     """A reader whose own mistakes are told as such, and are never those of a file or of lren_tf."""
 
-    @contextmanager
-    def guard(source: Source) -> Iterator[None]:
-        try:
-            yield
-        except InputError:
-            raise
-        except Exception as error:  # whatever a stranger's code raises
-            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")[:160]
-            raise InputError(
-                received=f"{source.path.name}: the plug-in '{name}' failed ({reason})",
-                expected="a file that it can read",
-                remedy="report it to the author of the plug-in, or uninstall it",
-            ) from error
+    def guard(source: Source) -> AbstractContextManager[None]:
+        return blaming(f"'{name}'", source.path.name, "a file that it can read")
 
     class Guarded(Reader):
         title = reader.title

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import usable_scene
+from lren_tf.detectors.usable_scene import usable_scene
 from lren_tf.errors import InputError
 from lren_tf.evaluation.detections import Detections, detection_labels, find_detections
 from lren_tf.evaluation.score_array import score_map

@@ -123,7 +123,8 @@ def test_latent_maps_without_contrast_score_nothing() -> None:
 
 def test_both_rows_score_the_same_latent_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     z = RNG.normal(size=(24, 24, 5))
-    monkeypatch.setattr(AAERX, "latent", lambda self, cube: z)
+    trained = (0.0, 1.0, None), z.reshape(-1, 5)
+    monkeypatch.setattr(AAERX, "_trained", lambda self, pixels: trained)
     scene = simulate(24, 24, 20, seed=4)
     rx = global_rx(z.reshape(-1, 5)).reshape(24, 24)
     np.testing.assert_array_equal(AAERX().score(scene), rx.astype(np.float32))

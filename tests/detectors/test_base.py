@@ -10,7 +10,7 @@ import pytest
 
 from lren_tf import detectors
 from lren_tf.data.scene import Scene
-from lren_tf.detectors.base import full_cube
+from lren_tf.detectors.usable_scene import full_cube
 from lren_tf.errors import InputError
 
 CUBE = np.random.default_rng(0).uniform(size=(4, 5, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,13 +23,15 @@ from lren_tf.cli.options.scene import (
     refuse_to_replace_another_scene,
 )
 from lren_tf.data.scene import Scene
-from lren_tf.detectors import Detector
 from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
 from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
+
+if TYPE_CHECKING:
+    from lren_tf.detectors import Detector
 
 _COLUMNS = {
     "AUC(Pd,Pf)": "auc_pd_pf",
@@ -42,7 +44,8 @@ _COLUMNS = {
 
 def compare(arguments: argparse.Namespace) -> None:
     """Run detectors on one scene; print a table, write maps, pictures and report."""
-    names = _names(arguments.detectors)
+    with collected_notices() as early:
+        names = _names(arguments.detectors)
     targets = {
         what: output_path(arguments, ending)
         for what, ending in {
@@ -57,6 +60,7 @@ def compare(arguments: argparse.Namespace) -> None:
     refuse_to_replace_another_scene(arguments, targets["report"])
     seconds: dict[str, float] = {}
     with collected_notices() as notices:
+        notices += early
         # All before the scene: reading one can take a download, and a seed that is refused
         # must not be so after an hour.
         with timed(seconds, "start"):

@@ -7,15 +7,17 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lren_tf import detectors, presets, validators
 from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.distribution import Distribution
-from lren_tf.detectors import Detector
 from lren_tf.errors import InputError
 from lren_tf.runtime.startup import make_repeatable, quiet_start
 from lren_tf.settings import no_effect, unused_settings
+
+if TYPE_CHECKING:
+    from lren_tf.detectors import Detector
 
 LREN = "lren"
 """The detector with options that no other has, whose report includes model and training."""
@@ -129,7 +131,15 @@ def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:
 
 
 def _create(name: str, asked: Mapping[str, str]) -> Detector:
-    kinds = get_type_hints(detectors.detector_class(name))
+    made = detectors.detector_class(name)
+    kinds = get_type_hints(made)
+    if "false_alarm_rate" in asked:
+        # Of `predict` in Python; here it would change nothing.
+        raise InputError(
+            received=f"'false_alarm_rate' was set, which is no setting of {made.title}",
+            expected="settings that change its scores",
+            remedy="leave it out; --false-alarm-rate of detect gives a threshold",
+        )
     return detectors.create(
         name, **{n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
     )

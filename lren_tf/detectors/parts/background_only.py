@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.array_checks import iter_chunks
-from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.data.scene import Scene
 from lren_tf.detectors.parts.dual_window import Block, Image, checked_range
 from lren_tf.errors import InputError
 
@@ -31,12 +29,18 @@ class BackgroundOnly:
     Args:
         image: that pixels [n, L] can be read of too, such as `FilledPixels`.
         background: [H, W] bool.
+        limits: range that counts instead of that of the background; None for that.
 
     Raises:
         InputError: the background has one value only.
     """
 
-    def __init__(self, image: Image, background: npt.NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        image: Image,
+        background: npt.NDArray[np.bool_],
+        limits: tuple[float, float] | None = None,
+    ) -> None:
         self._image = image
         self._outside = ~background.reshape(-1)
         self.shape, self.grid = image.shape, image.grid
@@ -53,7 +57,7 @@ class BackgroundOnly:
                 "mark another region."
             )
         self._mean = total / places.size
-        self._range = low, high
+        self._range = (low, high) if limits is None else limits
 
     def rows(self, top: int, bottom: int) -> npt.NDArray[np.float64]:
         """A copy [bottom − top, W, L] of some rows, which may be overwritten."""
@@ -63,7 +67,7 @@ class BackgroundOnly:
         return rows
 
     def extremes(self) -> tuple[float, float]:
-        """Smallest and largest value of the background."""
+        """Smallest and largest value of the background, or the limits."""
         return self._range
 
     def own_spectra(self, block: Block) -> npt.NDArray[np.float64]:
@@ -71,19 +75,3 @@ class BackgroundOnly:
         low, span = checked_range(*self._range)
         return (self._image[block.own].astype(np.float64) - low) / span  # type: ignore[index]
 
-
-def scores_against(
-    scene: Scene,
-    background: npt.NDArray[np.bool_],
-    score: Callable[[BackgroundOnly, Own], npt.NDArray[np.float64]],
-) -> npt.NDArray[np.float64]:
-    """Scores [n] of a scene's valid pixels, whose rings hold background only.
-
-    Args:
-        scene: whose pixels are scored.
-        background: [H, W], the region that the rings are taken from.
-        score: maps an image and what gives the spectra of its pixels to scores [H, W].
-    """
-    against = BackgroundOnly(FilledPixels(scene), background)
-    scores = score(against, against.own_spectra).reshape(-1)
-    return scores if scene.valid is None else scores[scene.valid.reshape(-1)]

@@ -115,6 +115,27 @@ def ring_size(inner: int, outer: int) -> int:
     return outer**2 - inner**2
 
 
+class Ranged:
+    """An image that is scaled by a range from elsewhere.
+
+    Args:
+        image: what is read.
+        limits: values that become 0 and 1; others may lie outside.
+    """
+
+    def __init__(self, image: Image, limits: tuple[float, float]) -> None:
+        self._image, self._limits = image, limits
+        self.shape, self.grid = image.shape, image.grid
+
+    def rows(self, top: int, bottom: int) -> npt.NDArray[np.float64]:
+        """A copy [bottom − top, W, L] of some rows, which may be overwritten."""
+        return self._image.rows(top, bottom)
+
+    def extremes(self) -> tuple[float, float]:
+        """The limits."""
+        return self._limits
+
+
 class Rings:
     """Index of the pixels in the ring of each pixel of an image."""
 
