@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.anonymous_memory import AnonymousPeak
 from benchmarks.record import keep, print_table
 from benchmarks.scenes import scene_on_disk
 from lren_tf import detectors, metrics
 from lren_tf.datasets import simulate
 from lren_tf.detectors.working_memory import Size, needed_bytes
 from lren_tf.errors import InputError, TrainingDiverged
+from lren_tf.runtime.peak_memory import PeakMemory
 
 BANDS = 100
 SIDES = (100, 316, 1000)
@@ -46,7 +46,7 @@ def measure(name: str, path: Path) -> dict[str, Any]:
     case: dict[str, Any] = {"detector": name, "shape": list(cube.shape)}
     case["estimated_bytes"] = needed_bytes(name, Size(*cube.shape), detector.get_config())
     start = time.perf_counter()
-    with AnonymousPeak() as peak:
+    with PeakMemory() as peak:
         try:
             score = detector.score(cube)
         except (InputError, TrainingDiverged) as error:

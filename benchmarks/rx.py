@@ -24,10 +24,10 @@ import numpy as np
 import spectral
 from threadpoolctl import threadpool_info
 
-from benchmarks.anonymous_memory import AnonymousPeak
 from benchmarks.record import keep, print_table
 from benchmarks.scenes import scene_on_disk
 from lren_tf.detectors.rx import RX
+from lren_tf.runtime.peak_memory import PeakMemory
 
 SIDE, BANDS = 1000, 100
 ROUNDS = 5
@@ -35,7 +35,7 @@ ROUNDS = 5
 
 def timed(call: Callable[[], np.ndarray]) -> tuple[float, int, np.ndarray]:
     """Seconds, bytes of own memory, and the map of a call."""
-    with AnonymousPeak() as peak:
+    with PeakMemory() as peak:
         start = time.perf_counter()
         score = call()
         seconds = time.perf_counter() - start

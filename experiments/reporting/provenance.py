@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from lren_tf.records import json_text
 from lren_tf.runtime.files import atomic_path
+from lren_tf.runtime.machine import machine_record
 from lren_tf.runtime.startup import quiet_start
 from lren_tf.runtime.versions import versions
 
@@ -36,9 +35,7 @@ def provenance() -> dict[str, Any]:
         "commit": commit,
         "clean": None if changes is None else not changes,
         "versions": packages,
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1),
+        **machine_record(),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 
@@ -74,13 +71,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

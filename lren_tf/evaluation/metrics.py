@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.integrate import trapezoid
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation.score_array import judged_array, real_scores, refuse_non_finite
@@ -39,6 +39,7 @@ __all__ = [
     "auc_pd_pf",
     "auc_pd_tau",
     "auc_pf_tau",
+    "average_precision",
     "box_whisker",
     "evaluate",
     "normalise",
@@ -72,6 +73,7 @@ FORMULAS: dict[str, str] = {
     # Operating points of the ROC curve; see `pd_at_pf`.
     "pd_at_1_percent": "P(s_T > q), q the lowest s_B that at most 1 % of B exceed",
     "pd_at_1_permille": "P(s_T > q), q the lowest s_B that at most 0.1 % of B exceed",
+    "average_precision": "mean over T of P(T | s >= s_t)",
 }
 
 # Lower whisker, lower quartile, median, upper quartile, upper whisker.
@@ -161,6 +163,13 @@ def auc_pd_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     return float(_min_max(s)[anomaly].mean())
 
 
+def average_precision(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """Average precision: of the pixels that score at least what an anomaly does, the share of
+    anomalies, averaged over the anomalies. It falls as anomalies become rarer; chance gives their
+    share of all pixels."""
+    return _average_precision(*_judged(scores, truth))
+
+
 def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
     """Pd at a false-alarm rate: the highest Pd of the ROC curve at which Pf is at most `pf`.
 
@@ -214,6 +223,7 @@ def evaluate(scores: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, float | N
         "oadp": df + adp + bdp,
         "pd_at_1_percent": _pd_at_pf(s, anomaly, 0.01),
         "pd_at_1_permille": _pd_at_pf(s, anomaly, 0.001),
+        "average_precision": _average_precision(s, anomaly),
     }
 
 
@@ -330,12 +340,25 @@ def _auc_pd_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> fl
     return float(roc_auc_score(anomaly, np.unique(s, return_inverse=True)[1]))
 
 
-def _pd_at_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_], pf: float) -> float:
-    background = s[~anomaly]
+def _average_precision(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> float:
+    return float(average_precision_score(anomaly, np.unique(s, return_inverse=True)[1]))
+
+
+def background_cut(background: npt.NDArray[np.float64], pf: float) -> float:
+    """The lowest of the background scores that at most a share `pf` of them exceed.
+
+    Args:
+        background: [b] finite scores, at least one.
+        pf: from 0 to below 1.
+    """
     # Products such as 0.29 * 100 lie a rounding below the whole number that is meant.
     allowed = min(int(pf * background.size + 1e-9), background.size - 1)
-    cut = np.partition(background, background.size - 1 - allowed)[background.size - 1 - allowed]
-    return float(np.mean(s[anomaly] > cut))
+    place = background.size - 1 - allowed
+    return float(np.partition(background, place)[place])
+
+
+def _pd_at_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_], pf: float) -> float:
+    return float(np.mean(s[anomaly] > background_cut(s[~anomaly], pf)))
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:

@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.io.base.crs import metres_of_a_unit
 from lren_tf.plots.style import TICK
 
 OUTLINE_COLOUR = "#FF00FF"
 """Seen on the colours of scores, on grey and on pictures, under every common colour vision."""
 MOST_NUMBERED = 50
 """Detections with a number; more would hide the picture."""
-_METRES_OF_A_DEGREE = 111_320.0
 
 
 def outline_detections(
@@ -123,23 +123,3 @@ def _told(length: float, metres: float | None, name: str) -> str:
     if metres is None:
         return f"{length:g} {name}".strip()
     return f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-
-
-def metres_of_a_unit(wkt: str | None, latitude: float) -> float | None:
-    """Return how many metres a unit of a map's x has; None where that is not known.
-
-    Args:
-        wkt: coordinate reference system.
-        latitude: y of the middle of the scene, for systems in degrees.
-    """
-    if wkt is None:
-        return None
-    try:
-        from rasterio.crs import CRS
-
-        system = CRS.from_user_input(wkt)
-        if system.is_geographic:
-            return _METRES_OF_A_DEGREE * math.cos(math.radians(latitude))
-        return float(system.linear_units_factor[1])
-    except Exception:  # not installed, or GDAL's own errors, which have no class in common
-        return None

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from benchmarks import large_scenes, operations, performance, tables
-from benchmarks.anonymous_memory import AnonymousPeak
 from lren_tf import LREN, datasets, detectors, presets
 from lren_tf.runtime.files import atomic_path
+from lren_tf.runtime.peak_memory import PeakMemory
 
 PAGE = performance.PAGE.read_text(encoding="utf-8")
 RESULTS = sorted(tables.RESULTS.glob("*.json"))
@@ -126,7 +126,7 @@ of_linux = pytest.mark.skipif(
 
 @of_linux
 def test_own_memory_is_what_was_allocated_meanwhile():
-    with AnonymousPeak() as peak:
+    with PeakMemory() as peak:
         held = np.ones(8 << 20)
         time.sleep(0.1)
     assert held.nbytes <= peak.bytes + (1 << 20) and peak.bytes < 4 * held.nbytes

@@ -33,6 +33,7 @@ JUDGES = [
     metrics.auc_pd_pf,
     metrics.auc_pf_tau,
     metrics.auc_pd_tau,
+    metrics.average_precision,
     metrics.evaluate,
     metrics.paper_grid_auc_pf_tau,
     pd_at_one_percent,
@@ -86,6 +87,7 @@ def test_hand_computed_values():
         "oadp": 2.375,
         "pd_at_1_percent": 0.5,
         "pd_at_1_permille": 0.5,
+        "average_precision": (1 + 2 / 3) / 2,
     }
     assert got == pytest.approx(want, abs=1e-15)
     assert list(got) == list(metrics.FORMULAS)
@@ -134,6 +136,13 @@ def test_identities_of_the_3d_family(case):
     assert got["auc_odp"] == pytest.approx(1 + got["auc_tdbs"])
     assert got["oadp"] == pytest.approx(1 + got["auc_od"])
     assert got["oadp"] == pytest.approx((got["jad"] + got["jbs"] + got["adbs"]) / 2)
+
+
+@given(judged())
+def test_average_precision_is_the_mean_of_the_precisions_at_the_anomalies(case):
+    s, truth = case
+    precisions = [truth[s >= t].mean() for t in s[truth]]
+    assert metrics.average_precision(s, truth) == pytest.approx(np.mean(precisions), abs=1e-12)
 
 
 @given(judged(), st.floats(0, 0.999))

@@ -8,8 +8,7 @@ from matplotlib.collections import LineCollection
 
 from lren_tf import plots
 from lren_tf.data.georeference import Georeference
-from lren_tf.io.base.crs import wkt_of_epsg
-from lren_tf.plots.annotations import metres_of_a_unit
+from lren_tf.io.base.crs import metres_of_a_unit, wkt_of_epsg
 
 RGB = np.zeros((40, 50, 3), np.uint8)
 SCORE = np.arange(2000.0).reshape(40, 50)

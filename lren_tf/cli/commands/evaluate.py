@@ -1,37 +1,46 @@
-"""``lren-tf evaluate``: the metrics of an existing score map."""
+"""``lren-tf evaluate``: the metrics of an existing score map, and its objects."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
 from lren_tf.cli.console import renamed
+from lren_tf.data.georeference import Georeference
 from lren_tf.errors import Argument, InputError
 from lren_tf.io import load_map, load_placed_map, load_scene
+from lren_tf.io.pixel_area import pixel_area
 from lren_tf.records import json_text
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Print every metric of a score map as JSON."""
+    """Print every metric of a score map, and the objects of the truth that it finds, as JSON."""
     with renamed(key="score_key"):
-        score = load_placed_map(arguments.score, key=arguments.score_key).values
+        placed = load_placed_map(arguments.score, key=arguments.score_key)
     with renamed(key="truth_key"):
-        truth = _truth(arguments.truth, arguments.truth_key)
-    from lren_tf.evaluation import metrics
+        truth, georeference = _truth(arguments.truth, arguments.truth_key)
+    from lren_tf.evaluation import metrics, objects
 
-    print(json_text(metrics.evaluate(score, truth)), end="")
+    score = placed.values
+    # First, since it refuses what does not fit together.
+    found: dict[str, Any] = dict(metrics.evaluate(score, truth))
+    area = pixel_area(placed.georeference, score.shape) or pixel_area(georeference, truth.shape)
+    found["objects"] = objects.objects_record(score, truth, area)
+    print(json_text(found), end="")
 
 
-def _truth(path: str, key: str | None) -> np.ndarray:
-    """The truth in a file that holds a map, or a cube and its truth."""
+def _truth(path: str, key: str | None) -> tuple[np.ndarray, Georeference | None]:
+    """The truth in a file that holds a map, or a cube and its truth, and where its pixels lie."""
     if key is not None:
-        return load_map(path, key=key)
+        return load_map(path, key=key), load_placed_map(path, key=key).georeference
     try:
         # First, since it knows which of several maps beside a cube is the truth, if any.
         scene = load_scene(path)
     except InputError:
-        return load_map(path)
+        # Values as they are stored: what the file calls no data may mark the background.
+        return load_map(path), load_placed_map(path).georeference
     if scene.truth is None:
         raise InputError(
             argument="truth_key",
@@ -39,4 +48,4 @@ def _truth(path: str, key: str | None) -> np.ndarray:
             expected="a truth map",
             remedy=("pass its variable with ", Argument("truth_key"), " or another file"),
         )
-    return scene.truth
+    return scene.truth, scene.georeference

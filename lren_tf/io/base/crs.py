@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rasterio.crs import CRS
+
+
+METRES_OF_A_DEGREE = 111_320.0
+"""Length of a degree of latitude, and of longitude at the equator."""
 
 
 def wkt_of_epsg(code: int) -> str | None:
@@ -47,3 +52,35 @@ def understood_crs(text: str | None) -> CRS | None:
         stacklevel=2,
     )
     return None
+
+
+def metres_of_a_unit(wkt: str | None, latitude: float) -> float | None:
+    """Return how many metres a unit of a map's x has; None where that is not known.
+
+    Args:
+        wkt: coordinate reference system.
+        latitude: y of the middle of the scene, for systems in degrees.
+    """
+    if wkt is None:
+        return None
+    try:
+        from rasterio.crs import CRS
+
+        system = CRS.from_user_input(wkt)
+        if system.is_geographic:
+            return METRES_OF_A_DEGREE * math.cos(math.radians(latitude))
+        return float(system.linear_units_factor[1])
+    except Exception:  # not installed, or GDAL's own errors, which have no class in common
+        return None
+
+
+def is_geographic(wkt: str | None) -> bool:
+    """Return whether the coordinates of a system are degrees; False if it is not understood."""
+    if wkt is None:
+        return False
+    try:
+        from rasterio.crs import CRS
+
+        return bool(CRS.from_user_input(wkt).is_geographic)
+    except Exception:  # as above
+        return False

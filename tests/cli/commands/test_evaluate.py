@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from lren_tf import metrics
 from lren_tf.cli import main
+from lren_tf.data.georeference import Georeference
+from lren_tf.evaluation.objects import objects_record
+from lren_tf.io import save_map
+from lren_tf.io.base.crs import wkt_of_epsg
 from tests.cli.common import SCENE, mat
 
 
 class TestEvaluate:
     SCORE = SCENE.cube[:, :, 0]
-    EXPECTED = metrics.evaluate(SCORE, SCENE.truth)
+    EXPECTED: ClassVar = {
+        **metrics.evaluate(SCORE, SCENE.truth),
+        "objects": objects_record(SCORE, SCENE.truth),
+    }
 
     @pytest.fixture(autouse=True)
     def _written(self):
@@ -47,6 +55,23 @@ class TestEvaluate:
         np.save("perfect.npy", SCENE.truth)
         assert main(["evaluate", "perfect.npy", "t.npy"]) == 0
         assert json.loads(capsys.readouterr().out)["auc_snpr"] is None
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["s.tif", "t.npy"], ["s.npy", "t.tif"]],
+    )
+    def test_false_alarms_of_an_area(self, arguments, capsys):
+        """The pixel size of the map, or of the truth where the map has none."""
+        place = Georeference(wkt_of_epsg(32633), (20.0, 0, 5e5, 0, -30.0, 4e6))
+        truth = SCENE.truth.astype(np.uint8)
+        save_map("s.tif", self.SCORE, georeference=place)
+        save_map("t.tif", truth, georeference=place)
+        assert main(["evaluate", *arguments]) == 0
+        told = json.loads(capsys.readouterr().out)["objects"]
+        assert told == objects_record(self.SCORE, truth, 600.0)
+        assert told["area_km2"] == pytest.approx(120 * 600e-6)
+        cut = told["at_1_percent"]
+        assert cut["false_alarms_per_km2"] == pytest.approx(cut["false_alarms"] / told["area_km2"])
 
     def test_refusals(self, refused):
         np.save("small.npy", self.SCORE[:5])

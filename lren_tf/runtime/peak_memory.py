@@ -1,0 +1,68 @@
+"""Peak of a process's own memory while something runs.
+
+RssAnon counts pages that belong to no file: arrays, not a mapped scene, which the system can drop
+whenever it likes. Memory of a GPU is not among them.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+
+_STATUS = Path("/proc/self/status")
+_INTERVAL_S = 0.002
+
+
+def anonymous_bytes() -> int | None:
+    """RssAnon of this process; None where the system does not say it (Linux does)."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+class PeakMemory:
+    """A context manager that measures how far RssAnon rises above its value at the start.
+
+    Attributes:
+        bytes: the largest rise seen so far, every two milliseconds and at the end; None where
+            the system does not say RssAnon.
+    """
+
+    def __init__(self) -> None:
+        self.bytes: int | None = None
+        self._over = threading.Event()
+        self._start: int | None = None
+
+    def __enter__(self) -> PeakMemory:
+        self._start = anonymous_bytes()
+        if self._start is not None:
+            self.bytes = 0
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._start is not None:
+            self._over.set()
+            self._thread.join()
+            self._look()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_INTERVAL_S):
+            self._look()
+
+    def _look(self) -> None:
+        now = anonymous_bytes()
+        if now is not None and self._start is not None:
+            self.bytes = max(self.bytes or 0, now - self._start)

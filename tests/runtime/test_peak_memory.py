@@ -1,0 +1,37 @@
+"""Peak of a process's own memory, and what a time was measured on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lren_tf.runtime import peak_memory
+from lren_tf.runtime.machine import machine_record
+from lren_tf.runtime.peak_memory import PeakMemory
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone says RssAnon")
+def test_an_array_that_is_still_there_at_the_end_counts():
+    with PeakMemory() as peak:
+        held = np.ones(8 << 20)
+    assert held.nbytes <= peak.bytes + (1 << 20)
+
+
+def test_a_system_that_does_not_say_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(peak_memory, "_STATUS", tmp_path / "none")
+    with PeakMemory() as peak:
+        pass
+    assert peak.bytes is None
+    (tmp_path / "none").write_text("VmRSS: 12 kB\n")
+    assert peak_memory.anonymous_bytes() is None
+
+
+def test_the_machine(monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    found = machine_record()
+    assert found["threads"] == 3
+    assert found["cores"] == os.cpu_count()
+    assert found["processor"]
