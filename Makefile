@@ -120,9 +120,10 @@ bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of
 	$(RUN) -m benchmarks.precision
 	$(RUN) -m benchmarks.batch
 
-dist: $(STAMP) ## build wheel and sdist into dist/
+dist: $(STAMP) ## build wheel and sdist into dist/, and check them for the package index
 	rm -rf dist
 	$(RUN) -m build --no-isolation
+	$(RUN) -m twine check --strict dist/*
 
 clean: ## remove .venv and caches, keep results
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
