@@ -16,7 +16,7 @@ endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
   sensitivity comparators ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
-  guard lint bench bench-all dist clean
+  guard lint docs bench bench-all dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -103,6 +103,11 @@ guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, o
 lint: $(STAMP) ## check style, and that imports point down
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+
+docs: $(STAMP) ## build the documentation site, build/site/index.html: minutes the first time
+	$(RUN) -m experiments.rendering.site.pictures
+	$(RUN) -m experiments.rendering.site.notebooks
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 bench: $(STAMP) ## measure solver, training step, LRX and RX against their references
 	$(RUN) -m benchmarks.solver
