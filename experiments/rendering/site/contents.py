@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from experiments.rendering.site import detector_pages, notebooks, reference
-from experiments.rendering.site.repository import ROOT, linked, page_of, rewritten, shown
+from experiments.rendering.site.repository import ROOT, WIDE, linked, page_of, rewritten, shown
 
 HEADINGS = {"For your own scenes:": "Guides", "For results and for the code:": "Results and code"}
 """Sections of docs/README.md -> tabs of the site."""
@@ -34,7 +34,7 @@ def navigation() -> list[object]:
         {"Notebooks": _within("notebooks", notebooks.NAMES)},
         {"Detectors": ["detectors.md", *_within("detectors", detector_pages.names())]},
         {"Gallery": "gallery.md"},
-        {"Reference": _within("reference", ["index", *reference.pages()])},
+        {"Reference": ["reference/index.md", *_reference()]},
         {"Results and code": [*listed["Results and code"], "cite.md", "changes.md"]},
     ]  # fmt: skip
 
@@ -42,7 +42,7 @@ def navigation() -> list[object]:
 def made_pages() -> dict[str, str]:
     """Markdown of every page that no file in `docs/` holds: page -> text."""
     pages = {
-        "index.md": rewritten(_read("README.md"), "README.md", "index.md"),
+        "index.md": WIDE + rewritten(_read("README.md"), "README.md", "index.md"),
         "cite.md": citation(),
         "changes.md": rewritten(_read("CHANGELOG.md"), "CHANGELOG.md", "changes.md"),
         "gallery.md": detector_pages.gallery(),
@@ -95,6 +95,14 @@ The software is an independent reproduction and contains none of the authors' co
 in the repository has the same fields for programs. For the other methods cite their papers: each of
 the [detectors](detectors.md) names its source.
 """
+
+
+def _reference() -> list[dict[str, str]]:
+    modules = reference.modules()
+    return [
+        {f"lren_tf.{name}" if name in modules else name: f"reference/{name}.md"}
+        for name in reference.pages()
+    ]
 
 
 def _within(folder: str, names: Iterable[str]) -> list[str]:

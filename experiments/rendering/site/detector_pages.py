@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from experiments.rendering.site.pictures import SCENES, own_detectors
-from experiments.rendering.site.repository import ROOT, rewritten
+from experiments.rendering.site.repository import ROOT, WIDE, rewritten
 from lren_tf import detectors
 
 GUIDE = "docs/detectors.md"
@@ -52,10 +52,16 @@ The scene “{scene}” of the [gallery](../gallery.md), with the defaults.
 """
 
 
+def picture(name: str, says: str) -> str:
+    """A picture that leads to itself in full size."""
+    file = f"pictures/{name}.png"
+    return f"[![{says}]({file})]({file})"
+
+
 def gallery() -> str:
     """Markdown of the gallery."""
     first = next(iter(SCENES))
-    return f"""# Gallery
+    return f"""{WIDE}# Gallery
 
 Pictures that the build of this site makes with the package, on simulated scenes
 (`lren_tf.datasets.simulate`) with the defaults of every detector. They show what figures look like,
@@ -65,7 +71,7 @@ not how good a detector is: that is measured on [real scenes](reproduction.md).
 
 Colours are decades of the estimated false-alarm rate, so that maps can be compared.
 
-![“{first}”: pseudo-colour, truth, and the map of every detector](pictures/every_detector.png)
+{picture("every_detector", f"“{first}”: pseudo-colour, truth, the map of every detector")}
 
 `lren_tf.plots.detection_grid`; each detector has [a page of its own](detectors.md).
 
@@ -73,27 +79,27 @@ Colours are decades of the estimated false-alarm rate, so that maps can be compa
 
 Targets that fill their pixels, targets that fill a tenth to a third of one, and much noise.
 
-![Maps of five detectors on three scenes](pictures/scenes.png)
+{picture("scenes", "Maps of five detectors on three scenes")}
 
 ## Curves
 
-![Detection probability over false-alarm probability](pictures/roc.png)
+{picture("roc", "Detection probability over false-alarm probability")}
 
 `lren_tf.plots.roc_grid`. The axis of false alarms is logarithmic: its left half is what an operator
 works with.
 
-![Boxes of the scores of background and targets](pictures/separability.png)
+{picture("separability", "Boxes of the scores of background and targets")}
 
 `lren_tf.plots.separability_grid`: the scores of background and of targets, between their 10th and
 90th percentiles.
 
 ## A score, and what is detected
 
-![Score map of the preset robust](pictures/score.png)
+{picture("score", "Score map of the preset robust")}
 
 `lren_tf.plots.score_map`
 
-![Pseudo-colour, truth, score and mask](pictures/mask.png)
+{picture("mask", "Pseudo-colour, truth, score and mask")}
 
 `lren_tf.plots.detection_panel`, at one false alarm in a hundred pixels of background.
 

@@ -84,6 +84,7 @@ def _exported(page: str) -> tuple[list[Entry], list[str]]:
             elsewhere.append(homes[path])
         else:
             own.append(Entry(f"lren_tf.{page}.{member}", path, page))
+    own.sort(key=lambda entry: entry.definition.is_attribute)  # constants come last
     return own, elsewhere
 
 

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[3]
 LINK = re.compile(r"(?P<before>!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()(?P<target>[^)\s]+)(?P<after>\))")
+WIDE = "---\nhide: [navigation]\n---\n\n"
+"""Header of a page without the list of its neighbours."""
 LANGUAGES = {".py": "python", ".cfg": "ini", ".toml": "toml", ".yml": "yaml", ".yaml": "yaml"}
 FENCE = re.compile(r"^(\s*)(`{3,})[^\n]*\n.*?^\1\2`*$\n?", re.MULTILINE | re.DOTALL)
 
