@@ -15,8 +15,8 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
-  sensitivity comparators ablation lambda seeds failures odds report test test-fast test-slow coverage-fast \
-  guard lint docs bench bench-all dist clean
+  sensitivity comparators recent-methods ablation lambda seeds failures odds report test test-fast test-slow \
+  coverage-fast guard lint docs bench bench-all dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -65,6 +65,9 @@ sensitivity: $(STAMP) ## how settings that the paper does not give move its comp
 
 comparators: $(STAMP) ## ADLR on eleven scenes with one rule, beside the released method
 	$(RUN) -m experiments.studies.comparators $(HOW)
+
+recent-methods: $(STAMP) ## KIFD, Auto-AD and PCA-TLRSR on eleven scenes, three seeds
+	$(RUN) -m experiments.studies.recent_methods $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
 	$(RUN) -m experiments.studies.ablation $(HOW)

@@ -83,8 +83,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
     """Where a scene came from and which values it holds; `sha256` is that of the cube.
 
     What is known beyond that is entered where it is known only: the number of valid pixels,
-    the bands left out, first and last wavelength in nanometres, the time of the measurement, and
-    the georeference.
+    the bands left out, first and last wavelength in nanometres, the time of the measurement, what
+    was done to the stored values, and the georeference.
     """
     more: dict[str, Any] = {}
     if scene.valid is not None:
@@ -97,6 +97,8 @@ def scene_record(scene: Scene) -> dict[str, Any]:
         more["wavelengths"] = [scene.wavelengths.min(), scene.wavelengths.max()]
     if scene.acquired is not None:
         more["acquired"] = scene.acquired
+    if scene.reading:
+        more["reading"] = list(scene.reading)
     if scene.georeference is not None:
         georeference = scene.georeference
         more["georeference"] = {"crs": georeference.crs, "transform": georeference.transform}

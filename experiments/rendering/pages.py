@@ -18,6 +18,7 @@ from experiments.studies import (
     failures,
     implants,
     proposed,
+    recent_methods,
     robust,
     seeds,
     sensitivity,
@@ -33,6 +34,8 @@ PAGES = {
     "table3": "docs/detectors.md",
     "reach": "docs/detectors.md",
     "comparators": "docs/detectors.md",
+    "recent_methods": "docs/detectors.md",
+    "recent_methods_costs": "docs/detectors.md",
     "robust": "docs/robust.md",
     "robust_lines": "docs/robust.md",
     "evidence_targets": "docs/robust.md",
@@ -47,7 +50,7 @@ PAGES = {
 """The page of each block; the benchmarks fill those of ``docs/performance.md``."""
 _STUDIES = (
     proposed, robust, evidence, evidence_choice, implants, comparison, seeds, failures,
-    sensitivity, comparators,
+    sensitivity, comparators, recent_methods,
 )  # fmt: skip
 _PRESETS = {
     "release": "preset `release`: the authors' program",

@@ -16,6 +16,7 @@ from experiments.studies import (
     implants,
     odds,
     proposed,
+    recent_methods,
     robust,
     robust_study,
     sensitivity,
@@ -32,6 +33,7 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
         *comparators.planned([*scenes, *further]),
+        *recent_methods.planned([*scenes, *further]),
         *robust_study.planned(scenes), *odds.planned(tables),
         *evidence.planned([*scenes, *further]), *implants.planned([*scenes, *further]),
     ]  # fmt: skip
@@ -49,6 +51,7 @@ def everything(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *proposed.planned(scenes), *robust.planned(scenes), *comparison.planned(scenes),
         *training_run.planned(scenes), *ablation.planned(scenes), *sensitivity.planned(scenes),
         *comparators.planned([*scenes, *datasets.further_names()]),
+        *recent_methods.planned([*scenes, *datasets.further_names()]),
         *robust_study.planned(scenes), *odds.planned(), *failures.planned(scenes),
         *evidence.planned([*scenes, *datasets.further_names()]), *implants.planned(),
     ]  # fmt: skip

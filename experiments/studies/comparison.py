@@ -18,7 +18,7 @@ from experiments.reporting.markdown import markdown_table
 from experiments.reporting.names import scene_title
 from experiments.runs.detector_run import DetectorRun, seeds_of
 from experiments.runs.run import Run, Workspace, load_result
-from experiments.studies import proposed, robust
+from experiments.studies import proposed, recent_methods, robust
 from lren_tf import detectors
 
 STUDY = "comparison"
@@ -38,8 +38,9 @@ class Row(NamedTuple):
 
 
 def compared() -> list[str]:
-    """Names of the detectors with runs of their own here: all but LREN."""
-    return [name for name in detectors.names() if name != "lren"]
+    """Names of the detectors with runs of their own here: all that no other study has."""
+    elsewhere = ("lren", *recent_methods.DETECTORS)
+    return [name for name in detectors.names() if name not in elsewhere]
 
 
 def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[DetectorRun]:

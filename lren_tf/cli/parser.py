@@ -255,7 +255,12 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
     made.add_argument("--mask", metavar="FILE", help="map of valid pixels, non-zero = valid; or\n"
-                      "GeoJSON polygons (.geojson), inside = valid")
+                      "GeoJSON polygons (.geojson), inside = valid; or a product's file of flags")
+    made.add_argument(
+        "--mask-bands", metavar="NAMES",
+        help="quality flags of a product that leave pixels out, such as cloud,cirrus,water; none "
+        "for none (default: docs/products.md)",
+    )  # fmt: skip
     made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
         "file,0 for the file's own and 0 (default: the file's)",

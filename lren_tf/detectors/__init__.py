@@ -27,11 +27,14 @@ _HOMES = {
     "lsdm_mog": ("lsdm_mog", "LSDMMoG"),
     "aed": ("aed", "AED"),
     "hadgan": ("hadgan", "HADGAN"),
+    "kifd": ("kifd", "KIFD"),
+    "auto_ad": ("auto_ad", "AutoAD"),
+    "pca_tlrsr": ("pca_tlrsr", "PCATLRSR"),
     "lren": ("lren", "LREN"),
 }
 
 
-_WITH_KERAS = ("aae_rx", "aae", "hadgan")
+_WITH_KERAS = ("aae_rx", "aae", "hadgan", "auto_ad")
 """Detectors whose modules import Keras."""
 
 

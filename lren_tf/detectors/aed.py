@@ -7,38 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.detectors.base import Detector
-from lren_tf.detectors.parts.second_moments import Pixels, moments, projected
+from lren_tf.detectors.parts.principal_components import principal_maps, unit_range
 from lren_tf.detectors.parts.spatial import area_opening, attribute_difference, morphology
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import tracked
 from lren_tf.validators import positive, whole
-
-
-def principal_maps(
-    pixels: Pixels, grid: tuple[int, int], components: int
-) -> list[npt.NDArray[np.float64]]:
-    """The leading principal component maps [H, W] of pixels [N, L], each scaled to [0, 1].
-
-    The axes are those of the covariance of the pixels, which are read twice and never held.
-    Components whose variance is rounding error are left out: scaled, they would be noise. That
-    is judged on the maps, which have digits where the covariance has none left.
-    """
-    of = moments(pixels)
-    # One factor for all bands, so that the axes are those of the pixels as they are.
-    shared = of.scale.min() / of.scale
-    values, axes = linalg.eigh(
-        of.covariance * np.outer(shared, shared),
-        subset_by_index=[len(shared) - components, len(shared) - 1],
-    )
-    leading = axes[:, np.argsort(-values)] * shared[:, None]
-    scores = np.concatenate(list(projected(pixels, of, leading, "principal components")))
-    spread = scores.std(axis=0)
-    real = spread > spread[0] * max(pixels.shape) * np.finfo(np.float64).eps
-    return [_unit(image.reshape(grid)) for image in scores.T[real]]
 
 
 def boolean_fusion(
@@ -154,16 +130,10 @@ class AED(Detector):
         maps = principal_maps(pixels, pixels.grid, self.components)
         filtered = tracked(maps, "attribute filter", unit="map")
         difference = np.mean([attribute_difference(image, self.area) for image in filtered], axis=0)
-        initial = boolean_fusion(_unit(difference), self.levels, self.area)
+        initial = boolean_fusion(unit_range(difference), self.levels, self.area)
         return domain_transform_filter(
             initial, maps[0], self.sigma_s, self.sigma_r, self.iterations
         )
-
-
-def _unit(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """An image scaled to [0, 1]; zeros if it is constant."""
-    low, high = image.min(), image.max()
-    return (image - low) / (high - low) if high > low else np.zeros_like(image)
 
 
 def _smoothed_along_rows(

@@ -91,6 +91,25 @@ def _pab_dc(size: Size, settings: Mapping[str, Any]) -> float:
     return 8 * size.pixels * max(coded, split)
 
 
+def _kifd(size: Size, settings: Mapping[str, Any]) -> float:
+    # Components, those of the pixels of one forest again, a kernel matrix with its eigenvectors,
+    # and the nodes of the trees: two for each pixel that a tree sees.
+    kernel = 32 * min(size.pixels, settings["samples"]) ** 2
+    trees = 240 * settings["trees"] * settings["share"] * size.pixels
+    return _PASSES + kernel + trees + 8 * settings["components"] * size.pixels
+
+
+def _auto_ad(size: Size, settings: Mapping[str, Any]) -> float:
+    # The whole image at once, with what its gradients need of the largest scale.
+    return 300 * _MIB + 4 * size.pixels * (12 * size.bands + 30 * settings["channels"])
+
+
+def _pca_tlrsr(size: Size, settings: Mapping[str, Any]) -> float:
+    # About fifteen tensors of the image, and twelve of coefficients: a column for each column.
+    depth = min(settings["components"], size.bands) + 2
+    return 8 * depth * (15 * size.pixels + 12 * size.width**2)
+
+
 _NEEDED: dict[str, Callable[[Size, Mapping[str, Any]], float]] = {
     "rx": _rx,
     "lrx": _local,
@@ -102,6 +121,9 @@ _NEEDED: dict[str, Callable[[Size, Mapping[str, Any]], float]] = {
     "lsdm_mog": _lsdm_mog,
     "adlr": _adlr,
     "pab_dc": _pab_dc,
+    "kifd": _kifd,
+    "auto_ad": _auto_ad,
+    "pca_tlrsr": _pca_tlrsr,
 }
 """By the name of a detector; LREN has a memory limit of its own."""
 

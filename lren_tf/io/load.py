@@ -22,11 +22,13 @@ from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.place_checks import checked_place
+from lren_tf.io.base.quality import parse_flags
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.labelled import check_aligned
 from lren_tf.io.polygons import is_polygon_file, polygon_mask
+from lren_tf.io.product_masks import product_mask
 from lren_tf.io.registry import known_suffixes, opened
 from lren_tf.io.select_variables import (
     band_tables,
@@ -55,6 +57,7 @@ def load_scene(
     drop_water: bool = False,
     axes: str | Iterable[str] | None = None,
     raw: bool = False,
+    mask_bands: str | Iterable[str] | None = None,
 ) -> Scene:
     """Read a scene from a MATLAB, NumPy, ENVI, GeoTIFF, netCDF-4 or HDF5 file.
 
@@ -74,7 +77,8 @@ def load_scene(
         truth: [H, W], non-zero = anomalous, or the path of a file with it, of which
             `truth_key` then names the variable.
         mask: [H, W], non-zero = valid, or the path of a file with such a map, or of a GeoJSON
-            file whose polygons hold what is valid (`lren_tf.io.polygons`).
+            file whose polygons hold what is valid (`lren_tf.io.polygons`); or the path of a
+            product's own file of quality flags, which are set where a pixel is not valid.
         no_data: value that marks missing data, instead of the file's own, in units of the cube
             as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
@@ -93,9 +97,17 @@ def load_scene(
             is not certain; no pixel holds data; an argument cannot be used.
     """
     given, own = _no_data_values(no_data)
-    how = Reading(bool(raw), fill=own)
+    flags = parse_flags(mask_bands)
+    told = product_mask(mask, flags)
+    if told is not None:
+        mask, flags = told[0], ()  # in place of the one that lies beside the scene
     with opened(path) as reader:
+        if flags and not reader.flags:
+            raise _no_flags(reader)
+        how = Reading(bool(raw), fill=own, flags=flags)
         scene, details = _scene(reader, key, truth_key, truth, axes, how)
+    if told is not None:
+        scene = replace(scene, reading=(*scene.reading, told[1]))
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
     return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
@@ -146,6 +158,15 @@ def _scene(
         labels=reader.labels(stored.name, order.order),
     )
     return scene, details
+
+
+def _no_flags(reader: Reader) -> InputError:
+    return InputError(
+        argument="mask_bands",
+        received=f"{reader.file.name} has no quality flags, nor a file of them beside it",
+        expected="a product with flags",
+        remedy=("leave ", Argument("mask_bands"), " out, or name a file with ", Argument("mask")),
+    )
 
 
 def scene_stem(file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -46,12 +47,14 @@ def _guarded(name: str, reader: type[Reader]) -> type[Reader]:
         suffixes = reader.suffixes
         product = reader.product
         what = reader.what
+        without_cube = reader.without_cube
 
         def __init__(self, source: Source) -> None:
             super().__init__(source)
             with guard(source):
                 self._reader = reader(source)
                 self.variables = list(self._reader.variables)
+                self.flags = tuple(self._reader.flags)
 
         @classmethod
         def recognises(cls, source: Source) -> bool:
@@ -67,6 +70,11 @@ def _guarded(name: str, reader: type[Reader]) -> type[Reader]:
                 )
                 return False
 
+        @classmethod
+        def beside(cls, source: Source) -> list[Path]:
+            with guard(source):
+                return list(reader.beside(source))
+
         def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
             with guard(self.source):
                 return np.asarray(self._reader.read(name, how))
@@ -74,5 +82,9 @@ def _guarded(name: str, reader: type[Reader]) -> type[Reader]:
         def details(self, name: str, how: Reading = AS_MEANT) -> Details:
             with guard(self.source):
                 return self._reader.details(name, how)
+
+        def mask(self, flags: tuple[str, ...] | None) -> tuple[np.ndarray, str] | None:
+            with guard(self.source):
+                return self._reader.mask(flags)
 
     return Guarded

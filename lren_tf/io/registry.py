@@ -10,16 +10,22 @@ from pathlib import Path
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.labelled_arrays import as_labelled
 from lren_tf.errors import InputError
+from lren_tf.io.base.content import content_of
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.source import Source
 from lren_tf.io.base.variable import a_folder
 from lren_tf.io.formats import envi, geotiff
+from lren_tf.io.formats.band_tiffs import BandTiffsReader
 from lren_tf.io.formats.emit import EmitReader
+from lren_tf.io.formats.emit_mask import EmitMaskReader
+from lren_tf.io.formats.flagged_hdf5 import PaceReader, TanagerReader
 from lren_tf.io.formats.hdf5 import Hdf5Reader
 from lren_tf.io.formats.matlab import MatlabReader, write_mat
+from lren_tf.io.formats.neon import NeonReader
 from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
 from lren_tf.io.formats.prisma import PrismaReader
+from lren_tf.io.formats.sidecar_tiff import SidecarTiffReader
 from lren_tf.io.formats.tiff import TiffReader
 from lren_tf.io.labelled import LabelledReader
 from lren_tf.io.plugins import plugin_readers
@@ -28,10 +34,16 @@ READERS: tuple[type[Reader], ...] = (
     MatlabReader,
     NpyReader,
     NpzReader,
-    TiffReader,
     # Products before the general reader of their container.
+    SidecarTiffReader,
+    BandTiffsReader,
+    TiffReader,
     PrismaReader,
+    NeonReader,
+    TanagerReader,
+    PaceReader,
     EmitReader,
+    EmitMaskReader,
     Hdf5Reader,
     # Last, since its files of values are called anything, often without a suffix.
     envi.EnviReader,
@@ -77,6 +89,13 @@ def _readers() -> tuple[type[Reader], ...]:
 def _unknown(source: Source) -> InputError:
     if source.stream is None:
         return a_folder(source.path)
+    content = content_of(source.start)
+    if content is not None:
+        return InputError(
+            received=f"{source.path.name} is {content.name}",
+            expected=f"a name that ends in one of {', '.join(known_suffixes())}, and such content",
+            remedy=content.remedy,
+        )
     return InputError(
         received=f"{source.path.name} ends in '{source.path.suffix}'",
         expected=f"one of {', '.join(known_suffixes())}, or an ENVI header beside it",

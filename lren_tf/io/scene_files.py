@@ -28,7 +28,7 @@ def files_of(path: Path) -> list[Path]:
     file = existing_path(path).absolute()
     if file.is_dir():
         return sorted(each for each in file.rglob("*") if each.is_file())
-    found = [file]
+    found = [file, *_beside(file)]
     if file.suffix.lower() in geotiff.SUFFIXES:
         header = header_of(file)
         found += [header] if header is not None else []
@@ -75,6 +75,12 @@ def is_readable(path: Path) -> bool:
             return reader_of(source) is not None
     except InputError:
         return path.is_file() and path.suffix.lower() in known_suffixes()
+
+
+def _beside(file: Path) -> list[Path]:
+    with Source(file) as source:
+        reader = reader_of(source)
+        return [] if reader is None else [each.absolute() for each in reader.beside(source)]
 
 
 def _is_envi(file: Path) -> bool:

@@ -50,7 +50,7 @@ def chosen_cube(reader: Reader, key: str | None) -> Variable:
             raise InputError(
                 received=f"{file.name}: no numeric variable is rows × columns × bands",
                 expected="one cube",
-                remedy=f"save it as a 3-D array (found: {listed(variables)})",
+                remedy=f"{reader.without_cube} (found: {listed(variables)})",
             )
     if not variable.numeric:
         called = f"variable '{variable.name}'" if variable.name else "the array"

@@ -10,7 +10,8 @@ from scipy import ndimage, signal
 
 from lren_tf import datasets, metrics
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors.aed import AED, boolean_fusion, domain_transform_filter, principal_maps
+from lren_tf.detectors.aed import AED, boolean_fusion, domain_transform_filter
+from lren_tf.detectors.parts.principal_components import principal_maps
 from lren_tf.errors import InputError
 
 pytest.importorskip("skimage")

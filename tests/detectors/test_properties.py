@@ -1,13 +1,14 @@
 """What every detector's map has to bear: turned images, other units, far holes, tiny images.
 
-Three kinds of detectors are exempt from some of it, as their docstrings say. Those that draw
+Four kinds of detectors are exempt from some of it, as their docstrings say. Those that draw
 pixels, entries or weights by their index give another map when the order changes. AED smooths
 along rows and then along columns, first forwards and then backwards: its map of a turned image is
 near the turned map, not equal to it, and it scales the map as a whole, so a region without data
-counts wherever it is. PAB_DC decides ties of correlations by rounding. LREN's preset robust does
-so in images smaller than the squares of its structure, where most pixels have the same structure
-to rounding and the share of the background above them jumps; without it, and with all pixels in
-one batch, the order of the pixels counts to rounding.
+counts wherever it is. PCA-TLRSR represents columns by columns, so its map of a transposed image
+is another. PAB_DC decides ties of correlations by rounding. LREN's preset robust does so in
+images smaller than the squares of its structure, where most pixels have the same structure to
+rounding and the share of the background above them jumps; without it, and with all pixels in one
+batch, the order of the pixels counts to rounding.
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ SETTINGS: dict[str, dict[str, object]] = {
     "aae_rx": {"steps": 3, "hidden_units": 4, "latent_units": 2},
     "aae": {"steps": 3, "hidden_units": 4, "latent_units": 2, "area": 3},
     "hadgan": {"steps": 3, "hidden_units": 4, "area": 3},
+    "kifd": {"components": 4, "trees": 10, "local_trees": 5},
+    "auto_ad": {"channels": 4, "scales": 2, "steps": 3},
+    "pca_tlrsr": {"components": 3},
     "lren": {"settings": {"epochs": 2, "hidden_units": 4, "members": 1}},
 }  # fmt: skip
-CHEAP = ("rx", "lrx", "crd", "aed", "adlr", "lsdm_mog")
+CHEAP = ("rx", "lrx", "crd", "aed", "adlr", "lsdm_mog", "pca_tlrsr")
 SLOW = [pytest.param(n, marks=pytest.mark.long) for n in SETTINGS if n not in CHEAP]
 ALL = [*CHEAP, *SLOW]
 LOCAL = ("lrx", "crd")
@@ -134,7 +138,7 @@ def test_the_unit_of_the_cube_does_not_matter(name: str, factor: float) -> None:
         assert_near(score(name, cube * factor), score(name, cube), 1e-6)
 
 
-@pytest.mark.parametrize("name", [*TURNED, "lsdm_mog"])
+@pytest.mark.parametrize("name", [*TURNED, "lsdm_mog", "pca_tlrsr"])
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 @few
 @given(seed=seeds)
@@ -270,7 +274,7 @@ def _scored_or_refused(
     return found
 
 
-@pytest.mark.parametrize("name", ["aed", "aae", "hadgan"])
+@pytest.mark.parametrize("name", ["aed", "aae", "hadgan", "kifd"])
 def test_a_missing_library_is_said_before_a_training(
     name: str, trained: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,8 @@ QUICK: dict[str, dict[str, object]] = {
     "pab_dc": {"clusters": 3, "sparsity": 4, "anomaly_atoms": 30},
     "aae_rx": {"steps": 20, "hidden_units": 16, "batch_size": 64},
     "aae": {"steps": 20, "hidden_units": 16, "batch_size": 64},
+    "kifd": {"trees": 30, "local_trees": 10},
+    "auto_ad": {"channels": 8, "scales": 3, "steps": 12, "reweighted_every": 5},
     "hadgan": {"steps": 20, "hidden_units": 16, "batch_size": 64},
 }
 """Settings with which a detector is quick on a small scene, where its defaults are not."""

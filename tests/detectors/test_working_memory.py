@@ -43,6 +43,7 @@ def test_every_detector_but_lren_has_an_estimate() -> None:
     ("name", "settings"),
     [
         ("lsdm_mog", {"iterations": 2}),
+        ("pca_tlrsr", {"iterations": 2}),
         pytest.param("adlr", {"iterations": 1, "bandwidth": 0.5}, marks=pytest.mark.slow),
         pytest.param("pab_dc", {"max_iterations": 1, "clusters": 4}, marks=pytest.mark.slow),
     ],

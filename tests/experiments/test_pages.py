@@ -30,6 +30,7 @@ from experiments.studies import (
     lambda_path,
     odds,
     proposed,
+    recent_methods,
     robust,
     robust_study,
     seeds,
@@ -113,6 +114,7 @@ def test_committed_tables_are_rendered_from_the_results():
         "failures_summary": failures.summary(REFERENCE, SCENES),
         "failures_scale": failures.scale_table(REFERENCE, SCENES),
         **comparators.blocks(REFERENCE),
+        **recent_methods.blocks(REFERENCE),
         **{f"sensitivity_{d}": sensitivity.table(d, REFERENCE) for d in sensitivity.GRIDS},
     }
     committed = {path.stem: path.read_text("utf-8") for path in REFERENCE.tables.glob("*.md")}

@@ -21,7 +21,18 @@ from lren_tf.io import load_scene
 from tests.fuzzing import cases
 from tests.io.bounds import bounded
 from tests.io.mat73 import write_mat73
-from tests.io.products import cube, header, write_emit, write_envi, write_geotiff, write_prisma
+from tests.io.products import (
+    cube,
+    header,
+    write_dlr,
+    write_emit,
+    write_emit_mask,
+    write_envi,
+    write_geotiff,
+    write_neon,
+    write_prisma,
+    write_tanager,
+)
 
 CUBE = cube(5, 4, 6)
 TRUTH = np.eye(5, 4, dtype=np.uint8)
@@ -80,7 +91,22 @@ def _header_of_tiff(path: Path) -> None:
     path.with_name(f"{path.name}.hdr").write_text(header(CUBE, file_type="TIFF", **said))
 
 
-# File to write and to read, its writer, and the end of the name of the file to damage.
+SCENE = "20220810T034103_2222203_001.nc"
+ENMAP = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_008_V010302_20230628T165614Z"
+SIGNED = CUBE.astype("i2")
+
+
+def _emit_with_mask(path: Path) -> None:
+    write_emit(path, CUBE.astype("f4"))
+    write_emit_mask(path.with_name(f"EMIT_L2A_MASK_001_{SCENE}"), (5, 4), {"Cloud flag": [(0, 0)]})
+
+
+def _enmap(path: Path) -> None:
+    layers = {"QL_QUALITY_CLOUD": np.eye(5, 4), "QL_QUALITY_CLASSES": np.eye(5, 4)}
+    write_dlr(path.parent, SIGNED, layers=layers)
+
+
+# File to write and to read, its writer, and the file to damage or the end of its name.
 FORMATS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "mat_v5": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES), ""),
     "mat_v7": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES, do_compression=True), ""),
@@ -102,7 +128,13 @@ FORMATS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "hdf5": ("a.h5", _hdf, ""),
     "emit": ("a.nc", lambda p: write_emit(p, CUBE.astype("f4")), ""),
     "prisma": ("a.he5", _prisma, ""),
-}
+    "emit_mask": (
+        f"EMIT_L2A_RFL_001_{SCENE}", _emit_with_mask, f"EMIT_L2A_MASK_001_{SCENE}",
+    ),
+    "geotiff_enmap": (f"{ENMAP}-METADATA.XML", _enmap, ""),
+    "neon": ("a.h5", lambda p: write_neon(p, SIGNED), ""),
+    "tanager": ("a.h5", lambda p: write_tanager(p, CUBE, nodata_pixels=np.eye(5, 4)), ""),
+}  # fmt: skip
 NEEDED = {"envi": "spectral", "geotiff": "rasterio"}
 CASES = 200
 # A reader allows 256 without a look at the size of the file; these cases take less than 40.
@@ -140,7 +172,8 @@ def sound(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sound")
     write(folder / name)
     assert load_scene(folder / name).shape[:2] == (5, 4)
-    return {f.name: f.read_bytes() for f in folder.iterdir()}, name, name + ending
+    files = {f.name: f.read_bytes() for f in folder.iterdir()}
+    return files, name, ending if ending in files else name + ending
 
 
 @settings(

@@ -32,6 +32,25 @@ def morphology() -> ModuleType:
     return module
 
 
+def otsu_threshold(image: npt.NDArray[np.float64]) -> float:
+    """The value that parts a map [H, W] into two classes of least variance, of 256 levels.
+
+    Source: N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions
+    on Systems, Man, and Cybernetics 9(1), 1979.
+
+    Raises:
+        InputError: scikit-image is not installed.
+    """
+    try:
+        from skimage.filters import threshold_otsu
+    except ImportError:
+        raise InputError(
+            "Otsu's threshold needs scikit-image, which is not installed; "
+            "run pip install 'lren-tf[detectors]'."
+        ) from None
+    return float(threshold_otsu(image))
+
+
 def attribute_difference(
     image: npt.NDArray[np.float64], area: int, *, corners: bool = False
 ) -> npt.NDArray[np.float64]:

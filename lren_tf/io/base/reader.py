@@ -32,9 +32,11 @@ class Reader(abc.ABC):
         product: whether the layers beside a cube are those of a product, not what its owner put
             there: none of them is taken for the truth by its values alone.
         what: what a damaged file is not a readable one of.
+        without_cube: what to do with a file that holds no cube.
         file: the path, by whose name messages call it.
         origin: what `Scene.source` says.
         variables: the arrays of the file, known from its header alone.
+        flags: the names of the quality flags that a product has.
 
     Raises:
         InputError: by the constructor: the file is damaged, or not of this format.
@@ -44,8 +46,10 @@ class Reader(abc.ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     product: ClassVar[bool] = False
     what: ClassVar[str] = "file"
+    without_cube: ClassVar[str] = "save it as a 3-D array"
 
     variables: list[Variable]
+    flags: tuple[str, ...] = ()
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -57,6 +61,11 @@ class Reader(abc.ABC):
         """Whether a file is to be read by this class; a file by its suffix, unless a
         subclass knows better."""
         return source.stream is not None and source.path.suffix.lower() in cls.suffixes
+
+    @classmethod
+    def beside(cls, source: Source) -> list[Path]:
+        """The files beside a recognised one that reading it depends on."""
+        return []
 
     @abc.abstractmethod
     def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
@@ -89,6 +98,20 @@ class Reader(abc.ABC):
         Args:
             name: of a cube among `variables`.
             order: its axes of rows, columns and bands.
+        """
+        return None
+
+    def mask(self, flags: tuple[str, ...] | None) -> tuple[np.ndarray, str] | None:
+        """What a file of quality flags says, passed as a mask; None for any other file.
+
+        Args:
+            flags: as `Reading.flags`.
+
+        Returns:
+            [H, W] bool, False on flagged pixels, and a sentence about it for `lren-tf info`.
+
+        Raises:
+            InputError: it has no such flag, or is damaged.
         """
         return None
 

@@ -17,10 +17,13 @@ class Reading:
     Attributes:
         raw: whether they are left as they are stored.
         fill: whether scaled values are NaN where the stored one marks missing data.
+        flags: the quality flags of a product that leave pixels out, from
+            `quality.parse_flags`; None for those that its reader takes by itself.
     """
 
     raw: bool = False
     fill: bool = True
+    flags: tuple[str, ...] | None = None
 
 
 AS_MEANT = Reading()

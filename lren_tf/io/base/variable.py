@@ -81,7 +81,9 @@ def existing_path(path: str | os.PathLike[str]) -> Path:
 def a_folder(path: Path) -> InputError:
     """The refusal of a folder that nothing reads."""
     return InputError(
-        received=f"{path} is a folder", expected="a file", remedy="pass the path of one"
+        received=f"{path} is a folder",
+        expected="a file, or a folder with one TIFF for each band of a scene",
+        remedy="pass the path of a file",
     )
 
 

@@ -4,14 +4,17 @@ The cube is left in sensor geometry (down-track × cross-track × bands): an ano
 wants each spectrum once and next to its real neighbours, while the map grid repeats some and
 turns all. The positions of the pixels (`location/lon`, `location/lat`) and the geometry lookup
 table (`location/glt_x`, `location/glt_y`) are kept in the georeference, and
-`LookupTable.orthorectified` lays a finished map out on the map grid.
+`LookupTable.orthorectified` lays a finished map out on the map grid. The mask file of the granule
+is used if it lies beside it (`lren_tf.io.formats.emit_mask`).
 
 Source: EMIT L2A algorithm and user guides, LP DAAC, collection EMITL2ARFL.001.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -22,6 +25,7 @@ from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details, in_nanometres
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
+from lren_tf.io.formats.emit_mask import flags_of, mask_beside, masked_by
 from lren_tf.io.formats.hdf5 import Hdf5Reader
 
 _FILL = -9999.0
@@ -35,6 +39,16 @@ class EmitReader(Hdf5Reader):
     def recognises(cls, source: Source) -> bool:
         return cls.holds(source, f"{_BANDS}/wavelengths")
 
+    @classmethod
+    def beside(cls, source: Source) -> list[Path]:
+        found = mask_beside(source.path)
+        return [] if found is None else [found]
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._mask = mask_beside(self.file)
+        self.flags = () if self._mask is None else flags_of(self._mask)
+
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
         """Fill value, wavelengths, bands not affected by water vapour, and georeference.
 
@@ -47,16 +61,32 @@ class EmitReader(Hdf5Reader):
             if not _has_bands_of_emit(self.hdf, node.shape):
                 return general
             known = _details(self.hdf, node)
+        valid, said = self._masked(node.shape[:2], how)
         scaled = bool(general.reading) and not how.raw
         no_data = sorted({float(value) for value in (_FILL, *general.no_data)})  # type: ignore[arg-type]
         return replace(
             known,
             no_data=() if scaled else tuple(no_data),
             filled=general.filled,
-            reading=general.reading,
+            reading=(*general.reading, said) if said else general.reading,
             acquired=general.acquired,
             georeference=general.georeference,
+            valid=valid,
         )
+
+    def _masked(self, grid: tuple[int, ...], how: Reading) -> tuple[np.ndarray | None, str]:
+        """What the mask file beside the granule says of a cube of rows × columns."""
+        if self._mask is None or not self.flags:
+            return None, ""
+        valid, said = masked_by(self._mask, how.flags)
+        if valid.shape != grid:
+            warnings.warn(
+                f"{self._mask.name} masks {valid.shape[0]} × {valid.shape[1]} pixels, and "
+                f"{self.file.name} has {grid[0]} × {grid[1]}: it is not used.",
+                stacklevel=4,
+            )
+            return None, ""
+        return valid, said
 
     def place(self, node: h5py.Dataset) -> Place:
         """Positions and lookup table of a cube; of any other array as in other files."""

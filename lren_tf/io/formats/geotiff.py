@@ -86,11 +86,18 @@ class Image:
     def __exit__(self, *error: object) -> None:
         self._image.close()
 
-    def read(self, how: Reading = AS_MEANT, no_data: tuple[NoData, ...] = ()) -> np.ndarray:
+    def read(
+        self,
+        how: Reading = AS_MEANT,
+        no_data: tuple[NoData, ...] = (),
+        scaling: Scaling | None = None,
+    ) -> np.ndarray:
         """The values, with the shape of `variable`.
 
         Args:
+            how: whether they are scaled, and whether missing ones become NaN.
             no_data: stored values that mark missing data, where the file itself says none.
+            scaling: of the bands, instead of the file's own.
 
         Raises:
             InputError: damaged values.
@@ -99,7 +106,7 @@ class Image:
 
         shape, dtype, image = self._shape, self._dtype, self._image
         with self._library():
-            scaling = Scaling() if how.raw else _scaling(image)
+            scaling = Scaling() if how.raw else scaling or _scaling(image)
             no_data = (_no_data(image) or no_data) if how.fill else ()
             out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
             block = image.block_shapes[0][0]

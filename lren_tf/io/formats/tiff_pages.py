@@ -87,7 +87,7 @@ class PagesReader(Reader):
         for at in range(self._pages):
             with geotiff.Image(self.file, at + 1) as image:
                 found.append(image.details(how))
-        return _of_cube(found)
+        return details_of_cube(found, f"{len(found)} pages of one band each as one cube")
 
     def _of_pages(self) -> list[Variable]:
         pages = []
@@ -112,8 +112,13 @@ class PagesReader(Reader):
         return names.index(name) + 1
 
 
-def _of_cube(found: list[Details]) -> Details:
-    """What is said of the cube that pages make, from what each of them says."""
+def details_of_cube(found: list[Details], text: str) -> Details:
+    """What is said of the cube that images of one band make, from what each of them says.
+
+    Args:
+        found: of every image.
+        text: how they were put together, for `lren-tf info`.
+    """
     first = found[0]
     marks = [details.no_data for details in found]
     no_data: tuple[NoData, ...] = marks[0]
@@ -127,7 +132,7 @@ def _of_cube(found: list[Details]) -> Details:
         no_data=no_data,
         valid=None if not masks else np.logical_and.reduce(masks),
         wavelengths=np.concatenate(listed) if known else None,  # type: ignore[arg-type]
-        reading=(*first.reading, f"{len(found)} pages of one band each as one cube"),
+        reading=(*first.reading, text),
     )
 
 
