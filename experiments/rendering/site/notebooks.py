@@ -60,8 +60,12 @@ def files() -> dict[str, bytes]:
 @cache
 def converted(name: str) -> tuple[str, dict[str, bytes]]:
     """A notebook that has been run as Markdown, and the files that it shows."""
+    notebook = nbformat.read(RUN / f"{name}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        # What TensorFlow says of the machine it runs on, on the stream of errors.
+        cell.outputs = [each for each in cell.get("outputs", []) if each.get("name") != "stderr"]
     resources = {"unique_key": name, "output_files_dir": f"{name}_files"}
-    body, more = MarkdownExporter().from_filename(str(RUN / f"{name}.ipynb"), resources)
+    body, more = MarkdownExporter().from_notebook_node(notebook, resources)
     shown = dict(more["outputs"])
 
     def frame(match: re.Match[str]) -> str:
