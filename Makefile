@@ -18,8 +18,8 @@ ifeq ($(origin LREN_TF_DATA),undefined)
 endif
 
 .PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
-  sensitivity comparators recent-methods ablation lambda seeds failures odds report test test-fast test-slow test-oldest coverage-fast \
-  guard lint bench bench-all dist clean
+  sensitivity comparators recent-methods ablation lambda seeds failures odds report test test-fast test-slow \
+  test-oldest coverage-fast guard lint docs bench bench-all dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -119,6 +119,11 @@ lint: $(STAMP) ## check style, types, and that imports point down
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
+docs: $(STAMP) ## build the documentation site, build/site/index.html: minutes the first time
+	$(RUN) -m experiments.rendering.site.pictures
+	$(RUN) -m experiments.rendering.site.notebooks
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+
 bench: $(STAMP) ## measure solver, training step, LRX and RX against their references
 	$(RUN) -m benchmarks.solver
 	$(RUN) -m benchmarks.training
@@ -135,9 +140,10 @@ bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of
 	$(RUN) -m benchmarks.precision
 	$(RUN) -m benchmarks.batch
 
-dist: $(STAMP) ## build wheel and sdist into dist/
+dist: $(STAMP) ## build wheel and sdist into dist/, and check them for the package index
 	rm -rf dist
 	$(RUN) -m build --no-isolation
+	$(RUN) -m twine check --strict dist/*
 
 clean: ## remove .venv and caches, keep results
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -37,7 +37,9 @@ class ObjectScores(NamedTuple):
     """[K] share of the pixels that are detected, for each of `RATES`."""
 
 
-def truth_objects(truth: npt.ArrayLike, valid: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
+def truth_objects(
+    truth: npt.ArrayLike, valid: npt.ArrayLike | None = None
+) -> npt.NDArray[np.int64]:
     """Labels [H, W] int of the objects of a truth, from 1; 0 on the background.
 
     Args:

@@ -43,8 +43,10 @@ from lren_tf.plots.style import (
     wrapped,
 )
 
-DECADES, LINEAR = "decades", "linear"
-"""The scales of a map."""
+DECADES = "decades"
+"""The scale of a map in decades of the estimated false-alarm rate."""
+LINEAR = "linear"
+"""The scale of a map from its lowest to its highest score."""
 
 # A scene longer than this many times its width is drawn with stretched pixels: at true
 # proportions a strip would be a line too thin to see.

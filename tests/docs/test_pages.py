@@ -43,6 +43,8 @@ from tests.io.products import write_emit, write_envi, write_geotiff, write_prism
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+NOTES = ["CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "RELEASING.md"]
+"""For those who work on the project; tests/release runs what RELEASING.md says."""
 LANGUAGES = ("sh", "python", "text")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 SECONDS = re.compile(r"\d+\.\d+ s\b")
@@ -317,7 +319,7 @@ def test_every_block_runs(page, reader):
         assert Path(name).is_file(), f"{page} names {name}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *NOTES])
 def test_links_and_anchors_resolve(page):
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):

@@ -70,6 +70,18 @@ def test_the_sdist_holds_what_a_build_needs(built):
     assert not [name for name in names if name.startswith(("experiments", "tests", "benchmarks"))]
 
 
+def test_the_package_index_shows_the_readme(built):
+    """Its links are addresses: what is built says what tests/release reads in setup.py."""
+    run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (n for n in archive.namelist() if n.endswith("/METADATA"))
+        shown = archive.read(metadata).decode()
+    assert "Description-Content-Type: text/markdown" in shown
+    assert "Project-URL: Source, https://" in shown
+    assert "](https://" in shown and "](docs/" not in shown
+
+
 def test_the_installed_wheel_detects(built, tmp_path):
     """In a new environment that sees the dependencies of this one, but not its lren_tf."""
     (wheel,) = built.glob("*.whl")
