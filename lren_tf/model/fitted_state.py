@@ -29,6 +29,12 @@ from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.network import load_stored
 from lren_tf.settings import Settings
+from lren_tf.training.batches import sample_rows
+
+MIXTURE_PIXELS = 131_072
+"""Pixels of a scene that its background mixture is estimated from: all, or a sample of so many.
+
+The mean of a component with a hundredth of them is then off by 3 % of its standard deviation."""
 
 
 class _State(keras.layers.Layer):
@@ -185,7 +191,10 @@ class BackgroundState(_State):
         self._spread.assign(tf.zeros_like(self._spread))
 
     def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> None:
-        """Estimate the backgrounds from all pixels of a scene, and store them.
+        """Estimate the backgrounds from the pixels of a scene, and store them.
+
+        Their mixtures are those of at most `MIXTURE_PIXELS` pixels, the scales of their energies
+        those of all.
 
         Args:
             z: latent samples ``[n, m, l]``.
@@ -193,11 +202,15 @@ class BackgroundState(_State):
             data: the scene, for the positions of its pixels.
         """
         s = self._settings
+        rows = None
+        if len(z) > MIXTURE_PIXELS:
+            rows = sample_rows(len(z), MIXTURE_PIXELS, s.seed)
+            beta = beta[rows]
         parts = []
         for some in self._groups(len(z)):
             features = self.features(z[:, some], data.grid, data.valid)
             background = background_mixture(
-                features,
+                features if rows is None else tf.gather(features, rows, axis=1),
                 beta[:, some].swapaxes(0, 1),
                 component_share=s.component_share,
                 trimmed_share=s.trimmed_share,
