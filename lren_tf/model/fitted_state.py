@@ -190,7 +190,7 @@ class BackgroundState(_State):
         """Remove the backgrounds, which belong to other weights."""
         self._spread.assign(tf.zeros_like(self._spread))
 
-    def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> None:
+    def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> tf.Tensor:
         """Estimate the backgrounds from the pixels of a scene, and store them.
 
         Their mixtures are those of at most `MIXTURE_PIXELS` pixels, the scales of their energies
@@ -200,13 +200,16 @@ class BackgroundState(_State):
             z: latent samples ``[n, m, l]``.
             beta: responsibilities ``[n, m, k]``.
             data: the scene, for the positions of its pixels.
+
+        Returns:
+            Energies as of :meth:`energies`.
         """
         s = self._settings
         rows = None
         if len(z) > MIXTURE_PIXELS:
             rows = sample_rows(len(z), MIXTURE_PIXELS, s.seed)
             beta = beta[rows]
-        parts = []
+        parts, energies = [], []
         for some in self._groups(len(z)):
             features = self.features(z[:, some], data.grid, data.valid)
             background = background_mixture(
@@ -217,11 +220,14 @@ class BackgroundState(_State):
                 ridge=s.ridge,
             )
             energy = background_energy(features, background)
-            parts.append([*background[:3], *level_and_spread(energy)])
+            level, spread = level_and_spread(energy)
+            parts.append([*background[:3], level, spread])
+            energies.append((energy - level[:, None]) / spread[:, None])
         weights = self._phi, self._mu, self._Gamma, self._level, self._spread
         for weight, values in zip(weights, zip(*parts, strict=True), strict=True):
             weight.assign(tf.concat(values, axis=0))
         self._image.assign(len(data.grid) == 2)
+        return tf.concat(energies, axis=0)
 
     def load_own_variables(self, store: Any) -> None:
         """Load the weights of a file, also of one without a member axis, of a single member.
