@@ -81,7 +81,7 @@ def test_pixels_with_weight_0_are_in_no_sum_but_those_of_the_scale():
     assert changed[tuple(out)] and changed.sum() == 1
 
 
-@pytest.mark.parametrize("rows, pixels", [(1, 1), (4, 17 * 3), (44, 1000), (7, 20)])
+@pytest.mark.parametrize(("rows", "pixels"), [(1, 1), (4, 17 * 3), (44, 1000), (7, 20)])
 def test_strips_give_what_the_whole_gives(monkeypatch, rows, pixels):
     features, weights = sample((45, 17))
     whole = found(features, weights)
