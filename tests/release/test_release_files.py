@@ -16,6 +16,7 @@ from jinja2 import Environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from lren_tf import detectors
 from lren_tf.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,23 @@ class TestReadme:
     def test_nothing_else_changes(self, readme):
         without = re.compile(r"\]\([^)]*\)")
         assert without.sub("]()", readme) == without.sub("]()", text("README.md"))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("CITATION.cff", "scenes: {all} detectors with one interface"),
+        ("README.md", "{others} methods to compare it with"),
+        ("README.md", "all {all} methods"),
+        ("docs/README.md", "all {all} detectors"),
+        ("docs/architecture.md", "{all} methods with one interface"),
+        ("notebooks/5_plugin_detector.ipynb", "beside the {all} of this project"),
+    ],
+)
+def test_the_number_of_detectors(name, sentence):
+    words = {12: "twelve", 13: "thirteen", 14: "fourteen", 15: "fifteen", 16: "sixteen"}
+    count = len(detectors._HOMES)
+    assert sentence.format(all=words[count], others=words[count - 1]) in text(name)
 
 
 def test_one_version():
