@@ -60,7 +60,8 @@ def leaderboard(plan: Plan, ended: Sequence[Ended]) -> dict[str, Any]:
 
     Returns:
         ``scenes`` and ``methods`` by name and key, each method with a cell for each scene and
-        ``mean``; ``ranking``; ``failures``; ``versions`` and ``machines`` of the runs.
+        ``mean``; ``ranking``; ``failures``; ``made``, time of the first and the last run;
+        ``versions`` and ``machines`` of the runs.
     """
     rows = {
         key: _row(method, plan, [each for each in ended if each.run.method.key == key])
@@ -83,6 +84,7 @@ def leaderboard(plan: Plan, ended: Sequence[Ended]) -> dict[str, Any]:
              "failure": e.failure}
             for e in ended if e.failure is not None
         ],
+        "made": sorted(record["time"] for record in found)[:: max(1, len(found) - 1)],
         "versions": _distinct([record["versions"] for record in found]),
         "machines": _distinct([record["machine"] for record in found]),
     }  # fmt: skip

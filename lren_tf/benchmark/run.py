@@ -52,7 +52,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name that messages use."""
         seed = "" if self.seed is None else f", seed {self.seed}"
         return f"{self.method.title} on {self.scene.name}{seed}"
 
