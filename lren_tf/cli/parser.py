@@ -262,6 +262,11 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
         "for none (default: docs/products.md)",
     )  # fmt: skip
     made.add_argument(
+        "--mask-values", metavar="LIST",
+        help="values of --mask that mark valid pixels, such as 0, 1,4-7 or nonzero (default: all "
+        "but 0, of a map with one such value)",
+    )  # fmt: skip
+    made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
         "file,0 for the file's own and 0 (default: the file's)",
     )  # fmt: skip

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".tif", ".tiff")
 _ACQUIRED = ("acquisitiondatetime", "acquisitiontime", "timecoveragestart")
 
+_TITLES = ("title", "name", "long_name", "description", "layer_type")
+
 _WHAT = "GeoTIFF"
 # Read in one go: what the blocks need beside the cube.
 _BLOCK_ELEMENTS = 1 << 22
@@ -55,6 +57,7 @@ class Image:
         itemsize: bytes of one value.
         pages: how many images the file holds, without overviews and masks.
         description: the text that the file's program has left in it.
+        titles: what it calls its bands, where it does.
 
     Raises:
         InputError: no GeoTIFF, a damaged one, one whose declared size cannot be right, or
@@ -74,6 +77,7 @@ class Image:
             self._dtype = _dtype(self._image)
             self.pages = max(1, len(self._image.subdatasets))
             self.description = str(self._image.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
+            self.titles = _titles(self._image)
         self.itemsize = self._dtype.itemsize
         is_complex = self._dtype.kind == "c"
         kind = f"complex {self._dtype.name}" if is_complex else self._dtype.name
@@ -161,6 +165,13 @@ def _acquired(image: DatasetReader) -> str | None:
     said = {**image.tags(), **image.tags(ns="IMAGERY")}
     named = {re.sub(r"[ _-]", "", name).lower(): value for name, value in said.items()}
     return next((iso_time(named[name]) for name in _ACQUIRED if name in named), None)
+
+
+def _titles(image: DatasetReader) -> tuple[str, ...]:
+    """Descriptions of the bands, and titles among their tags and those of the image."""
+    tags = [image.tags(), *(image.tags(band) for band in image.indexes)]
+    named = [said[key] for said in tags for key in said if key.lower() in _TITLES]
+    return (*(text for text in image.descriptions if text), *named)
 
 
 def _masks(image: DatasetReader) -> tuple[np.ndarray | None, np.ndarray]:
