@@ -23,7 +23,7 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import understood_crs
-from lren_tf.io.base.failures import reading
+from lren_tf.io.base.failures import damaged, reading
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.optional import needs
@@ -115,6 +115,8 @@ class Image:
             out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
             block = image.block_shapes[0][0]
             rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
+            # Where this fails, GDAL would fail with every band, each time after all of them.
+            image.read(1, window=Window(0, 0, shape[1], min(block, shape[0])))
             for start in range(0, shape[0], rows):
                 window = Window(0, start, shape[1], min(rows, shape[0] - start))
                 values = np.moveaxis(image.read(window=window), 0, -1)
@@ -295,6 +297,10 @@ def _check_sizes(file: Path, image: DatasetReader) -> None:
 
     shape, item = (image.height, image.width, image.count), _dtype(image).itemsize
     check_declared_size(file, "", shape, item)
+    size = file.stat().st_size
+    if image.count > size:
+        # Each takes at least a byte of the file, and far more than that to be looked at.
+        raise damaged(file, _WHAT, f"it declares {image.count} bands in {size} bytes")
     for rows, columns in set(image.block_shapes):
         # Of values side by side a block holds all bands.
         block = (rows, columns, image.count if image.interleaving is Interleaving.pixel else 1)
