@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -42,6 +43,13 @@ class _Parser(argparse.ArgumentParser):
     """argparse with its refusals in the form of all others."""
 
     def error(self, message: str) -> NoReturn:
+        _, _, more = message.partition("unrecognized arguments: ")
+        if more and all(map(os.path.exists, more.split())):
+            raise InputError(
+                f"{more.split()[0]} is one file too many; expected one file or folder of a scene, "
+                "put TIFFs of single bands into a folder of their own, and pass several scenes to "
+                "lren-tf batch."
+            )
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]

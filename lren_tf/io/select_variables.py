@@ -65,7 +65,8 @@ def chosen_cube(reader: Reader, key: str | None) -> Variable:
             received=f"{file.name} has one band, {variable.shape[0]} rows × {variable.shape[1]} "
             "columns",
             expected="an image of several bands",
-            remedy="pass the cube and not a map of it",
+            remedy="pass the cube and not a map of it, or the folder if each band is a TIFF of its "
+            "own",
         )
     if len(variable.shape) != 3 or 0 in variable.shape:
         raise _wrong_shape(file, variables, variable, "rows × columns × bands")
