@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -45,6 +46,13 @@ class _Parser(argparse.ArgumentParser):
     """argparse with its refusals in the form of all others."""
 
     def error(self, message: str) -> NoReturn:
+        _, _, more = message.partition("unrecognized arguments: ")
+        if more and all(map(os.path.exists, more.split())):
+            raise InputError(
+                f"{more.split()[0]} is one file too many; expected one file or folder of a scene, "
+                "put TIFFs of single bands into a folder of their own, and pass several scenes to "
+                "lren-tf batch."
+            )
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
@@ -282,6 +290,11 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
         "--mask-bands", metavar="NAMES",
         help="quality flags of a product that leave pixels out, such as cloud,cirrus,water; none "
         "for none (default: docs/products.md)",
+    )  # fmt: skip
+    made.add_argument(
+        "--mask-values", metavar="LIST",
+        help="values of --mask that mark valid pixels, such as 0, 1,4-7 or nonzero (default: all "
+        "but 0, of a map with one such value)",
     )  # fmt: skip
     made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "

@@ -22,7 +22,7 @@ from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_target
 
 _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
-             "axes", "raw", "mask_bands")  # fmt: skip
+             "axes", "raw", "mask_bands", "mask_values")  # fmt: skip
 """Options that say how a file is read."""
 _TOLD = ("scene", *_OF_FILES, "background", "review")
 """Options that say which scene is scored, and against what."""
@@ -106,6 +106,7 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 axes=arguments.axes,
                 raw=arguments.raw,
                 mask_bands=arguments.mask_bands,
+                mask_values=arguments.mask_values,
             )
     return scene_by_name(name)
 
@@ -117,7 +118,8 @@ def reading_record(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def arguments_of(record: dict[str, Any]) -> argparse.Namespace:
     """Return the options that `reading_record` told."""
-    told = {"mask_bands": None, **record}  # which earlier versions did not know
+    # Earlier versions did not know these.
+    told = {"mask_bands": None, "mask_values": None, **record}
     return argparse.Namespace(**{name: told[name] for name in _TOLD})
 
 
