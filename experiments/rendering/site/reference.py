@@ -26,7 +26,7 @@ class Entry:
 
     Attributes:
         name: as users write it, such as `lren_tf.io.load_map`.
-        path: of its definition, such as `lren_tf.io.load.load_map`.
+        path: of its definition, such as `lren_tf.io.maps.load_map`.
         page: of the reference, without `.md`.
     """
 
