@@ -16,6 +16,7 @@ from lren_tf.io.base.attributes import (
     plain,
     scaling_among,
     tables_among,
+    valid_range_among,
     words,
 )
 from lren_tf.io.base.axis_names import role_of
@@ -106,6 +107,11 @@ def unit_of(node: h5py.Dataset) -> str | None:
 def fill_values(node: h5py.Dataset) -> tuple[float, ...]:
     """The stored values that mark missing data, by any of the usual attributes."""
     return fill_values_among(attributes(node))
+
+
+def valid_range(node: h5py.Dataset) -> tuple[float, float] | None:
+    """The least and the largest stored value that is a measurement (`valid_range_among`)."""
+    return valid_range_among(attributes(node), node.dtype)
 
 
 def scaling_of(node: h5py.Dataset) -> Scaling:
