@@ -22,8 +22,13 @@ _START = "time_coverage_start"
 """Attribute of a file by the conventions for data discovery (ACDD), which EMIT follows."""
 
 
-def array_of(node: h5py.Dataset, how: Reading = AS_MEANT) -> np.ndarray:
+def array_of(node: h5py.Dataset, how: Reading, notes: list[str]) -> np.ndarray:
     """All values of an array in its stored order, scaled as its attributes say.
+
+    Args:
+        node: the array.
+        how: whether values are scaled, and whether missing ones become NaN.
+        notes: gets what a `UserWarning` has to tell, once HDF5 is left, which warns of much.
 
     Raises:
         ValueError, InputError, OSError, RuntimeError: as `hdf5_nodes.values`.
@@ -31,7 +36,7 @@ def array_of(node: h5py.Dataset, how: Reading = AS_MEANT) -> np.ndarray:
     array = values(node).view(_unsigned(node))
     scaling = Scaling() if how.raw else scaling_of(node)
     fills = fill_values(node) if how.fill else ()
-    beyond = _beyond(node, array, fills) if how.fill else None
+    beyond = _beyond(node, array, fills, notes) if how.fill else None
     if scaling:
         array = scaling.applied(array, fills)
     elif beyond is not None:
@@ -67,11 +72,11 @@ def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Detai
 
 
 def _beyond(
-    node: h5py.Dataset, stored: np.ndarray, fills: tuple[float, ...]
+    node: h5py.Dataset, stored: np.ndarray, fills: tuple[float, ...], notes: list[str]
 ) -> np.ndarray | None:
     """Places of the values outside of the valid range that attributes say; None for none.
 
-    A range that most values lie outside of is not that of these values, which a `UserWarning` says.
+    A range that most values lie outside of is not that of these values, which is noted.
     """
     limits = valid_range(node) if node.ndim == _CUBE else None
     if limits is None:
@@ -83,11 +88,10 @@ def _beyond(
         found &= held
         count = int(np.count_nonzero(found))
         if 2 * count > np.count_nonzero(held):
-            warnings.warn(
+            notes.append(
                 f"{path_of(node.file.filename).name}: {count} of the values of "
                 f"'{node.name.lstrip('/')}' lie outside of the valid range {limits[0]:g} to "
-                f"{limits[1]:g} that the file states: it is not used.",
-                stacklevel=5,
+                f"{limits[1]:g} that the file states: it is not used."
             )
             return None
     return found if count else None

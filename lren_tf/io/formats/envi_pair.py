@@ -73,6 +73,13 @@ def pair_of(source: Source) -> Pair:
     else:
         found = header_of(file)
         if found is None:
+            other = content_of(source.start, among_numbers=True)
+            if other is not None:
+                raise InputError(
+                    received=f"{file.name} is {other.name}",
+                    expected="raw numbers, with an ENVI header beside them",
+                    remedy=other.remedy,
+                )
             raise InputError(
                 received=f"{file.name} has no ENVI header beside it",
                 expected=f"{file.name}.hdr or {file.stem}.hdr",
