@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from lren_tf import datasets, detectors, presets
+from lren_tf import detectors, presets
+from lren_tf.benchmark.scenes import IMPLANTS
 from lren_tf.cli.commands.batch import batch
+from lren_tf.cli.commands.benchmark import benchmark
 from lren_tf.cli.commands.compare import compare
 from lren_tf.cli.commands.datasets import list_datasets
 from lren_tf.cli.commands.detect import detect
@@ -24,11 +26,12 @@ from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
 from lren_tf.cli.options.explanation import add_explanation_options
 from lren_tf.cli.options.library import add_library_options
+from lren_tf.cli.options.methods import add_method_options
 from lren_tf.cli.options.outputs import add_format_option
 from lren_tf.cli.options.region import add_region_options
-from lren_tf.cli.options.scene import SIMULATED
 from lren_tf.cli.options.threshold import add_threshold_options, add_vector_option
 from lren_tf.cli.options.workers import add_worker_options
+from lren_tf.datasets.by_name import SIMULATED, scene_names
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
@@ -91,6 +94,9 @@ def make_parser() -> argparse.ArgumentParser:
         command("batch", batch, "Detect in many scenes; finished ones are left out.")
     )
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
+    _add_benchmark(
+        command("benchmark", benchmark, "Run methods on many scenes; write a leaderboard.")
+    )
 
     made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
     made.add_argument("score", metavar="SCORE", help=_SCORE)
@@ -249,12 +255,28 @@ def _add_compare(made: argparse.ArgumentParser) -> None:
     _add_files(made)
 
 
+def _add_benchmark(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "scenes", metavar="SCENE", nargs="*",
+        help="scenes with truth: files, folders, patterns in quotes, lists (.txt), names of "
+        f"benchmark scenes, '{SIMULATED}', or {IMPLANTS}TARGETS:BACKGROUND with two names "
+        "(default: those of the folder)",
+    )  # fmt: skip
+    add_method_options(made)
+    _add_reading(made)
+    made.add_argument(
+        "--out", metavar="DIR", required=True,
+        help="folder of the benchmark, which gains what a call adds; finished runs are left out",
+    )  # fmt: skip
+    add_worker_options(made)
+
+
 def _add_scene(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "scene",
         metavar="SCENE",
         help="a MATLAB, NumPy, ENVI, GeoTIFF, netCDF or HDF5 file, a benchmark scene "
-        f"({', '.join([*datasets.names(), *datasets.further_names()])}), or '{SIMULATED}'",
+        f"({', '.join(scene_names())}), or '{SIMULATED}'",
     )
 
 

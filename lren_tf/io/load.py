@@ -84,6 +84,9 @@ def load_scene(
             (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
         axes: what the axes of the stored cube are, such as `"band,row,column"`. Without it, what
             the file says of them (`lren_tf.io.axes`), else rows × columns × bands.
+        raw: whether to leave values as they are stored, without the file's scale factors.
+        mask_bands: names of the quality flags of a product that leave pixels out, in place of
+            those that do so by themselves, such as `"cloud,water"`; `"none"` for none.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,

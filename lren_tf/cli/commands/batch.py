@@ -19,10 +19,11 @@ from lren_tf.cli.detection_task import Detection
 from lren_tf.cli.options.config import with_config
 from lren_tf.cli.options.detector import LREN
 from lren_tf.cli.options.outputs import AUTO
-from lren_tf.cli.options.scene import check_scene, is_name, refuse_to_replace_another_scene
+from lren_tf.cli.options.scene import check_scene, refuse_to_replace_another_scene
 from lren_tf.cli.options.workers import OPTIONS as WORKERS
 from lren_tf.cli.options.workers import WorkerOptions
 from lren_tf.cli.trained_model import TRAINING
+from lren_tf.datasets.by_name import is_name
 from lren_tf.errors import InputError, TasksFailed
 from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_folder, ensure_writable_target
