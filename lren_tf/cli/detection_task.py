@@ -14,6 +14,7 @@ from typing import Any
 
 from lren_tf.batch.finished import ENTRY, Result
 from lren_tf.cli.commands.detect import detect
+from lren_tf.cli.console import unheard
 from lren_tf.errors import InputError
 from lren_tf.io.scene_files import files_of
 from lren_tf.runtime.files import ensure_writable_folder
@@ -119,6 +120,10 @@ def _detected(detection: Detection) -> bool:
     if "keras" in sys.modules and detection.options["apply"] is None:
         # What earlier scenes have left would grow with every one of them.
         sys.modules["keras"].utils.clear_session()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        unheard(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         detect(argparse.Namespace(**detection.options), entries)
     return False

@@ -18,6 +18,7 @@ from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
 from lren_tf.cli.commands.threshold import threshold
 from lren_tf.cli.commands.view import view
+from lren_tf.cli.console import add_console_options
 from lren_tf.cli.options.config import add_config_option
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
@@ -61,6 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; a refusal is an `InputError`."""
     common = _Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_console_options(common)
     parser = _Parser(
         prog="lren-tf",
         description="Hyperspectral anomaly detection with LREN (AAAI 2021) and other detectors.",

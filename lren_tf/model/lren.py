@@ -226,7 +226,8 @@ class LREN(KerasMethods):
             y: None; a target is refused, since nothing is learned from truth.
             epochs: None for the setting (1000); of each phase where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
-            verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
+            verbose: ``"auto"`` is one progress bar on a terminal, and two messages of the logger
+                ``lren_tf.training.callbacks`` everywhere;
                 0, 1, 2 as in Keras.
             callbacks: one Keras callback or several. A training in two parts
                 (``training="separate"``) is two trainings to them: one that stops the training

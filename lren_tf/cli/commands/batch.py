@@ -14,7 +14,8 @@ from lren_tf.batch.catalogue import Entry, totals, write_catalogue
 from lren_tf.batch.finished import ENTRY, read_report
 from lren_tf.batch.scenes import ListedScene, listed_scenes
 from lren_tf.cli.commands.detect import settled
-from lren_tf.cli.console import collected_notices, say
+from lren_tf.cli.console import OPTIONS as CONSOLE
+from lren_tf.cli.console import collected_notices, note, result, say, tell_files
 from lren_tf.cli.detection_task import Detection
 from lren_tf.cli.options.config import with_config
 from lren_tf.cli.options.detector import LREN
@@ -37,7 +38,7 @@ PLACE = "{scene}"
 """Placeholder for the name of a scene in the path of a file."""
 
 _DEFAULTS = {"detector": LREN, "format": AUTO, "out": "."}
-_OWN = ("run", "debug", "config", "scenes", "train_on", *WORKERS)
+_OWN = ("run", "debug", "config", "scenes", "train_on", *WORKERS, *CONSOLE)
 _ONE_EACH = ("save_model", "log", "resume", "tensorboard")
 """Options that name what is written; no two scenes may write the same."""
 _PATHS = (*_ONE_EACH, "truth", "mask", "apply")
@@ -229,7 +230,7 @@ class _Told:
     def __call__(self, outcome: Outcome, again: bool) -> None:
         if outcome.failure is not None and (again or self.debug):
             then = "; it is tried again" if again else ""
-            print(f"lren-tf: note: {outcome.task.name}: {outcome.failure}{then}.", file=sys.stderr)
+            note(f"{outcome.task.name}: {outcome.failure}{then}.")
             if self.debug:
                 print(outcome.trace, file=sys.stderr)
 
@@ -282,9 +283,15 @@ def _conclude(
     if "detections" in files:
         line += f"; {_counted(found['detections'], 'detection')}"
         line += f", {_counted(found['detected_pixels'], 'pixel')}"
+    result(
+        totals=found,
+        scenes=[
+            {"name": e.name, "path": e.source, "report": str(e.report), "failure": e.failure}
+            for e in entries
+        ],
+    )
     say(line)
-    for what, path in files.items():
-        say(f"{what}: {path}")
+    tell_files(files)
     failed = [entry for entry in entries if entry.failure is not None]
     if failed:
         named = "; ".join(f"{entry.name} ({entry.failure})" for entry in failed[:_NAMED])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lren_tf import detectors
-from lren_tf.cli.console import collected_notices, say, timed
+from lren_tf.cli.console import collected_notices, result, say, showing_progress, tell_files, timed
 from lren_tf.cli.options.detector import detectors_from
 from lren_tf.cli.options.scene import (
     check_scene,
@@ -27,7 +27,6 @@ from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
-from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -83,8 +82,8 @@ def compare(arguments: argparse.Namespace) -> None:
         report |= {"versions": loaded_versions(), "seconds": seconds, "notices": notices}
         calibrated = [detector.title for detector in chosen if detector.calibrated]
         _write(scene, truth, maps, titles, calibrated, targets, report)
-    for what, target in targets.items():
-        say(f"{what}: {target}")
+    result(**{name: report[name] for name in ("scene", "detectors", "seconds")})
+    tell_files(targets)
 
 
 def _names(listed: str | None) -> list[str]:
@@ -118,7 +117,7 @@ def _run_all(
         say(f"{label}: running")
         spent: dict[str, float] = {}
         before, failed, metrics = len(notices), None, None
-        with timed(spent, "score"), shown():
+        with timed(spent, "score"), showing_progress():
             try:
                 maps[detector.name] = _map_of(detector, scene)
             except InputError as error:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lren_tf import detectors, presets, validators
-from lren_tf.cli.console import collected_notices, say, timed
+from lren_tf.cli.console import (
+    collected_notices,
+    result,
+    say,
+    showing_progress,
+    speaks,
+    tell_files,
+    timed,
+)
 from lren_tf.cli.options.detector import (
     LREN,
     detector_from,
@@ -49,12 +57,14 @@ from lren_tf.explain.pixels import EXPLAINED
 from lren_tf.io.stac import write_stac_item
 from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths
-from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
     from lren_tf.low_rank.solve import LowRankResult
     from lren_tf.model.scored import EvidenceDetails
+
+_TOLD = ("detector", "preset", "scene", "metrics", "threshold", "seconds")
+"""Entries of the report that ``--json`` prints."""
 
 
 def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None:
@@ -152,20 +162,21 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
 
         watching = [keras.callbacks.LambdaCallback(on_train_begin=open_training)]
         if not long_run.finished and distribution.chief:
-            watching.append(EpochProgress(f"{title}, {model.where}", epochs))
+            watching.append(EpochProgress(f"{title}, {model.where}", epochs, bar=speaks()))
         watching += long_run.callbacks()
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
         with timed(seconds, "score"):
-            score, result = model.scored(scene)
-        say(f"{_ending(result)}, {seconds['score']:.1f} s")
+            score, details = model.scored(scene)
+        say(f"{_ending(details)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(
-                scene, Scored(title, score, _evidence_of(result), model, False, _residual(result)),
+                scene,
+                Scored(title, score, _evidence_of(details), model, False, _residual(details)),
                 region, outputs, seconds, notices,
                 lambda: {
                     "detector": LREN,
-                    **run_record(model, scene, history, result),
+                    **run_record(model, scene, history, details),
                     **distribution.record(model),
                     **long_run.record(),
                 },
@@ -259,7 +270,7 @@ def _detect_with_another(arguments: argparse.Namespace, entries: Entries) -> Non
             detectors.detector_class(arguments.detector).check_background(scene)
         outputs.follow(scene)
         say(described(scene, seconds["read"]))
-        with timed(seconds, "score"), shown():
+        with timed(seconds, "score"), showing_progress():
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
@@ -370,8 +381,8 @@ def _finish(
         )
     if detected is not None:
         say(detected.line())
-    for what, target in targets.items():
-        say(f"{what}: {target}")
+    result(**{name: report[name] for name in _TOLD if name in report})
+    tell_files(targets)
 
 
 def _write_stac(scene: Scene, targets: dict[str, Path], paths: dict[str, Path]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from lren_tf.cli.console import say
+from lren_tf.cli.console import say, tell_files
 from lren_tf.cli.options.detector import started
 from lren_tf.cli.trained_model import bands_of, existing_model, load_keras_model
 
@@ -23,4 +24,4 @@ def export(arguments: argparse.Namespace) -> None:
     image = f"[H, W, {bands_of(model)}]" if model.scores_images() else shape
     scores = "score and evidence" if model.settings.fuses_evidence else "score"
     say(f"endpoints: {scores} of pixels {image}; encode, reconstruct, responsibilities of {shape}")
-    say(f"SavedModel: {arguments.folder}")
+    tell_files({"SavedModel": Path(arguments.folder)})

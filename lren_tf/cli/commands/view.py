@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lren_tf import detectors
-from lren_tf.cli.console import collected_notices, say
+from lren_tf.cli.console import collected_notices, tell_files
 from lren_tf.cli.options.explanation import PAGE_RATE, Scored
 from lren_tf.cli.options.region import Region
 from lren_tf.cli.options.scene import arguments_of, is_name, read_scene
@@ -58,7 +58,7 @@ def view(arguments: argparse.Namespace) -> None:
         page = scored.page(scene, region.filtered(found), None, calibrated="evidence" in report)
         with atomic_paths(target) as (temporary,):
             page.save(temporary)
-    say(f"view: {target}")
+    tell_files({"view": target})
 
 
 def _report(path: Path) -> dict[str, Any]:
