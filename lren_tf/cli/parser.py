@@ -22,6 +22,7 @@ from lren_tf.cli.console import add_console_options
 from lren_tf.cli.options.config import add_config_option
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
+from lren_tf.cli.options.dry_run import add_dry_run_option
 from lren_tf.cli.options.explanation import add_explanation_options
 from lren_tf.cli.options.library import add_library_options
 from lren_tf.cli.options.outputs import add_format_option
@@ -73,10 +74,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[..., None], help: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[..., None], help: str, *, writes: bool = True
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(
             name, parents=[common], help=help, description=help, allow_abbrev=False
         )
+        if writes:
+            add_dry_run_option(made)
         made.set_defaults(run=run)
         return made
 
@@ -86,7 +91,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
 
-    made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
+    made = command(
+        "evaluate", evaluate, "Print the metrics of a score map as JSON.", writes=False
+    )
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument(
         "truth", metavar="TRUTH", help="truth map, or a scene that holds one; non-zero = anomalous"
@@ -115,7 +122,10 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("model", metavar="MODEL.keras", help="what detect --save-model wrote")
     made.add_argument("folder", metavar="DIR", help="folder to write; a SavedModel is replaced")
 
-    command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
+    command(
+        "datasets", list_datasets, "List the benchmark scenes and where they were found.",
+        writes=False,
+    )  # fmt: skip
     return parser
 
 

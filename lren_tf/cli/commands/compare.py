@@ -12,6 +12,7 @@ import numpy as np
 from lren_tf import detectors
 from lren_tf.cli.console import collected_notices, result, say, showing_progress, tell_files, timed
 from lren_tf.cli.options.detector import detectors_from
+from lren_tf.cli.options.dry_run import size_of, tell_plan, to_be_downloaded
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
@@ -23,6 +24,8 @@ from lren_tf.cli.options.scene import (
     refuse_to_replace_another_scene,
 )
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.estimates import Estimate, estimate
+from lren_tf.detectors.working_memory import Size
 from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
@@ -64,12 +67,19 @@ def compare(arguments: argparse.Namespace) -> None:
         # must not be so after an hour.
         with timed(seconds, "start"):
             chosen = detectors_from(names, arguments.seed)
+        away = to_be_downloaded(arguments) if arguments.dry_run else None
+        if away is not None:
+            tell_plan(arguments, targets, _estimates(chosen, Size(*away.shape)))
+            return
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
         truth = judging_truth(scene)
         if truth is None:
             del targets["roc"]
         say(described(scene, seconds["read"]))
+        if arguments.dry_run:
+            tell_plan(arguments, targets, _estimates(chosen, size_of(scene)))
+            return
         maps, records = _run_all(chosen, scene, truth, notices)
         if not maps:
             raise InputError(
@@ -84,6 +94,10 @@ def compare(arguments: argparse.Namespace) -> None:
         _write(scene, truth, maps, titles, calibrated, targets, report)
     result(**{name: report[name] for name in ("scene", "detectors", "seconds")})
     tell_files(targets)
+
+
+def _estimates(chosen: list[Detector], size: Size) -> dict[str, Estimate]:
+    return {each.title: estimate(each.name, size, each.get_config()) for each in chosen}
 
 
 def _names(listed: str | None) -> list[str]:

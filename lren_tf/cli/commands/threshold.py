@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from lren_tf.cli.console import collected_notices, renamed, result, say, tell_files
+from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.threshold import (
     ThresholdRequest,
@@ -33,6 +34,9 @@ def threshold(arguments: argparse.Namespace) -> None:
             )
         maps = MapOutput(requested, source_format, georeference)
         targets = _targets(arguments, maps, request)
+        if arguments.dry_run:
+            tell_plan(arguments, targets)
+            return
         found = request.apply(score, georeference=georeference)
         with atomic_paths(*targets.values()) as temporary:
             paths = dict(zip(targets, temporary, strict=True))

@@ -13,6 +13,7 @@ import numpy as np
 
 from lren_tf import detectors
 from lren_tf.cli.console import collected_notices, tell_files
+from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.explanation import PAGE_RATE, Scored
 from lren_tf.cli.options.region import Region
 from lren_tf.cli.options.scene import arguments_of, is_name, read_scene
@@ -49,6 +50,9 @@ def view(arguments: argparse.Namespace) -> None:
                 f"{path} {scene.height} × {scene.width}; expected the score map of that scene, "
                 "run lren-tf detect again."
             )
+        if arguments.dry_run:
+            tell_plan(arguments, {"view": target})
+            return
         told = report.get("evidence") or {}
         scored = Scored(
             _title(report), score, by=_by(report, path),

@@ -26,7 +26,7 @@ _FLAGS = frozenset(
 )
 """Options without a value."""
 _SHORT_FOR_SET = ("seed", "lam", "epochs")
-_NOT_IN_A_CONFIG = frozenset({"config", "set", "debug", "run", "scenes", *CONSOLE})
+_NOT_IN_A_CONFIG = frozenset({"config", "set", "debug", "run", "scenes", "dry_run", *CONSOLE})
 
 
 def add_config_option(made: argparse.ArgumentParser) -> None:

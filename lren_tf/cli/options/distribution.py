@@ -51,6 +51,11 @@ class Distribution:
             self._cluster.check_port()
 
     @property
+    def memory_limit(self) -> int | None:
+        """Bytes of ``--memory-limit``."""
+        return self._memory_limit
+
+    @property
     def chief(self) -> bool:
         """True if this process prints and writes."""
         return self._cluster is None or self._cluster.process == 0
