@@ -17,6 +17,7 @@ from experiments.studies import (
     evidence_choice,
     failures,
     implants,
+    leaderboard,
     proposed,
     recent_methods,
     robust,
@@ -46,6 +47,9 @@ PAGES = {
     "evidence_ablation": "docs/robust.md",
     "evidence_rates": "docs/robust.md",
     "evidence_choice": "docs/robust.md",
+    "leaderboard": "docs/leaderboard.md",
+    "leaderboard_extent": "docs/leaderboard.md",
+    "leaderboard_published": "docs/leaderboard.md",
 }
 """The page of each block; the benchmarks fill those of ``docs/performance.md``."""
 _STUDIES = (
@@ -61,7 +65,7 @@ _PRESETS = {
 
 def blocks(space: Workspace = REFERENCE) -> dict[str, str]:
     """Return the body of every block by its name."""
-    bodies = {"summary": summary_table(space)}
+    bodies = {"summary": summary_table(space), **leaderboard.blocks()}
     for study in _STUDIES:
         bodies |= study.blocks(space)
     return bodies

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from lren_tf import datasets, detectors, presets
+from lren_tf import detectors, presets
+from lren_tf.benchmark.scenes import IMPLANTS
 from lren_tf.cli.commands.batch import batch
+from lren_tf.cli.commands.benchmark import benchmark
 from lren_tf.cli.commands.compare import compare
 from lren_tf.cli.commands.datasets import list_datasets
 from lren_tf.cli.commands.detect import detect
@@ -25,11 +28,12 @@ from lren_tf.cli.options.distribution import STRATEGIES
 from lren_tf.cli.options.dry_run import add_dry_run_option
 from lren_tf.cli.options.explanation import add_explanation_options
 from lren_tf.cli.options.library import add_library_options
+from lren_tf.cli.options.methods import add_method_options
 from lren_tf.cli.options.outputs import add_format_option
 from lren_tf.cli.options.region import add_region_options
-from lren_tf.cli.options.scene import SIMULATED
 from lren_tf.cli.options.threshold import add_threshold_options, add_vector_option
 from lren_tf.cli.options.workers import add_worker_options
+from lren_tf.datasets.by_name import SIMULATED, scene_names
 from lren_tf.errors import InputError
 from lren_tf.version import __version__
 
@@ -44,6 +48,13 @@ class _Parser(argparse.ArgumentParser):
     """argparse with its refusals in the form of all others."""
 
     def error(self, message: str) -> NoReturn:
+        _, _, more = message.partition("unrecognized arguments: ")
+        if more and all(map(os.path.exists, more.split())):
+            raise InputError(
+                f"{more.split()[0]} is one file too many; expected one file or folder of a scene, "
+                "put TIFFs of single bands into a folder of their own, and pass several scenes to "
+                "lren-tf batch."
+            )
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
@@ -90,6 +101,9 @@ def make_parser() -> argparse.ArgumentParser:
         command("batch", batch, "Detect in many scenes; finished ones are left out.")
     )
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
+    _add_benchmark(
+        command("benchmark", benchmark, "Run methods on many scenes; write a leaderboard.")
+    )
 
     made = command(
         "evaluate", evaluate, "Print the metrics of a score map as JSON.", writes=False
@@ -253,12 +267,28 @@ def _add_compare(made: argparse.ArgumentParser) -> None:
     _add_files(made)
 
 
+def _add_benchmark(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "scenes", metavar="SCENE", nargs="*",
+        help="scenes with truth: files, folders, patterns in quotes, lists (.txt), names of "
+        f"benchmark scenes, '{SIMULATED}', or {IMPLANTS}TARGETS:BACKGROUND with two names "
+        "(default: those of the folder)",
+    )  # fmt: skip
+    add_method_options(made)
+    _add_reading(made)
+    made.add_argument(
+        "--out", metavar="DIR", required=True,
+        help="folder of the benchmark, which gains what a call adds; finished runs are left out",
+    )  # fmt: skip
+    add_worker_options(made)
+
+
 def _add_scene(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "scene",
         metavar="SCENE",
         help="a MATLAB, NumPy, ENVI, GeoTIFF, netCDF or HDF5 file, a benchmark scene "
-        f"({', '.join([*datasets.names(), *datasets.further_names()])}), or '{SIMULATED}'",
+        f"({', '.join(scene_names())}), or '{SIMULATED}'",
     )
 
 
@@ -272,6 +302,11 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
         "--mask-bands", metavar="NAMES",
         help="quality flags of a product that leave pixels out, such as cloud,cirrus,water; none "
         "for none (default: docs/products.md)",
+    )  # fmt: skip
+    made.add_argument(
+        "--mask-values", metavar="LIST",
+        help="values of --mask that mark valid pixels, such as 0, 1,4-7 or nonzero (default: all "
+        "but 0, of a map with one such value)",
     )  # fmt: skip
     made.add_argument(
         "--no-data", metavar="X", help="value that marks missing data, or several with commas; "

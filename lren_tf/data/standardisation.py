@@ -15,6 +15,8 @@ from lren_tf.data.array_checks import iter_chunks, pixel_table, refuse_constant
 from lren_tf.data.pixel_matrix import PixelMatrix, as_pixel_matrix
 from lren_tf.errors import InputError
 
+_ROWS_IN_CACHE = 1024
+"""Pixels standardised at a time: they stay in the cache between the operations."""
 PIXELS_AT_A_TIME = 65536
 """Pixels standardised at a time, so that float64 temporaries stay small. Another number rounds
 the sums over pixels differently."""
@@ -149,11 +151,16 @@ def standardise(pixels: np.ndarray | PixelMatrix, scaler: Scaler) -> np.ndarray:
     """Standardised pixels of the bands that are used, float32 ``[N, U]``."""
     out = np.empty((len(pixels), int(scaler.used.sum())), np.float32)
     mean, std = scaler.mean[scaler.used], scaler.std[scaler.used]
+    used = slice(None) if scaler.used.all() else scaler.used
     start = 0
     for chunk in _parts(pixels):
-        unit = _unit(chunk[:, scaler.used], scaler.low, scaler.span)
-        out[start : start + len(chunk)] = (unit - mean) / std
-        start += len(chunk)
+        for first in range(0, len(chunk), _ROWS_IN_CACHE):
+            block = chunk[first : first + _ROWS_IN_CACHE, used]
+            unit = _unit(block, scaler.low, scaler.span)
+            unit -= mean
+            unit /= std
+            out[start : start + len(block)] = unit
+            start += len(block)
     return out
 
 

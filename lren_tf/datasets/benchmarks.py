@@ -96,6 +96,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         )
     }
 )
+"""The scenes of the paper, by name and in its order."""
 
 
 def _further(

@@ -28,6 +28,9 @@ def find(name: str) -> Path | None:
     `datasets/lren_tf` of the Keras cache (`$KERAS_HOME`, else `~/.keras`). A cached file
     with the wrong SHA-256 counts as absent, since a download replaces it.
 
+    Args:
+        name: one of `names()` or `further_names()`.
+
     Raises:
         InputError: an unknown name; `LREN_TF_DATA` is not a folder, or its file does not
             have the expected SHA-256.
@@ -80,6 +83,9 @@ def published_map(name: str) -> np.ndarray | None:
     """The detection map which the authors released for a benchmark scene.
 
     Read from `published_maps/` inside the folder named by `LREN_TF_DATA`, variable `array`.
+
+    Args:
+        name: one of `names()`.
 
     Returns:
         [H, W] float64 in [0, 1], higher means more anomalous; None when the file is not

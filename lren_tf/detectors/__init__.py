@@ -82,6 +82,9 @@ def offered() -> list[str]:
 def check_name(name: str) -> None:
     """Refuse a name that no detector has, without importing one.
 
+    Args:
+        name: on the command line, such as `rx`.
+
     Raises:
         InputError: no detector has this name.
     """
@@ -96,6 +99,9 @@ def check_name(name: str) -> None:
 
 def detector_class(name: str) -> type[Detector]:
     """The class of a detector.
+
+    Args:
+        name: see `names`.
 
     Raises:
         InputError: no detector has this name, it cannot run with the backend of Keras, or it is a

@@ -256,8 +256,10 @@ class ADLR(Detector):
         magnitudes = np.abs(E)
         entries = E if self.resolved("signed") else magnitudes
         if self.resolved("scaled"):
+            # Entries of an endmember of which nothing is left are what the solver rounds to.
+            left = magnitudes.max(axis=0) >= _NOTHING
             mean = magnitudes.mean(axis=0)
-            entries = np.divide(entries, mean, out=np.zeros_like(entries), where=mean > 0)
+            entries = np.divide(entries, mean, out=np.zeros_like(entries), where=left)
         return entries.sum(axis=1)
 
 

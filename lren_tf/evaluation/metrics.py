@@ -20,15 +20,15 @@ An operator asks for the share of targets found at a bearable number of false al
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from scipy.integrate import trapezoid
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lren_tf.errors import InputError
-from lren_tf.evaluation.score_array import judged_array, real_scores, refuse_non_finite
+from lren_tf.evaluation.curves_and_boxes import BOX_PERCENTILES, BoxWhisker, ClassBox, RocCurve
+from lren_tf.evaluation.judged_scores import judged, min_max, refuse_other_shape
+from lren_tf.evaluation.score_array import judged_array
 
 __all__ = [
     "BOX_PERCENTILES",
@@ -75,99 +75,96 @@ FORMULAS: dict[str, str] = {
     "pd_at_1_permille": "P(s_T > q), q the lowest s_B that at most 0.1 % of B exceed",
     "average_precision": "mean over T of P(T | s >= s_t)",
 }
-
-# Lower whisker, lower quartile, median, upper quartile, upper whisker.
-BOX_PERCENTILES: tuple[float, ...] = (10.0, 25.0, 50.0, 75.0, 90.0)
+"""Formula of each measure of `evaluate`, in the notation of this module."""
 
 _PAPER_GRID_STEPS = 1000
-
-
-class RocCurve(NamedTuple):
-    """Pd and Pf at every distinct score, the threshold falling. Three arrays of one length.
-
-    The first point is the empty detection: Pd = Pf = 0 at the smallest number above 1, a
-    threshold that no normalised score reaches (the usual +inf cannot be drawn or integrated).
-    The last point is Pd = Pf = 1 at the smallest score.
-    """
-
-    tau: npt.NDArray[np.float64]
-    """Thresholds on the normalised scores, falling; distinct raw scores closer than float64
-    can tell apart after the min-max share a value here but keep their own points."""
-    pd: npt.NDArray[np.float64]
-    pf: npt.NDArray[np.float64]
-
-    @property
-    def auc_pd_pf(self) -> float:
-        """Area under Pd against Pf (trapezoids: a tie counts one half)."""
-        return float(trapezoid(self.pd, self.pf))
-
-    @property
-    def auc_pf_tau(self) -> float:
-        """Area under the staircase Pf against tau."""
-        return float(np.sum(self.pf[:-1] * -np.diff(self.tau)))
-
-
-class ClassBox(NamedTuple):
-    """Percentiles of the normalised scores of one class; see `BOX_PERCENTILES`."""
-
-    low: float
-    """10th percentile, the lower whisker."""
-    q1: float
-    median: float
-    q3: float
-    high: float
-    """90th percentile, the upper whisker."""
-
-
-class BoxWhisker(NamedTuple):
-    """The box-and-whisker statistics of background and anomaly on the normalised scores."""
-
-    background: ClassBox
-    anomaly: ClassBox
-
-    @property
-    def separability(self) -> float:
-        """Anomaly lower whisker minus background upper whisker, in [-1, 1].
-
-        The gap that Figure 1 of the paper is read by; the paper leaves the percentiles open.
-        Positive: the upper 90 % of the anomalies lie above the lower 90 % of the background.
-        """
-        return self.anomaly.low - self.background.high
 
 
 def normalise(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Global min-max of ``scores`` (any shape) to [0, 1]; the shape is kept.
 
     A constant map has no contrast and becomes all zeros: nothing in it is anomalous.
+
+    Args:
+        scores: finite real numbers.
+
+    Returns:
+        float64 of the same shape.
+
+    Raises:
+        InputError: a score is NaN or infinite, no number, or there is none.
     """
-    return _min_max(judged_array(scores, "scores"))
+    return min_max(judged_array(scores, "scores"))
 
 
 def auc_pd_pf(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     """AUC(Pd,Pf): the probability that an anomaly outscores the background, ties one half.
 
     Computed on the ranks of the scores as given, so exact whatever their scale.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Share from 0 to 1; 0.5 is chance.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
     """
-    return _auc_pd_pf(*_judged(scores, truth))
+    return _auc_pd_pf(*judged(scores, truth))
 
 
 def auc_pf_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
-    """AUC(Pf,tau), lower is better: the mean normalised score of the background."""
-    s, anomaly = _judged(scores, truth)
-    return float(_min_max(s)[~anomaly].mean())
+    """AUC(Pf,tau), lower is better: the mean normalised score of the background.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Number from 0 to 1.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
+    """
+    s, anomaly = judged(scores, truth)
+    return float(min_max(s)[~anomaly].mean())
 
 
 def auc_pd_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
-    """AUC(Pd,tau), higher is better: the mean normalised score of the anomalies."""
-    s, anomaly = _judged(scores, truth)
-    return float(_min_max(s)[anomaly].mean())
+    """AUC(Pd,tau), higher is better: the mean normalised score of the anomalies.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Number from 0 to 1.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
+    """
+    s, anomaly = judged(scores, truth)
+    return float(min_max(s)[anomaly].mean())
 
 
 def average_precision(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     """Average precision: of the pixels that score at least what an anomaly does, the share of
     anomalies, averaged over the anomalies. It falls as anomalies become rarer; chance gives their
-    share of all pixels."""
-    return _average_precision(*_judged(scores, truth))
+    share of all pixels.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Share from 0 to 1.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
+    """
+    return _average_precision(*judged(scores, truth))
 
 
 def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
@@ -180,7 +177,12 @@ def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
     fewer background pixels than 1 / pf none may be detected: the cut is the highest of them.
 
     Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
         pf: share of the background pixels, from 0 to 1 (excluded).
+
+    Returns:
+        Share of the anomalous pixels, from 0 to 1.
 
     Raises:
         InputError: `pf` is out of its range, or scores and truth cannot be judged.
@@ -190,7 +192,7 @@ def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
             f"pf is {pf!r}; expected a share of the background pixels from 0 to below 1, such as "
             "0.01."
         )
-    return _pd_at_pf(*_judged(scores, truth), float(pf))
+    return _pd_at_pf(*judged(scores, truth), float(pf))
 
 
 def evaluate(scores: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, float | None]:
@@ -198,9 +200,19 @@ def evaluate(scores: npt.ArrayLike, truth: npt.ArrayLike) -> dict[str, float | N
 
     ``auc_snpr`` is None where AUC(Pf,tau) is zero (every background pixel holds the smallest
     score): the ratio has no value there, and JSON has no infinity. No other value is None.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Measure by its name.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
     """
-    s, anomaly = _judged(scores, truth)
-    unit = _min_max(s)
+    s, anomaly = judged(scores, truth)
+    unit = min_max(s)
     df = _auc_pd_pf(s, anomaly)
     ft = float(unit[~anomaly].mean())
     dt = float(unit[anomaly].mean())
@@ -234,17 +246,38 @@ def paper_grid_auc_pf_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     min - h to max + h, counts strictly larger scores, and integrates by trapezoids. The step
     below the minimum, where Pf = 1, adds h: the result is the exact `auc_pf_tau` + 0.001 up to
     the grid error. Use it only to compare with published values, never to rank detectors.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Number from 0.001 to 1.001.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
     """
-    s, anomaly = _judged(scores, truth)
-    background = np.sort(_min_max(s)[~anomaly])
+    s, anomaly = judged(scores, truth)
+    background = np.sort(min_max(s)[~anomaly])
     tau = np.arange(-1, _PAPER_GRID_STEPS + 2) / _PAPER_GRID_STEPS
     pf = 1.0 - np.searchsorted(background, tau, side="right") / background.size
     return float(trapezoid(pf, tau))
 
 
 def roc_curve(scores: npt.ArrayLike, truth: npt.ArrayLike) -> RocCurve:
-    """The exact ROC curve: one point for each distinct score, none dropped, none interpolated."""
-    s, anomaly = _judged(scores, truth)
+    """The exact ROC curve: one point for each distinct score, none dropped, none interpolated.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Thresholds and rates, float64.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
+    """
+    s, anomaly = judged(scores, truth)
     order = np.argsort(-s, kind="stable")
     falling = s[order]
     # Pixels with one score pass the threshold together: only the last of a run is a point.
@@ -252,7 +285,7 @@ def roc_curve(scores: npt.ArrayLike, truth: npt.ArrayLike) -> RocCurve:
     detected = np.cumsum(anomaly[order])[last]
     false_alarms = last + 1 - detected
     return RocCurve(
-        tau=np.concatenate(([np.nextafter(1.0, 2.0)], _min_max(s)[order][last])),
+        tau=np.concatenate(([np.nextafter(1.0, 2.0)], min_max(s)[order][last])),
         pd=np.concatenate(([0.0], detected / detected[-1])),
         pf=np.concatenate(([0.0], false_alarms / false_alarms[-1])),
     )
@@ -263,76 +296,40 @@ def box_whisker(scores: npt.ArrayLike, truth: npt.ArrayLike) -> BoxWhisker:
 
     Whiskers at the 10th and 90th percentile rather than at the extremes: the global min-max
     pins one pixel at 0 and one at 1, so the extremes say nothing about separation.
+
+    Args:
+        scores: [H, W], [N] or any other shape, real; NaN where there is no data.
+        truth: of the same shape, non-zero marks an anomaly.
+
+    Returns:
+        Percentiles of background and anomalies, each from 0 to 1.
+
+    Raises:
+        InputError: the shapes differ, a score is infinite, or one of the classes has no pixel.
     """
-    s, anomaly = _judged(scores, truth)
-    unit = _min_max(s)
+    s, anomaly = judged(scores, truth)
+    unit = min_max(s)
     return BoxWhisker(background=_box(unit[~anomaly]), anomaly=_box(unit[anomaly]))
 
 
 def pearson(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Pearson correlation of two maps of one common shape, in [-1, 1]."""
+    """Pearson correlation of two maps of one common shape.
+
+    Args:
+        a: finite real numbers of any shape.
+        b: of the same shape.
+
+    Returns:
+        Number from -1 to 1.
+
+    Raises:
+        InputError: the shapes differ, a value is NaN or infinite, or a map holds one value only.
+    """
     first, second = judged_array(a, "a"), judged_array(b, "b")
-    _same_shape(first, "a", second, "b")
+    refuse_other_shape(first, "a", second, "b")
     x, y = _standardised(first, "a"), _standardised(second, "b")
     # Rounding can carry the correlation of a map with itself a few units past 1.
     return float(np.clip(np.dot(x, y), -1.0, 1.0))
-
-
-def _judged(
-    scores: npt.ArrayLike, truth: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """The one place where scores and truth are checked; returns both flat: [N], [N]."""
-    s, t = real_scores(scores, "scores"), real_scores(truth, "truth")
-    _same_shape(s, "scores", t, "truth")
-    if np.isinf(s).any() or np.isnan(s).all():
-        refuse_non_finite(s, "scores")
-    data = ~(np.isnan(s) | _hidden(truth))
-    s, t = s[data], t[data]
-    refuse_non_finite(t, "truth")
-    anomaly = t != 0
-    count = int(anomaly.sum())
-    if count == 0:
-        raise InputError(
-            f"truth has no anomalous pixel (0 of {anomaly.size} values{_but(data)} differ from "
-            "zero); "
-            "expected both classes; pass a truth map that marks at least one anomaly."
-        )
-    if count == anomaly.size:
-        raise InputError(
-            f"truth has no background pixel (all {anomaly.size} values{_but(data)} differ from "
-            "zero); "
-            "expected both classes; mark the background with 0."
-        )
-    return s, anomaly
-
-
-def _but(data: npt.NDArray[np.bool_]) -> str:
-    return "" if data.all() else " where scores and truth hold data"
-
-
-def _hidden(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Mask of a masked array, in its shape; False for anything else."""
-    if isinstance(values, np.ma.MaskedArray):
-        return np.ma.getmaskarray(values)
-    return np.zeros((), np.bool_)
-
-
-def _same_shape(first: np.ndarray, first_name: str, second: np.ndarray, second_name: str) -> None:
-    if first.shape != second.shape:
-        raise InputError(
-            f"{first_name} has shape {first.shape} and {second_name} has shape {second.shape}; "
-            "expected equal shapes; reshape or crop one to match the other."
-        )
-
-
-def _min_max(s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Global min-max of checked scores; zeros where they are constant."""
-    low, high = float(s.min()), float(s.max())
-    if low == high:
-        return np.zeros_like(s)
-    if np.isinf(high - low):  # halves keep a range wider than float64 finite
-        s, low, high = s / 2, low / 2, high / 2
-    return (s - low) / (high - low)
 
 
 def _auc_pd_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> float:
@@ -378,6 +375,6 @@ def _standardised(values: npt.NDArray[np.float64], name: str) -> npt.NDArray[np.
             "compare maps that vary."
         )
     # Correlation ignores scale, and the unit range keeps the squares from overflowing.
-    unit = _min_max(values).ravel()
+    unit = min_max(values).ravel()
     centred = unit - unit.mean()
     return centred / np.linalg.norm(centred)

@@ -14,6 +14,8 @@ border, beside missing data or within a large target, a covariance.
 The sums of weights, features and products of features over all windows are box sums: differences
 of cumulative sums along both axes, whose cost does not depend on the size of the window. They are
 held for a strip of rows at a time. Windows are clipped at the border. All of it is float64.
+
+Outside graphs :mod:`lren_tf.evidence.running_windows` computes the same, faster.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from lren_tf.evidence.running_windows import window_distances
 
 RADIUS = 12
 """Pixels from the middle of the window to its edge: windows are 25 × 25 pixels."""
@@ -84,6 +88,18 @@ def surroundings(features: tf.Tensor, weights: tf.Tensor, scene: SceneMoments) -
         weights: float64 ``[H, W]``: 1, or 0 for pixels that no window counts.
         scene: of this scene, or of the one whose scale is to be used.
     """
+    if tf.executing_eagerly():
+        mean, spread, moments = (values.numpy() for values in scene)
+        found = window_distances(
+            features.numpy(), weights.numpy(), (mean, spread), SCENE_PIXELS * moments,
+            radius=RADIUS, ridge=RIDGE,
+        )  # fmt: skip
+        return tf.constant(found)
+    return _in_graph(features, weights, scene)
+
+
+def _in_graph(features: tf.Tensor, weights: tf.Tensor, scene: SceneMoments) -> tf.Tensor:
+    """Return the distances by cumulative sums of strips, in operations of TensorFlow."""
     height, width = tf.shape(features)[0], tf.shape(features)[1]
     rows = tf.maximum(_STRIP // width, 1)
     count = -(-height // rows)

@@ -9,7 +9,8 @@ from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import Reading
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.labelled import scene_of
-from lren_tf.io.load import PlacedMap, load_map, load_placed_map, load_scene
+from lren_tf.io.load import load_scene
+from lren_tf.io.maps import PlacedMap, load_map, load_placed_map
 from lren_tf.io.save import save_map
 
 __all__ = [

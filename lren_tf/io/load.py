@@ -2,62 +2,58 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf.data.array_checks import real_array
 from lren_tf.data.band_selection import parse_bands, ranges_text, water_bands
-from lren_tf.data.georeference import Georeference
-from lren_tf.data.labelled_arrays import READERS, as_labelled
+from lren_tf.data.labelled_arrays import READERS
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import find_valid, holds_no_data_value
+from lren_tf.data.valid_pixels import find_valid
 from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.quality import parse_flags
 from lren_tf.io.base.reader import Reader
-from lren_tf.io.base.scaling import AS_MEANT, Reading
+from lren_tf.io.base.scaling import Reading
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.labelled import check_aligned
-from lren_tf.io.polygons import is_polygon_file, polygon_mask
+from lren_tf.io.maps import PathLike, map_or_array
+from lren_tf.io.masks import no_values, valid_intervals, with_mask
 from lren_tf.io.product_masks import product_mask
 from lren_tf.io.registry import known_suffixes, opened
 from lren_tf.io.select_variables import (
     band_tables,
     chosen_cube,
-    chosen_map,
     chosen_truth,
     chosen_wavelengths,
 )
 from lren_tf.io.value_notes import note_suspect_values
 
-_Path = Any
-"""A path, or an xarray object that is read in its place."""
 _OWN = "file"
 """Word for the file's own no-data value."""
 
 
 def load_scene(
-    path: _Path,
+    path: PathLike,
     key: str | None = None,
     truth_key: str | None = None,
     *,
-    truth: _Path | npt.ArrayLike | None = None,
-    mask: _Path | npt.ArrayLike | None = None,
+    truth: PathLike | npt.ArrayLike | None = None,
+    mask: PathLike | npt.ArrayLike | None = None,
     no_data: float | str | Iterable[float | str] | None = None,
     bands: str | Iterable[int] | None = None,
     drop_water: bool = False,
     axes: str | Iterable[str] | None = None,
     raw: bool = False,
     mask_bands: str | Iterable[str] | None = None,
+    mask_values: str | float | Iterable[float] | None = None,
 ) -> Scene:
     """Read a scene from a MATLAB, NumPy, ENVI, GeoTIFF, netCDF-4 or HDF5 file.
 
@@ -78,7 +74,9 @@ def load_scene(
             `truth_key` then names the variable.
         mask: [H, W], non-zero = valid, or the path of a file with such a map, or of a GeoJSON
             file whose polygons hold what is valid (`lren_tf.io.polygons`); or the path of a
-            product's own file of quality flags, which are set where a pixel is not valid.
+            product's own file of quality flags, which are set where a pixel is not valid. A file
+            with more than one value besides 0, or called after clouds or quality, needs
+            `mask_values`.
         no_data: value that marks missing data, instead of the file's own, in units of the cube
             as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
@@ -86,6 +84,9 @@ def load_scene(
             (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
         axes: what the axes of the stored cube are, such as `"band,row,column"`. Without it, what
             the file says of them (`lren_tf.io.axes`), else rows × columns × bands.
+        raw: whether to leave values as they are stored, without the file's scale factors.
+        mask_bands: names of the quality flags of a product that leave pixels out, in place of
+            those that do so by themselves, such as `"cloud,water"`; `"none"` for none.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,
@@ -97,27 +98,33 @@ def load_scene(
             is not certain; no pixel holds data; an argument cannot be used.
     """
     given, own = _no_data_values(no_data)
-    flags = parse_flags(mask_bands)
+    flags, intervals = parse_flags(mask_bands), valid_intervals(mask_values)
     told = product_mask(mask, flags)
+    if intervals is not None and (mask is None or told is not None):
+        raise no_values(mask, "is not passed" if told is None else "holds flags of a product")
     if told is not None:
-        mask, flags = told[0], ()  # in place of the one that lies beside the scene
+        mask = told.valid
+        if told.chooses:
+            flags = ()  # in place of those that lie beside the scene
     with opened(path) as reader:
         if flags and not reader.flags:
             raise _no_flags(reader)
         how = Reading(bool(raw), fill=own, flags=flags)
         scene, details = _scene(reader, key, truth_key, truth, axes, how)
     if told is not None:
-        scene = replace(scene, reading=(*scene.reading, told[1]))
+        scene = replace(scene, reading=(*scene.reading, told.text))
     if bands is not None or drop_water:
         scene = _with_bands(scene, bands, drop_water)
-    return _with_valid(scene, details if own else replace(details, no_data=()), mask, given)
+    if mask is not None:
+        scene = with_mask(scene, mask, intervals)
+    return _with_valid(scene, details if own else replace(details, no_data=()), given)
 
 
 def _scene(
     reader: Reader,
     key: str | None,
     truth_key: str | None,
-    truth: _Path | npt.ArrayLike | None,
+    truth: PathLike | npt.ArrayLike | None,
     axes: str | Iterable[str] | None,
     how: Reading,
 ) -> tuple[Scene, Details]:
@@ -136,7 +143,7 @@ def _scene(
             marked = marked.T
     else:
         check_aligned("truth", truth, reader.labels(stored.name, order.order))
-        marked = _layer(truth, "truth", key=truth_key)
+        marked = map_or_array(truth, "truth", key=truth_key)
     details = _fitting(reader.details(stored.name, how), cube, order, file)
     if details.wavelengths is None:
         details = replace(details, wavelengths=chosen_wavelengths(file, tables, others, cube))
@@ -183,69 +190,12 @@ def scene_stem(file: Path) -> str:
     return inner.stem if named_for else stem
 
 
-def load_map(path: _Path, key: str | None = None) -> np.ndarray:
-    """Read a score map, a truth map or a mask from a file of any format of `load_scene`.
-
-    Args:
-        path: the file.
-        key: the variable that holds the map. Without it, the only 2-D variable; of an ENVI
-            image or a GeoTIFF, its only band.
-
-    Returns:
-        [H, W] bool, integer or float array in C order, values as stored.
-
-    Raises:
-        InputError: the file is missing, damaged or of another format; the map is missing,
-            ambiguous, empty, not real numbers, or not 2-D.
-    """
-    with opened(path) as reader:
-        return _map_of(reader, chosen_map(reader, key), Reading(fill=False))
-
-
-class PlacedMap(NamedTuple):
-    """A map and what its file says about it."""
-
-    values: np.ndarray
-    """[H, W]; NaN where the file says that there is no data, whatever value stands there."""
-    georeference: Georeference | None
-    """Georeference of the map, or None."""
-    source_format: str
-    """Format of the file, as `Scene.source_format`."""
-
-
-def load_placed_map(path: _Path, key: str | None = None) -> PlacedMap:
-    """Read a map as `load_map` does, with its georeference, and NaN where it has no data.
-
-    Integers become floats if a pixel holds no data, and stay as they are otherwise.
-
-    Raises:
-        InputError: as `load_map`.
-    """
-    with opened(path) as reader:
-        variable = chosen_map(reader, key)
-        details = reader.details(variable.name)
-        values = _map_of(reader, variable, AS_MEANT)
-    missing = np.zeros(values.shape, bool)
-    if values.dtype.kind != "b":
-        missing |= holds_no_data_value(values, details.no_data)
-    turned = not upright(variable)
-    if details.valid is not None:
-        missing |= ~(details.valid.T if turned else details.valid)
-    if missing.any():
-        values = values.astype(np.result_type(values, np.float32))
-        values[missing] = np.nan
-    place = checked_place(
-        reader.file.name, _turned_place(details, (1, 0) if turned else (0, 1)), *values.shape
-    )
-    return PlacedMap(values, place, reader.title)
-
-
 def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Details:
     """Return the metadata of a cube, without what does not fit the cube that was turned."""
     if order.order == AS_STORED and details.grid_axes == AS_STORED[:2]:
         return details
     grid, bands = cube.shape[:2], cube.shape[2:]
-    place = _turned_place(details, order.order[:2])
+    place = details.place_by(order.order[:2])
     lost = {
         "valid": details.valid is not None and details.valid.shape != grid,
         "good_bands": details.good_bands is not None and details.good_bands.shape != bands,
@@ -263,28 +213,6 @@ def _fitting(details: Details, cube: Variable, order: Axes, file: Path) -> Detai
     details = replace(details, georeference=place)
     nothing: dict[str, Any] = {name: None for name, is_lost in lost.items() if is_lost}
     return replace(details, **nothing)
-
-
-def _turned_place(details: Details, axes: tuple[int, ...]) -> Georeference | None:
-    """The georeference of an image whose rows and columns are these axes of a stored array."""
-    place = details.georeference
-    if place is None or axes == details.grid_axes:
-        return place
-    return place.transposed() if axes == details.grid_axes[::-1] else None
-
-
-def _map_of(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
-    values = reader.read(variable.name, how)
-    values = values if upright(variable) else values.T
-    # A copy: a map is small, and its file may be written again.
-    return np.array(values, values.dtype.newbyteorder("="), order="C")
-
-
-def _layer(given: _Path | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:
-    """A map that was passed as itself or as the path of a file."""
-    if isinstance(given, (str, os.PathLike)) or as_labelled(given) is not None:
-        return load_map(given, key=key)
-    return real_array(given, f"the {what}")
 
 
 def _with_bands(scene: Scene, bands: str | Iterable[int] | None, drop_water: bool) -> Scene:
@@ -326,18 +254,9 @@ def _chosen(bands: str | Iterable[int], count: int) -> np.ndarray:
 def _with_valid(
     scene: Scene,
     details: Details,
-    mask: _Path | npt.ArrayLike | None,
     no_data: tuple[float, ...],
 ) -> Scene:
     """The scene with its valid pixels, and without bands that hold no data anywhere."""
-    if mask is not None:
-        if as_labelled(mask) is None and is_polygon_file(mask):
-            size = scene.shape[:2]
-            valid = polygon_mask(mask, scene.georeference, *size)  # type: ignore[arg-type]
-        else:
-            check_aligned("mask", mask, scene.labels)
-            valid = _layer(mask, "mask")
-        scene = replace(scene, valid=valid)
     inside = scene.valid
     if details.valid is not None:
         inside = details.valid if inside is None else inside & details.valid
@@ -390,4 +309,3 @@ def _no_data_values(
 
 
 READERS["scene"] = load_scene
-READERS["map"] = load_map

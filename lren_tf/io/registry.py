@@ -25,6 +25,7 @@ from lren_tf.io.formats.matlab import MatlabReader, write_mat
 from lren_tf.io.formats.neon import NeonReader
 from lren_tf.io.formats.npy import NpyReader, NpzReader, write_npy
 from lren_tf.io.formats.prisma import PrismaReader
+from lren_tf.io.formats.quality_tiffs import QualityTiffReader
 from lren_tf.io.formats.sidecar_tiff import SidecarTiffReader
 from lren_tf.io.formats.tiff import TiffReader
 from lren_tf.io.labelled import LabelledReader
@@ -37,6 +38,7 @@ READERS: tuple[type[Reader], ...] = (
     # Products before the general reader of their container.
     SidecarTiffReader,
     BandTiffsReader,
+    QualityTiffReader,
     TiffReader,
     PrismaReader,
     NeonReader,

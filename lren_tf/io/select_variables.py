@@ -65,15 +65,21 @@ def chosen_cube(reader: Reader, key: str | None) -> Variable:
             received=f"{file.name} has one band, {variable.shape[0]} rows × {variable.shape[1]} "
             "columns",
             expected="an image of several bands",
-            remedy="pass the cube and not a map of it",
+            remedy="pass the cube and not a map of it, or the folder if each band is a TIFF of its "
+            "own",
         )
     if len(variable.shape) != 3 or 0 in variable.shape:
         raise _wrong_shape(file, variables, variable, "rows × columns × bands")
     return variable
 
 
-def chosen_map(reader: Reader, key: str | None) -> Variable:
+def chosen_map(reader: Reader, key: str | None, *, by_key: bool = True) -> Variable:
     """The map: the variable `key`, or the only 2-D one.
+
+    Args:
+        reader: of the file.
+        key: what the caller names.
+        by_key: whether a caller can name one.
 
     Raises:
         InputError: there is none, there are several, or it is not 2-D.
@@ -85,11 +91,12 @@ def chosen_map(reader: Reader, key: str | None) -> Variable:
         found = [v for v in variables if v.readable and len(v.shape) == 2]
         if len(found) != 1:
             problem = "several variables are" if found else "no variable is"
-            remedy = ("pass ", Argument("key"), " to choose one") if found else (
-                "save the map as one",
+            named = bool(found) and by_key
+            remedy = ("pass ", Argument("key"), " to choose one") if named else (
+                "save the map in a file of its own",
             )
             raise InputError(
-                argument="key" if found else None,
+                argument="key" if named else None,
                 received=f"{file.name}: {problem} rows × columns",
                 expected="one map",
                 remedy=(*remedy, f" (found: {listed(found or variables)})"),

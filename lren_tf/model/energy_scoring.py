@@ -23,7 +23,7 @@ from lren_tf.model.scored import (
     Scored,
     refuse_calibration,
 )
-from lren_tf.model.trained_network import TrainedNetwork
+from lren_tf.model.trained_network import Learned, TrainedNetwork
 from lren_tf.settings import EVIDENCE
 from lren_tf.training.pixel_reader import StandardisedPixels
 
@@ -47,7 +47,7 @@ class EnergyScoring:
         """True if a score depends on the neighbours of the pixel."""
         return bool(self._settings.neighbourhood) and self._backgrounds.of_image
 
-    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
+    def learn(self, pixels: Pixels, learned: Learned, data: ModelInput) -> Weighed | None:
         """Learn nothing: what the members have learned is all there is."""
 
     def scores(
@@ -168,21 +168,20 @@ class EvidenceScoring(EnergyScoring):
     def _state(self) -> EvidenceState:
         return self._model.evidence_state
 
-    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
+    def learn(self, pixels: Pixels, learned: Learned, data: ModelInput) -> Weighed | None:
         """Store the reference of a scene that all members have learned of.
 
         Args:
             pixels: standardised pixels ``[n, U]`` of the scene.
-            samples: latent samples ``[n, m, l]`` of the members.
+            learned: latent samples and energies of the members.
             data: the scene.
 
         Returns:
             The evidence of the scene.
         """
         components = principal_components(pixels)
-        reference, weighed = estimated(
-            self._samples(pixels, samples, components, data), self._names
-        )
+        found = self._samples(pixels, learned.samples, components, data, learned.energies)
+        reference, weighed = estimated(found, self._names)
         self._state.store(components, reference, of_image=len(data.grid) == 2)
         if len(data.grid) != 2:
             warnings.warn(
@@ -279,10 +278,13 @@ class EvidenceScoring(EnergyScoring):
         samples: np.ndarray,
         components: tuple[tf.Tensor, tf.Tensor],
         data: ModelInput,
+        energies: tf.Tensor | None = None,
     ) -> Samples:
-        """Return the input of the evidence of a scene; arguments as of `learn`."""
+        """Return the input of the evidence of a scene; energies are computed if not given."""
         grid, valid = data.grid, data.valid
-        energy = tf.reduce_mean(self._backgrounds.energies(samples, grid, valid), axis=0)
+        if energies is None:
+            energies = self._backgrounds.energies(samples, grid, valid)
+        energy = tf.reduce_mean(energies, axis=0)
         features = self._features(samples, grid, valid)
         return Samples(
             energy, projected(pixels, *components), features, grid, valid, data.counted

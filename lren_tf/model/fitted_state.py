@@ -29,6 +29,12 @@ from lren_tf.latent.neighbourhood import with_neighbourhood
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.network import load_stored
 from lren_tf.settings import Settings
+from lren_tf.training.batches import sample_rows
+
+MIXTURE_PIXELS = 131_072
+"""Pixels of a scene that its background mixture is estimated from: all, or a sample of so many.
+
+The mean of a component with a hundredth of them is then off by 3 % of its standard deviation."""
 
 
 class _State(keras.layers.Layer):
@@ -184,31 +190,44 @@ class BackgroundState(_State):
         """Remove the backgrounds, which belong to other weights."""
         self._spread.assign(tf.zeros_like(self._spread))
 
-    def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> None:
-        """Estimate the backgrounds from all pixels of a scene, and store them.
+    def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> tf.Tensor:
+        """Estimate the backgrounds from the pixels of a scene, and store them.
+
+        Their mixtures are those of at most `MIXTURE_PIXELS` pixels, the scales of their energies
+        those of all.
 
         Args:
             z: latent samples ``[n, m, l]``.
             beta: responsibilities ``[n, m, k]``.
             data: the scene, for the positions of its pixels.
+
+        Returns:
+            Energies as of :meth:`energies`.
         """
         s = self._settings
-        parts = []
+        rows = None
+        if len(z) > MIXTURE_PIXELS:
+            rows = sample_rows(len(z), MIXTURE_PIXELS, s.seed)
+            beta = beta[rows]
+        parts, energies = [], []
         for some in self._groups(len(z)):
             features = self.features(z[:, some], data.grid, data.valid)
             background = background_mixture(
-                features,
+                features if rows is None else tf.gather(features, rows, axis=1),
                 beta[:, some].swapaxes(0, 1),
                 component_share=s.component_share,
                 trimmed_share=s.trimmed_share,
                 ridge=s.ridge,
             )
             energy = background_energy(features, background)
-            parts.append([*background[:3], *level_and_spread(energy)])
+            level, spread = level_and_spread(energy)
+            parts.append([*background[:3], level, spread])
+            energies.append((energy - level[:, None]) / spread[:, None])
         weights = self._phi, self._mu, self._Gamma, self._level, self._spread
         for weight, values in zip(weights, zip(*parts, strict=True), strict=True):
             weight.assign(tf.concat(values, axis=0))
         self._image.assign(len(data.grid) == 2)
+        return tf.concat(energies, axis=0)
 
     def load_own_variables(self, store: Any) -> None:
         """Load the weights of a file, also of one without a member axis, of a single member.

@@ -48,7 +48,7 @@ class LREN(KerasMethods):
     is its score. The preset ``robust`` trains several small networks together and scores by the
     energy (8) under a mixture of the background instead. Higher score = more anomalous. ::
 
-        model = LREN("release")
+        model = LREN("robust")
         model.fit("scene.mat")
         score = model.score("scene.mat")  # [H, W] float32
 
@@ -57,8 +57,9 @@ class LREN(KerasMethods):
     saved model scores as the original does.
 
     Args:
-        preset: ``"paper"`` (the text), ``"release"`` (what the authors ran) or ``"robust"``
-            (one setting for every scene).
+        preset: ``"robust"``, one setting for every scene: take it for scenes of your own.
+            ``"paper"``, the default, is the text read literally, and ``"release"`` what the authors
+            ran; both reproduce the paper.
         seed: seed of the initial weights; None for the preset's, 123.
         device: where to run; None for the first GPU, else the CPU. A strategy has its own.
         memory_limit: bytes, or text such as ``"2GiB"``, that training may take in addition to

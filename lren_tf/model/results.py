@@ -23,8 +23,7 @@ class Results(TrainedNetwork):
     """Trained networks, and what they say of scenes."""
 
     def _learn(self, standardised: np.ndarray | StandardisedPixels, data: ModelInput) -> None:
-        samples = self.learn(standardised, data)
-        weighed = self._scoring().learn(standardised, samples, data)
+        weighed = self._scoring().learn(standardised, self.learn(standardised, data), data)
         self._first_score.keep(self.weights, data, weighed)
 
     def rebuild(self, x: Any, *, key: str | None = None) -> None:

@@ -25,7 +25,7 @@ from lren_tf.model.energy_scoring import EnergyScoring, EvidenceScoring
 from lren_tf.model.forward_pass import in_chunks
 from lren_tf.model.inputs import ModelInput
 from lren_tf.model.scored import GraphScore, Pixels, Scored, refuse_calibration
-from lren_tf.model.trained_network import TrainedNetwork
+from lren_tf.model.trained_network import Learned, TrainedNetwork
 from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
 from lren_tf.training.pixel_reader import StandardisedPixels
@@ -64,7 +64,7 @@ class ResidualScoring:
         self._model = model
         self._workers = workers
 
-    def learn(self, pixels: Pixels, samples: np.ndarray, data: ModelInput) -> Weighed | None:
+    def learn(self, pixels: Pixels, learned: Learned, data: ModelInput) -> Weighed | None:
         """Learn nothing: what the network has learned is all there is."""
 
     def scores(

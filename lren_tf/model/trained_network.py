@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -20,6 +22,15 @@ from lren_tf.runtime.workers import Workers
 from lren_tf.settings import Settings
 from lren_tf.training.losses import Network
 from lren_tf.training.pixel_reader import StandardisedPixels
+
+
+class Learned(NamedTuple):
+    """Latent samples and energies of a scene that backgrounds and mixture were learned from."""
+
+    samples: np.ndarray
+    """Float32 ``[n, m, l]``."""
+    energies: tf.Tensor | None
+    """Float64 ``[m, n]``, on the scales of the scene; None with ``scoring="residual"``."""
 
 
 class TrainedNetwork(keras.Model):
@@ -198,7 +209,7 @@ class TrainedNetwork(keras.Model):
 
     def learn(
         self, standardised: np.ndarray | StandardisedPixels, data: ModelInput
-    ) -> np.ndarray:
+    ) -> Learned:
         """Store backgrounds, mixture and dictionary of all pixels of a scene.
 
         Args:
@@ -206,9 +217,9 @@ class TrainedNetwork(keras.Model):
             data: the scene.
 
         Returns:
-            Latent samples float32 ``[n, m, l]``.
+            What was computed of the pixels on the way.
         """
-        s = self.settings
+        s, energies = self.settings, None
         samples, responsibilities = self.embed(standardised)
         z, beta = (np.ascontiguousarray(each[:, 0]) for each in (samples, responsibilities))
         dtype = tf.as_dtype(s.mixture_dtype)
@@ -221,10 +232,10 @@ class TrainedNetwork(keras.Model):
         if s.low_rank_space == "original":
             atoms = as_spectra(atoms, standardised[:], weights)
         if s.scoring == "energy":
-            self.background_state.store(samples, responsibilities, data)
+            energies = self.background_state.store(samples, responsibilities, data)
         # Last, because the model counts as fitted from here on, or from its evidence.
         self.atom_state.store(mixture, atoms._replace(pixels=data.on_grid(atoms.pixels)))
-        return samples
+        return Learned(samples, energies)
 
     def copy_results(self, source: TrainedNetwork, number: int) -> None:
         """Take what a member of another model learned of its scene."""

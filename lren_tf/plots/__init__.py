@@ -6,6 +6,7 @@ Agg canvas: no display is needed, nothing global is touched, and the caller deci
 """
 
 from lren_tf.plots.boxes import separability, separability_grid
+from lren_tf.plots.costs import auc_against_seconds
 from lren_tf.plots.curves import PF_FLOOR, pf_tau_curves, pf_tau_grid, roc_curves, roc_grid
 from lren_tf.plots.heatmap import sensitivity_heatmap
 from lren_tf.plots.maps import DECADES, LINEAR, detection_grid, detection_panel, score_map
@@ -36,6 +37,7 @@ __all__ = [
     "PF_FLOOR",
     "SCORE_LABEL",
     "UNIT_SCORE_LABEL",
+    "auc_against_seconds",
     "band_grid",
     "detection_grid",
     "detection_panel",

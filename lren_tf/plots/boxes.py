@@ -27,6 +27,12 @@ def separability(boxes: Mapping[str, BoxWhisker]) -> Figure:
     """Background (blue) beside anomaly (red) for every label, from `metrics.box_whisker`.
 
     Boxes span the quartiles with the median marked, whiskers the 10th to the 90th percentile.
+
+    Args:
+        boxes: label -> statistics of the normalised scores.
+
+    Raises:
+        InputError: there is no box.
     """
     need_some(boxes, "boxes")
     labels = list(boxes)
@@ -48,6 +54,12 @@ def separability_grid(scenes: Mapping[str, Mapping[str, BoxWhisker]]) -> Figure:
     """`separability` for several scenes, one panel each, under one legend.
 
     Every panel has the same labels at the same places; one that a scene lacks leaves a gap.
+
+    Args:
+        scenes: title -> label -> statistics.
+
+    Raises:
+        InputError: there is no scene, or one without a box.
     """
     need_some(scenes, "scenes")
     for name, boxes in scenes.items():

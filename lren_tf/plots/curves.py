@@ -22,6 +22,12 @@ def roc_curves(curves: Mapping[str, RocCurve]) -> Figure:
     """Pd against Pf for every label, Pf logarithmic from 1e-4 to 1, with the area in the legend.
 
     Points at Pf < 1e-4 lie on the left edge; the grey dotted line is chance, Pd = Pf.
+
+    Args:
+        curves: label -> curve, from `metrics.roc_curve`.
+
+    Raises:
+        InputError: there is no curve.
     """
     need_some(curves, "curves")
     figure = new_figure(5.2, 4.0 + _legend_height(len(curves) + 1))
@@ -35,12 +41,25 @@ def roc_grid(scenes: Mapping[str, Mapping[str, RocCurve]]) -> Figure:
     """`roc_curves` for several scenes, one panel each, under one legend without areas.
 
     A label has one colour and line style throughout, whichever scenes it is in.
+
+    Args:
+        scenes: title -> label -> curve; a scene may lack a label.
+
+    Raises:
+        InputError: there is no scene, or one without a curve.
     """
     return _grid(scenes, _draw_roc)
 
 
 def pf_tau_curves(curves: Mapping[str, RocCurve]) -> Figure:
-    """Pf against the threshold tau on the normalised scores; the area is AUC(Pf,tau)."""
+    """Pf against the threshold tau on the normalised scores; the area is AUC(Pf,tau).
+
+    Args:
+        curves: label -> curve, from `metrics.roc_curve`.
+
+    Raises:
+        InputError: there is no curve.
+    """
     need_some(curves, "curves")
     figure = new_figure(5.2, 4.0 + _legend_height(len(curves)))
     axes = figure.add_subplot()
@@ -54,6 +73,12 @@ def pf_tau_grid(scenes: Mapping[str, Mapping[str, RocCurve]]) -> Figure:
 
     Here Pf is logarithmic from 1e-4 to 1: on a linear axis a dozen detectors lie on each other in
     the corner where all of them are good.
+
+    Args:
+        scenes: title -> label -> curve; a scene may lack a label.
+
+    Raises:
+        InputError: there is no scene, or one without a curve.
     """
     return _grid(scenes, _draw_log_pf_tau)
 

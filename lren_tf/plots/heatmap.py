@@ -31,13 +31,18 @@ def sensitivity_heatmap(
 ) -> Figure:
     """A number in each cell, its colour the distance to the published value of its column.
 
-    :param values: [settings, scenes]; NaN where a run gave none, drawn grey with a dash.
-    :param rows: label of each setting.
-    :param columns: name of each scene.
-    :param reference: [scenes], the published value; NaN where there is none, and then the
-        cells of that scene have no colour.
-    :param measure: what the values are.
-    :param limit: distance at which the colours end; None: the largest distance there is.
+    Args:
+        values: [settings, scenes]; NaN where a run gave none, drawn grey with a dash.
+        rows: label of each setting.
+        columns: name of each scene.
+        reference: [scenes], the published value; NaN where there is none, and then the
+            cells of that scene have no colour.
+        measure: what the values are.
+        limit: distance at which the colours end; None: the largest distance there is.
+        title: of the figure.
+
+    Raises:
+        InputError: shapes that do not fit, an infinity, or a limit that is not above 0.
     """
     table, published = _checked(values, rows, columns, reference)
     distance = table - published

@@ -71,10 +71,16 @@ def score_map(
     scale: str = DECADES,
     calibrated: bool = False,
 ) -> Figure:
-    """One score map [H, W], axes in pixels and a colour bar.
+    """One score map, axes in pixels and a colour bar.
 
-    :param scale: `DECADES`, or `LINEAR`, from the lowest to the highest score.
-    :param calibrated: whether the scores are decades, −log10 of a false-alarm rate, already.
+    Args:
+        score: [H, W]; NaN where there is no data.
+        title: of the figure.
+        scale: `DECADES`, or `LINEAR`, from the lowest to the highest score.
+        calibrated: whether the scores are decades, −log10 of a false-alarm rate, already.
+
+    Raises:
+        InputError: the scores are no map of real numbers, or hold an infinity; an unknown scale.
     """
     _check_scale(scale)
     values = drawn_map(score, "score")
@@ -118,19 +124,24 @@ def detection_panel(
 ) -> Figure:
     """One scene: pseudo-colour, truth, every map on one shared scale, then the masks.
 
-    :param rgb: [H, W, 3], unsigned 8-bit, or fractions in [0, 1].
-    :param truth: [H, W], non-zero marks an anomaly; None where there is none.
-    :param maps: label -> score map [H, W], in the order they are drawn.
-    :param masks: label -> map [H, W] drawn as the truth is: non-zero marks a detection.
-    :param scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
-    :param calibrated: labels of maps whose scores are decades, −log10 of a false-alarm rate,
-        already.
-    :param detected: labels of detections [H, W], 0 for none, outlined in the pseudo-colour picture
-        and the maps.
-    :param numbered: (row, column) of the detections that get a number in the picture, in the
-        order of the list.
-    :param georeference: of the scene, for a north arrow and a scale bar where its pixels lie on a
-        grid of the map and are drawn at true proportions.
+    Args:
+        rgb: [H, W, 3], unsigned 8-bit, or fractions in [0, 1].
+        truth: [H, W], non-zero marks an anomaly; None where there is none.
+        maps: label -> score map [H, W], in the order they are drawn.
+        masks: label -> map [H, W] drawn as the truth is: non-zero marks a detection.
+        scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
+        calibrated: labels of maps whose scores are decades, −log10 of a false-alarm rate,
+            already.
+        detected: labels of detections [H, W], 0 for none, outlined in the pseudo-colour picture
+            and the maps.
+        numbered: (row, column) of the detections that get a number in the picture, in the
+            order of the list.
+        georeference: of the scene, for a north arrow and a scale bar where its pixels lie on a
+            grid of the map and are drawn at true proportions.
+
+    Raises:
+        InputError: maps that are no maps of real numbers, or of different shapes; a picture
+            outside its range; an unknown scale.
     """
     _check_scale(scale)
     panels = _panels(rgb, truth, maps, "the scene", scale, calibrated)
@@ -175,10 +186,15 @@ def detection_grid(
     With more than eight columns every scene takes several lines, and every panel has its title:
     on one line they would be smaller than a page can show.
 
-    :param rows: (name, rgb [H, W, 3], truth [H, W] or None, label -> map [H, W]) for each
-        scene; the scenes may differ in size, and a label that a scene lacks leaves a gap.
-    :param scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
-    :param calibrated: labels of maps whose scores are decades already.
+    Args:
+        rows: (name, rgb [H, W, 3], truth [H, W] or None, label -> map [H, W]) for each
+            scene; the scenes may differ in size, and a label that a scene lacks leaves a gap.
+        scale: `DECADES`, or `LINEAR`: every map from its lowest to its highest score.
+        calibrated: labels of maps whose scores are decades already.
+
+    Raises:
+        InputError: no scene; maps of one that are no maps of real numbers, or of different
+            shapes; an unknown scale.
     """
     _check_scale(scale)
     if not rows:

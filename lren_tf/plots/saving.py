@@ -22,6 +22,17 @@ def save(
     ``path`` may carry one of the formats as its suffix; every file is that stem plus its own
     suffix. All files are first written whole under temporary names in the same folder and only
     then renamed, so an interrupted or failed call leaves earlier files as they were.
+
+    Args:
+        figure: one of this module or any other of Matplotlib.
+        path: of the file, in a folder that exists.
+        formats: such as `("png", "pdf")`.
+
+    Returns:
+        The files, one for each format.
+
+    Raises:
+        InputError: an unknown format, one that is not the suffix of the path, or no such folder.
     """
     known = figure.canvas.get_supported_filetypes()
     formats = (formats,) if isinstance(formats, str) else tuple(formats)
@@ -64,7 +75,12 @@ def save(
 def save_pixels(rgb: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Write a picture [H, W, 3] as PNG to exactly this path, one pixel for each of its own.
 
-    :param rgb: fractions in [0, 1]; NaN where there is no data, drawn grey.
+    Args:
+        rgb: [H, W, 3], fractions in [0, 1]; NaN where there is no data, drawn grey.
+        path: of the file, in a folder that exists.
+
+    Raises:
+        InputError: the picture has another shape, or values outside [0, 1].
     """
     from matplotlib.image import imsave
 

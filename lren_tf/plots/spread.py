@@ -32,12 +32,16 @@ def strip_plot(
     order of their runs, so that none hides another; NaN is a failed run, which is counted under
     its label instead of drawn.
 
-    :param scenes: values of the runs by scene and label.
-    :param reference: the published value by scene; a scene without one gets no line.
-    :param measure: what the values are.
-    :param marked: index of the run of each label that is drawn as a diamond.
-    :param marked_label: what the diamond is, for the legend.
-    :param reference_label: what the dashed line is, for the legend.
+    Args:
+        scenes: values of the runs by scene and label.
+        reference: the published value by scene; a scene without one gets no line.
+        measure: what the values are.
+        marked: index of the run of each label that is drawn as a diamond.
+        marked_label: what the diamond is, for the legend.
+        reference_label: what the dashed line is, for the legend.
+
+    Raises:
+        InputError: there is nothing to draw, or a value is infinite.
     """
     need_some(scenes, "scenes")
     checked: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
@@ -111,11 +115,15 @@ def band_grid(
 
     One row for each measure, one column for each scene; each row has one scale.
 
-    :param parameter: values of the parameter, rising, above 0.
-    :param rows: values ``[runs, parameter]`` by measure, scene and label.
-    :param marks: a value of the parameter to mark by scene and label.
-    :param xlabel: what the parameter is.
-    :param mark_label: what the marks are, for the legend.
+    Args:
+        parameter: values of the parameter, rising, above 0.
+        rows: values ``[runs, parameter]`` by measure, scene and label.
+        marks: a value of the parameter to mark by scene and label.
+        xlabel: what the parameter is.
+        mark_label: what the marks are, for the legend.
+
+    Raises:
+        InputError: the parameter does not rise from above 0, or values do not fit it.
     """
     x = _numbers(parameter, "parameter", 1)
     if not (np.all(x > 0) and np.all(np.diff(x) > 0)):

@@ -41,6 +41,18 @@ def quiet_start() -> Iterator[None]:
             os.close(original)
 
 
+@contextmanager
+def repeatable_start() -> Iterator[None]:
+    """Keep TensorFlow quiet and repeatable, if something that the body imports brings it."""
+    with quiet_start():
+        yield
+        tf = sys.modules.get("tensorflow")
+        if tf is not None:
+            tf.get_logger().setLevel("ERROR")
+            if tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.enable_op_determinism()
+
+
 def require_tensorflow_backend() -> None:
     """Refuse Keras with another backend than TensorFlow, which the layers are written for.
 

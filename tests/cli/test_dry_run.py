@@ -189,6 +189,21 @@ class TestBatch:
         assert all(each["finished"] for each in plan(*words)["scenes"])
 
 
+def test_a_benchmark_tells_the_runs_that_are_left(scene_file, plan, refused, capsys):
+    words = ("benchmark", scene_file, "--detectors", "rx,lrx",
+             "--out", "bench")  # fmt: skip
+    told = plan(*words[:2], "coast", *words[2:])
+    assert told["lines"][0].startswith("coast: would be downloaded first")
+    assert list(told["estimates"]) == ["RX on small", "LRX on small"]
+    assert main([*words]) == 0
+    capsys.readouterr()
+    told = plan(*words)
+    assert told["lines"][0] == "2 runs, 2 finished before"
+    assert told["estimates"] == {}
+    said = refused("benchmark", "coast", "--detectors", "rx", "--out", "other", "--dry-run")
+    assert "all scenes would be downloaded first" in said
+
+
 def test_the_shape_of_a_scene_is_that_of_its_cube(scene_file):
     assert scene_shape(scene_file) == SCENE.shape
     np.savez("turned.npz", cube=np.moveaxis(SCENE.cube, -1, 0))

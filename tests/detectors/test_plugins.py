@@ -113,6 +113,9 @@ def test_a_wheel_adds_a_detector(tmp_path, monkeypatch, capsys):
     assert main(["compare", path, "--detectors", "rx,brightness", "--out", "out"]) == 0
     with np.load("out/field_comparison.npz") as maps:
         assert list(maps) == ["rx", "brightness"]
+    assert main(["benchmark", path, "--detectors", "rx,brightness", "--out", "bench"]) == 0
+    record = json.loads(Path("bench/runs/field/brightness.json").read_text())
+    assert record["batch"]["settings"]["plugin"] == "'brightness' of plug-brightness"
     capsys.readouterr()
     assert main(["detect", path, "--detector", "brightnes"]) == 2
     assert "Did you mean 'brightness'?" in capsys.readouterr().err

@@ -43,8 +43,6 @@ from tests.io.products import write_emit, write_envi, write_geotiff, write_prism
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
-NOTES = ["CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "RELEASING.md"]
-"""For those who work on the project; tests/release runs what RELEASING.md says."""
 LANGUAGES = ("sh", "python", "text")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 SECONDS = re.compile(r"\d+\.\d+ s\b")
@@ -317,21 +315,6 @@ def test_every_block_runs(page, reader):
     # Files that the page names exist.
     for name in set(re.findall(r"`(out/[\w./]+)`", (ROOT / page).read_text("utf-8"))):
         assert Path(name).is_file(), f"{page} names {name}"
-
-
-@pytest.mark.parametrize("page", [*PAGES, *NOTES])
-def test_links_and_anchors_resolve(page):
-    text = (ROOT / page).read_text("utf-8")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        path, _, anchor = target.partition("#")
-        if re.match(r"https?:", target):
-            continue
-        there = ((ROOT / page).parent / path).resolve() if path else ROOT / page
-        assert there.exists(), f"{page} links to {target}"
-        if anchor:
-            headings = re.findall(r"^#+ (.*)$", there.read_text("utf-8"), re.M)
-            slugs = [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings]
-            assert anchor in slugs, f"{page} links to {target}"
 
 
 @pytest.mark.parametrize(("index", "prefix"), [("docs/README.md", ""), ("README.md", "docs/")])

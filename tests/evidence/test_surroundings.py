@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lren_tf.evidence import surroundings as module
+from lren_tf.evidence import running_windows
+from lren_tf.evidence import surroundings as surroundings_module
 from lren_tf.evidence.surroundings import (
     RADIUS,
     RIDGE,
@@ -80,12 +81,29 @@ def test_pixels_with_weight_0_are_in_no_sum_but_those_of_the_scale():
     assert changed[tuple(out)] and changed.sum() == 1
 
 
-def test_strips_give_what_the_whole_gives(monkeypatch):
+@pytest.mark.parametrize(("rows", "pixels"), [(1, 1), (4, 17 * 3), (44, 1000), (7, 20)])
+def test_strips_give_what_the_whole_gives(monkeypatch, rows, pixels):
     features, weights = sample((45, 17))
     whole = found(features, weights)
-    for pixels in (17, 17 * 4, 17 * 44, 1):
-        monkeypatch.setattr(module, "_STRIP", pixels)
-        np.testing.assert_allclose(found(features, weights), whole, rtol=1e-9)
+    monkeypatch.setattr(running_windows, "_ROWS", rows)
+    monkeypatch.setattr(running_windows, "_PIXELS", pixels)
+    np.testing.assert_allclose(found(features, weights), whole, rtol=1e-9)
+
+
+def test_the_number_of_threads_changes_no_bit(monkeypatch):
+    features, weights = sample((150, 17))
+    threads = found(features, weights)
+    monkeypatch.setattr(running_windows, "map_in_threads", map)
+    np.testing.assert_array_equal(found(features, weights), threads)
+
+
+@pytest.mark.parametrize("pixels", [17, 17 * 4, 17 * 44, 1])
+def test_strips_of_a_graph_give_what_the_whole_gives(monkeypatch, pixels):
+    features, weights = sample((45, 17))
+    monkeypatch.setattr(surroundings_module, "_STRIP", pixels)
+    scene = scene_moments(tf.constant(features.reshape(-1, 4)), tf.constant(weights.reshape(-1)))
+    in_graph = tf.function(lambda f, w: surroundings(f, w, scene))
+    np.testing.assert_allclose(in_graph(features, weights), found(features, weights), rtol=1e-9)
 
 
 def test_units_of_the_features_do_not_matter():

@@ -108,6 +108,22 @@ def _geotiff_mask(path: Path) -> None:
         image.write_mask(np.full((16, 16), 255, "u1"), window=window)
 
 
+def _geotiff_bands(more: int) -> Callable[[Path], None]:
+    """A TIFF of one band that declares 32513 of them, `more` bytes longer."""
+
+    def write(path: Path) -> None:
+        write_geotiff(path, VALUES[:, :, :1])
+        content = bytearray(path.read_bytes()) + bytes(more)
+        first = struct.unpack_from("<I", content, 4)[0]
+        tags = struct.unpack_from("<H", content, first)[0]
+        places = [first + 2 + 12 * at for at in range(tags)]
+        samples = [at for at in places if struct.unpack_from("<H", content, at)[0] == 277]
+        struct.pack_into("<H", content, samples[0] + 8, 32513)
+        path.write_bytes(content)
+
+    return write
+
+
 def _envi_header(more: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         write_envi(path, VALUES)
@@ -130,6 +146,10 @@ FILES = [
      "'data' is not compressed as NumPy does it"),
     pytest.param("a.tif", _geotiff_blocks, "stored in blocks of", marks=needs("rasterio")),
     pytest.param("a.tif", _geotiff_mask, "declares shape", marks=needs("rasterio")),
+    # GDAL takes half a minute for these: every band fails after all the others.
+    pytest.param("a.tif", _geotiff_bands(0), "declares 32513 bands in ", marks=needs("rasterio")),
+    pytest.param("a.tif", _geotiff_bands(40_000), "not a readable GeoTIFF",
+                 marks=needs("rasterio")),
     # SPy takes minutes for these.
     pytest.param("a.img", _envi_header("foo = {\n" + "1,\n" * 400_000), "it has 400011 lines",
                  marks=needs("spectral")),

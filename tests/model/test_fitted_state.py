@@ -71,7 +71,8 @@ class TestBackground:
         z, beta = RNG.normal(size=(60, 2, 2)), RNG.dirichlet(np.ones(3), (60, 2))
         state = BackgroundState(s)
         assert not state.stored
-        state.store(z, beta, as_model_input(RNG.normal(size=(60, 5))))
+        energies = state.store(z, beta, as_model_input(RNG.normal(size=(60, 5))))
+        np.testing.assert_allclose(state.energies(z, (60,)), energies, rtol=1e-12)
         assert state.stored and not state.of_image
         for member in range(2):
             background = background_mixture(
@@ -102,6 +103,25 @@ class TestBackground:
             alone.copy_member(state, member)
             copied = alone.energies(z[:, [member]], (6, 10))[0]
             np.testing.assert_allclose(together[member], copied, rtol=1e-9)
+
+    def test_the_mixture_of_a_large_scene_is_that_of_a_sample_and_its_scale_that_of_all(
+        self, monkeypatch
+    ):
+        s = presets.resolve("robust", components=2, latent_units=2, neighbourhood=0, members=1)
+        n = 20000
+        z = RNG.normal(size=(n, 1, 2))
+        beta = np.zeros((n, 1, 2))
+        beta[np.arange(n), 0, RNG.integers(0, 2, n)] = 1
+        z[:, 0] += 8 * beta[:, 0]
+        data = as_model_input(RNG.normal(size=(n, 3)))
+        whole, sampled = BackgroundState(s), BackgroundState(s)
+        of_whole = whole.store(z, beta, data)[0].numpy()
+        monkeypatch.setattr("lren_tf.model.fitted_state.MIXTURE_PIXELS", 5000)
+        of_sample = sampled.store(z, beta, data)[0].numpy()
+        off = np.abs(whole.mixture().mu - sampled.mixture().mu)
+        assert 0 < off.max() < 5 / np.sqrt(5000 / 2)
+        assert np.median(of_sample) == pytest.approx(0, abs=1e-6)
+        assert np.corrcoef(of_whole, of_sample)[0, 1] > 0.999
 
     def test_that_of_an_image_looks_around_a_pixel(self):
         s = presets.resolve("robust", components=3, latent_units=2)

@@ -766,3 +766,24 @@ def test_refusals_are_one_sentence(call, message):
         call()
     assert str(refusal.value).endswith(".")
     assert "expected" in str(refusal.value)
+
+
+POINTS = {f"method {number}": (0.01 * 3**number, 1 - 0.02 * number) for number in range(15)}
+
+
+class TestCosts:
+    def test_one_mark_for_every_label(self):
+        figure = plots.auc_against_seconds(POINTS)
+        (axes,) = figure.axes
+        assert axes.get_xscale() == "log"
+        found = {
+            line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines
+        }
+        assert found == POINTS
+        looks = {(line.get_marker(), line.get_color()) for line in axes.lines}
+        assert len(looks) == len(POINTS)
+        assert inside(figure) and drawn(figure).std() > 1
+
+    def test_nothing_to_draw(self):
+        with pytest.raises(InputError, match="points is empty"):
+            plots.auc_against_seconds({})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,23 @@ def test_the_machine(monkeypatch):
     assert found["threads"] == 3
     assert found["cores"] == os.cpu_count()
     assert found["processor"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone says RssAnon")
+def test_freed_memory_is_no_help_to_what_follows():
+    """Small arrays come from memory that the process keeps when they are freed."""
+
+    def rise() -> int:
+        with peak_memory.PeakMemory() as memory:
+            held = [np.ones(1000) for _ in range(6000)]
+        assert len(held) == 6000
+        return memory.bytes
+
+    rise()
+    peak_memory.give_back_freed()
+    assert rise() > 0.8 * 6000 * 8000
+
+
+def test_a_system_without_the_c_library_of_linux(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    peak_memory.give_back_freed()

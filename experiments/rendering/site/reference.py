@@ -9,6 +9,7 @@ from functools import cache
 import griffe
 
 import lren_tf
+from experiments.rendering.site.docstrings import markdown
 from experiments.rendering.site.repository import ROOT
 
 _INTRODUCTION = """\
@@ -25,7 +26,7 @@ class Entry:
 
     Attributes:
         name: as users write it, such as `lren_tf.io.load_map`.
-        path: of its definition, such as `lren_tf.io.load.load_map`.
+        path: of its definition, such as `lren_tf.io.maps.load_map`.
         page: of the reference, without `.md`.
     """
 
@@ -77,9 +78,11 @@ def _exported(page: str) -> tuple[list[Entry], list[str]]:
     """Names of a public module that its page describes, and those that have a page of their own."""
     module = modules()[page]
     homes = {_definition(f"{home}.{name}").path: name for name, home in lren_tf._HOMES.items()}
+    described = _definition(module)
     own, elsewhere = [], []
-    for member in _definition(module).exports or ():
-        path = _definition(f"{module}.{member}").path
+    # Where it is imported from: a function may have the name of its module.
+    for member in described.exports or ():
+        path = _definition(described.imports.get(member, f"{module}.{member}")).path
         if path in homes:
             elsewhere.append(homes[path])
         else:
@@ -133,7 +136,7 @@ count from 0. Wavelengths are nanometres, probabilities and rates shares between
 def summary(entry: Entry) -> str:
     """First sentence of a docstring, on one line of a table."""
     text = entry.definition.docstring.value if entry.definition.docstring else ""
-    paragraph = " ".join(text.partition("\n\n")[0].split()).replace("|", "\\|")
+    paragraph = " ".join(markdown(text.partition("\n\n")[0]).split()).replace("|", "\\|")
     return paragraph.partition(". ")[0].rstrip(".:")
 
 

@@ -20,11 +20,12 @@ from lren_tf.cli.options.batch_plan import tell_batch_plan
 from lren_tf.cli.options.config import with_config
 from lren_tf.cli.options.detector import LREN
 from lren_tf.cli.options.outputs import AUTO
-from lren_tf.cli.options.scene import check_scene, is_name, refuse_to_replace_another_scene
+from lren_tf.cli.options.scene import check_scene, refuse_to_replace_another_scene
 from lren_tf.cli.options.settled import settled
 from lren_tf.cli.options.workers import OPTIONS as WORKERS
 from lren_tf.cli.options.workers import WorkerOptions
 from lren_tf.cli.trained_model import TRAINING
+from lren_tf.datasets.by_name import is_name
 from lren_tf.errors import InputError, TasksFailed
 from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_folder, ensure_writable_target
@@ -65,7 +66,7 @@ def batch(arguments: argparse.Namespace) -> None:
     plan = _Plan(arguments, out, scenes)
     plan.check()
     if arguments.dry_run:
-        plan.tell(max(1, workers.workers or 1))
+        plan.tell(max(1, workers.workers))
         return
     with (
         workers.engine() as engine,

@@ -13,6 +13,7 @@ from lren_tf import detectors
 from lren_tf.cli.console import collected_notices, result, say, showing_progress, tell_files, timed
 from lren_tf.cli.options.detector import detectors_from
 from lren_tf.cli.options.dry_run import size_of, tell_plan, to_be_downloaded
+from lren_tf.cli.options.methods import detector_names
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
@@ -25,9 +26,9 @@ from lren_tf.cli.options.scene import (
 )
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.estimates import Estimate, estimate
+from lren_tf.detectors.measured import measured_score
 from lren_tf.detectors.working_memory import Size
 from lren_tf.errors import InputError, TrainingDiverged
-from lren_tf.evaluation.score_array import score_map
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
 from lren_tf.runtime.versions import loaded_versions
@@ -43,17 +44,22 @@ _COLUMNS = {
     "at 0.1 %": "pd_at_1_permille",
 }
 
+_PEAK = "peak MiB"
+_MIB = 1 << 20
+
 
 def compare(arguments: argparse.Namespace) -> None:
     """Run detectors on one scene; print a table, write maps, pictures and report."""
     with collected_notices() as early:
-        names = _names(arguments.detectors)
+        listed = arguments.detectors
+        names = detectors.names() if listed is None else detector_names(listed)
     targets = {
         what: output_path(arguments, ending)
         for what, ending in {
             "maps": "_comparison.npz",
             "picture": "_comparison.png",
             "roc": "_roc.png",
+            "cost": "_cost.png",
             # Last, so that whatever a report names is there when the report is.
             "report": "_comparison.json",
         }.items()
@@ -67,7 +73,7 @@ def compare(arguments: argparse.Namespace) -> None:
         # must not be so after an hour.
         with timed(seconds, "start"):
             chosen = detectors_from(names, arguments.seed)
-        away = to_be_downloaded(arguments) if arguments.dry_run else None
+        away = to_be_downloaded(arguments.scene) if arguments.dry_run else None
         if away is not None:
             tell_plan(arguments, targets, _estimates(chosen, Size(*away.shape)))
             return
@@ -75,7 +81,7 @@ def compare(arguments: argparse.Namespace) -> None:
             scene = read_usable_scene(arguments)
         truth = judging_truth(scene)
         if truth is None:
-            del targets["roc"]
+            del targets["roc"], targets["cost"]
         say(described(scene, seconds["read"]))
         if arguments.dry_run:
             tell_plan(arguments, targets, _estimates(chosen, size_of(scene)))
@@ -100,26 +106,6 @@ def _estimates(chosen: list[Detector], size: Size) -> dict[str, Estimate]:
     return {each.title: estimate(each.name, size, each.get_config()) for each in chosen}
 
 
-def _names(listed: str | None) -> list[str]:
-    """Names of the requested detectors; all of them by default."""
-    if listed is None:
-        return detectors.names()
-    names = [name.strip() for name in listed.split(",")]
-    for name in names:
-        if not name:
-            raise InputError(
-                f"--detectors got {listed!r}; expected names separated by commas, such as "
-                f"{','.join(detectors.names()[:2])}."
-            )
-        detectors.check_name(name)
-        if names.count(name) > 1:
-            raise InputError(
-                f"--detectors names {name!r} {names.count(name)} times; expected each detector "
-                "once, leave the others out."
-            )
-    return names
-
-
 def _run_all(
     chosen: list[Detector], scene: Scene, truth: np.ndarray | None, notices: list[str]
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
@@ -130,10 +116,11 @@ def _run_all(
         label = f"{number}/{len(chosen)} {detector.title}"
         say(f"{label}: running")
         spent: dict[str, float] = {}
-        before, failed, metrics = len(notices), None, None
+        before, failed, metrics, peak = len(notices), None, None, None
         with timed(spent, "score"), showing_progress():
             try:
-                maps[detector.name] = _map_of(detector, scene)
+                measured = measured_score(detector, scene)
+                maps[detector.name], peak = measured.score, measured.peak_bytes
             except InputError as error:
                 failed = error.for_command_line()
             except (Exception, SystemExit) as error:  # of other packages too, and of any library
@@ -149,23 +136,12 @@ def _run_all(
         records[detector.name] = {
             **detector_record(detector),
             "seconds": spent["score"],
+            "peak_memory_bytes": peak,
             "failed": failed,
             "metrics": metrics,
             "notices": notices[before:],
         }
     return maps, records
-
-
-def _map_of(detector: Detector, scene: Scene) -> np.ndarray:
-    """The scores [H, W] of a detector, which may be one of another package."""
-    score = detector.score(scene)
-    found = score_map(score, f"what {detector.title} returns")
-    if found.shape != scene.shape[:2]:
-        raise InputError(
-            received=f"{detector.title} returns scores of shape {found.shape}",
-            expected=f"{scene.height} × {scene.width}, one for each pixel",
-        )
-    return score
 
 
 def _table(
@@ -174,12 +150,14 @@ def _table(
     """One row for each detector; one that failed has its sentence instead of numbers."""
     columns = _COLUMNS if with_metrics else {}
     width = max(len("detector"), *(len(titles[name]) for name in records))
-    rows = ["  ".join(["detector".ljust(width), *columns, "seconds"])]
+    rows = ["  ".join(["detector".ljust(width), *columns, "seconds", _PEAK])]
     for name, record in records.items():
         cells = [titles[name].ljust(width)]
         if record["failed"] is None:
             cells += [f"{record['metrics'][key]:{len(title)}.4f}" for title, key in columns.items()]
             cells.append(f"{record['seconds']:{len('seconds')}.1f}")
+            peak = record["peak_memory_bytes"]
+            cells.append(("–" if peak is None else f"{peak / _MIB:.1f}").rjust(len(_PEAK)))
         else:
             cells.append(f"failed: {record['failed']}")
         rows.append("  ".join(cells))
@@ -211,6 +189,11 @@ def _write(
             figures["roc"] = plots.roc_curves(
                 {title: metrics.roc_curve(score, truth) for title, score in titled.items()}
             )
+            figures["cost"] = plots.auc_against_seconds({
+                titles[name]: (report["detectors"][name]["seconds"],
+                               report["detectors"][name]["metrics"]["auc_pd_pf"])
+                for name in maps
+            })  # fmt: skip
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(report["seconds"], "write"):

@@ -74,7 +74,7 @@ def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None
         arguments: of the command line.
         entries: called when everything but the report is written; makes further entries of it.
     """
-    away = to_be_downloaded(arguments) if arguments.dry_run else None
+    away = to_be_downloaded(arguments.scene) if arguments.dry_run else None
     if away is not None:
         tell_plan_without_scene(arguments, away)
     elif arguments.detector == LREN and arguments.apply is not None:

@@ -16,10 +16,11 @@ from lren_tf.cli.console import collected_notices, tell_files
 from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.explanation import PAGE_RATE, Scored
 from lren_tf.cli.options.region import Region
-from lren_tf.cli.options.scene import arguments_of, is_name, read_scene
+from lren_tf.cli.options.scene import arguments_of, read_scene
 from lren_tf.cli.options.threshold import ThresholdRequest, requested_threshold
 from lren_tf.cli.trained_model import load_keras_model
 from lren_tf.data.scene import Scene, data_sha256
+from lren_tf.datasets.by_name import is_name
 from lren_tf.errors import InputError
 from lren_tf.explain.pixels import EXPLAINED
 from lren_tf.io import load_map

@@ -16,7 +16,7 @@ from lren_tf.cli.console import result, say
 from lren_tf.cli.detection_task import Detection
 from lren_tf.cli.options.detector import LREN
 from lren_tf.cli.options.dry_run import tell_plan
-from lren_tf.cli.options.scene import is_name
+from lren_tf.datasets.by_name import is_name
 from lren_tf.detectors.estimates import Estimate, estimate
 from lren_tf.detectors.working_memory import Size
 from lren_tf.errors import InputError

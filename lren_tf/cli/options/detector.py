@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -13,7 +12,7 @@ from lren_tf import detectors, presets, validators
 from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.errors import InputError
-from lren_tf.runtime.startup import make_repeatable, quiet_start
+from lren_tf.runtime.startup import make_repeatable, quiet_start, repeatable_start
 from lren_tf.settings import no_effect, unused_settings
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def refuse_lren_options(arguments: argparse.Namespace) -> None:
 def detector_from(arguments: argparse.Namespace) -> Detector:
     """The detector of ``--detector`` with ``--seed``, ``--device`` and ``--set``."""
     asked = _asked(arguments, "seed", "device")
-    with _started():
+    with started_drawing():
         made = detectors.detector_class(arguments.detector)
         for name in ("seed", "device"):
             if getattr(arguments, name) is not None and name not in made.setting_names():
@@ -75,7 +74,7 @@ def detector_from(arguments: argparse.Namespace) -> Detector:
 
 def detectors_from(names: list[str], seed: str | None) -> list[Detector]:
     """Detectors with their defaults, and with `seed` where they have one."""
-    with _started():
+    with started_drawing():
         seeded = [n for n in names if "seed" in detectors.detector_class(n).setting_names()]
         if seed is not None and not seeded:
             raise InputError(
@@ -131,6 +130,15 @@ def _asked(arguments: argparse.Namespace, *options: str) -> dict[str, str]:
 
 
 def _create(name: str, asked: Mapping[str, str]) -> Detector:
+    return detectors.create(name, **parsed_settings(name, asked))
+
+
+def parsed_settings(name: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Settings of a detector from their texts.
+
+    Raises:
+        InputError: an unknown detector, or what is no setting of it.
+    """
     made = detectors.detector_class(name)
     kinds = get_type_hints(made)
     if "false_alarm_rate" in asked:
@@ -140,9 +148,7 @@ def _create(name: str, asked: Mapping[str, str]) -> Detector:
             expected="settings that change its scores",
             remedy="leave it out; --false-alarm-rate of detect gives a threshold",
         )
-    return detectors.create(
-        name, **{n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
-    )
+    return {n: validators.parse(text, kinds.get(n, str)) for n, text in asked.items()}
 
 
 def _import_drawing() -> None:
@@ -151,13 +157,8 @@ def _import_drawing() -> None:
 
 
 @contextmanager
-def _started() -> Iterator[None]:
+def started_drawing() -> Iterator[None]:
     """Keep TensorFlow quiet and repeatable, if a detector that the body imports brings it."""
-    with quiet_start():
+    with repeatable_start():
         _import_drawing()
         yield
-        tf = sys.modules.get("tensorflow")
-        if tf is not None:
-            tf.get_logger().setLevel("ERROR")
-            if tf.config.list_physical_devices("GPU"):
-                tf.config.experimental.enable_op_determinism()

@@ -10,8 +10,8 @@ from typing import Any
 
 from lren_tf import datasets
 from lren_tf.cli.console import result, say
-from lren_tf.cli.options.scene import is_name
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.by_name import is_name
 from lren_tf.detectors.estimates import RULE, Estimate
 from lren_tf.detectors.working_memory import Size
 from lren_tf.runtime.files import as_path
@@ -38,9 +38,8 @@ def size_of(scene: Scene) -> Size:
     return Size(scene.height, scene.width, bands)
 
 
-def to_be_downloaded(arguments: argparse.Namespace) -> datasets.Benchmark | None:
-    """The benchmark scene of a command that is not on this machine; None for any other scene."""
-    name = arguments.scene
+def to_be_downloaded(name: str) -> datasets.Benchmark | None:
+    """The benchmark scene of this name if it is not on this machine; None of any other scene."""
     known = {**datasets.BENCHMARKS, **datasets.FURTHER}
     if not is_name(name) or name not in known or datasets.find(name) is not None:
         return None

@@ -12,7 +12,7 @@ from lren_tf.cli.options.threshold import ThresholdResult
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.evaluation.detections import BACKGROUND, DETECTED, detection_labels
-from lren_tf.io import load_map
+from lren_tf.io.masks import region_of_file
 from lren_tf.io.review import TARGET, Reviewed, read_review, without_targets
 
 
@@ -76,7 +76,7 @@ class Region:
         """
         region = None
         if self.background is not None:
-            values = load_map(self.background)
+            values = region_of_file(self.background, "background")
             if values.shape != scene.shape[:2]:
                 raise InputError(
                     f"{self.background} has {values.shape[0]} × {values.shape[1]} pixels and "

@@ -11,20 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from lren_tf import datasets
 from lren_tf.cli.console import renamed
 from lren_tf.data.pseudo_colour import pseudo_colour
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.by_name import SIMULATED, is_name, scene_by_name, scene_names
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
 from lren_tf.io.formats.envi_pair import header_of
 from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_target
 
-SIMULATED = "simulated"
-
 _OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
-             "axes", "raw", "mask_bands")  # fmt: skip
+             "axes", "raw", "mask_bands", "mask_values")  # fmt: skip
 """Options that say how a file is read."""
 _TOLD = ("scene", *_OF_FILES, "background", "review")
 """Options that say which scene is scored, and against what."""
@@ -78,7 +76,7 @@ def check_scene(arguments: argparse.Namespace) -> None:
         if not os.path.exists(as_path(name)):
             raise InputError(
                 f"{name} does not exist; expected a file, a benchmark scene "
-                f"({', '.join(_names())}) or '{SIMULATED}', check the path."
+                f"({', '.join(scene_names())}) or '{SIMULATED}', check the path."
             )
     else:
         for option in _OF_FILES:
@@ -108,8 +106,9 @@ def read_scene(arguments: argparse.Namespace) -> Scene:
                 axes=arguments.axes,
                 raw=arguments.raw,
                 mask_bands=arguments.mask_bands,
+                mask_values=arguments.mask_values,
             )
-    return datasets.simulate() if name == SIMULATED else datasets.load(name)
+    return scene_by_name(name)
 
 
 def reading_record(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -119,7 +118,8 @@ def reading_record(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def arguments_of(record: dict[str, Any]) -> argparse.Namespace:
     """Return the options that `reading_record` told."""
-    told = {"mask_bands": None, **record}  # which earlier versions did not know
+    # Earlier versions did not know these.
+    told = {"mask_bands": None, "mask_values": None, **record}
     return argparse.Namespace(**{name: told[name] for name in _TOLD})
 
 
@@ -176,12 +176,3 @@ def _check_no_data(arguments: argparse.Namespace) -> None:
             raise InputError(
                 f"--no-data is {arguments.no_data!r}; expected a number, or nan for no such value."
             ) from None
-
-
-def is_name(scene: str) -> bool:
-    """Return whether `scene` names a benchmark or the simulated scene; a file of that name wins."""
-    return scene in (SIMULATED, *_names()) and not os.path.isfile(scene)
-
-
-def _names() -> list[str]:
-    return [*datasets.names(), *datasets.further_names()]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeAlias
 
 import h5py
 import numpy as np
 from h5py import h5z
 
+from lren_tf.io.base.hdf5_stream import path_of
 from lren_tf.io.base.variable import check_block_size, check_declared_size
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
@@ -50,7 +50,7 @@ def check_readable(node: h5py.Dataset) -> None:
     if node.is_virtual or node.external:
         raise ValueError(f"the values of '{name}' lie in other files")
     _bring_filters(node)
-    file, item = Path(node.file.filename), node.dtype.itemsize
+    file, item = path_of(node.file.filename), node.dtype.itemsize
     check_declared_size(file, name, node.shape, item)
     if node.chunks is not None:
         check_block_size(

@@ -53,6 +53,13 @@ class Details:
     filled: bool = False
     acquired: str | None = None
 
+    def place_by(self, axes: tuple[int, ...]) -> Georeference | None:
+        """The georeference of an image whose rows and columns are these axes of a stored array."""
+        place = self.georeference
+        if place is None or axes == self.grid_axes:
+            return place
+        return place.transposed() if axes == self.grid_axes[::-1] else None
+
 
 def is_length(unit: str | None) -> bool:
     """Return whether a unit is one of length that wavelengths come in."""

@@ -115,6 +115,10 @@ class Reader(abc.ABC):
         """
         return None
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return what the file calls one of `variables` besides its name: titles, descriptions."""
+        return ()
+
     def library(self) -> AbstractContextManager[None]:
         """Turn whatever a library raises on damaged content into a refusal (see `reading`)."""
         return reading(self.file, self.what)

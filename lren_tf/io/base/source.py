@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 from lren_tf.errors import InputError
 from lren_tf.io.base.failures import reading
+from lren_tf.io.base.hdf5_stream import CheckedStream
 from lren_tf.io.base.variable import a_folder, existing_path
 
 if TYPE_CHECKING:
@@ -100,4 +101,9 @@ class Source:
         if self.stream is None or not h5py.is_hdf5(self.path):
             return None
         with reading(self.path, "HDF5 file"):
-            return self.enter(h5py.File(self.path, "r"))
+            # By its path once, for the lock that keeps those who write away.
+            self.enter(h5py.File(self.path, "r"))
+            stream = self.enter(CheckedStream(self.path))
+            hdf = self.enter(h5py.File(stream, "r"))
+            stream.length_bytes = hdf.id.get_create_plist().get_sizes()[1]
+            return hdf

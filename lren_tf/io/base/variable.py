@@ -63,6 +63,8 @@ def existing_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: it is missing, or of another kind.
     """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise _no_path(path)
     file = as_path(path)
     if not os.path.exists(file):
         raise InputError(
@@ -76,6 +78,25 @@ def existing_path(path: str | os.PathLike[str]) -> Path:
             remedy="pass the path of one",
         )  # fmt: skip
     return file
+
+
+def _no_path(given: object) -> InputError:
+    """The refusal of what is no path: of lists and arrays not everything in them."""
+    if isinstance(given, (list, tuple, set, dict)):
+        return InputError(
+            received=f"a {type(given).__name__} of {len(given)} is passed as one path",
+            expected="a file, or a folder with one TIFF for each band of a scene",
+            remedy="put the TIFFs of its bands into a folder of their own, named by numbers such "
+            "as B1.tif and B2.tif, or pass one scene after the other",
+        )
+    shape = getattr(given, "shape", None)
+    kind = f"a value of type {type(given).__name__}"
+    called = kind if shape is None else f"an array of shape {shape}"
+    return InputError(
+        received=f"{called} is passed as a path",
+        expected="the path of a file or folder",
+        remedy="make a lren_tf.Scene of an array" if shape is not None else "pass one",
+    )
 
 
 def a_folder(path: Path) -> InputError:

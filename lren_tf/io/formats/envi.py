@@ -104,6 +104,12 @@ class EnviReader(Reader):
                 values = scaling.applied(values, no_data)
         return values[:, :, 0] if bands == 1 else values
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return description, and names of bands and of classes other than 0, from the header."""
+        header = self._pair.header
+        named = [*header.listed("description"), *header.listed("band names")]
+        return (*named, *header.listed("class names")[1:])
+
     def details(self, name: str = "", how: Reading = AS_MEANT) -> Details:
         """Bad bands, no-data value, wavelengths and georeference, from the header.
 

@@ -23,7 +23,7 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import understood_crs
-from lren_tf.io.base.failures import reading
+from lren_tf.io.base.failures import damaged, reading
 from lren_tf.io.base.layer import Layer
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.optional import needs
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".tif", ".tiff")
 _ACQUIRED = ("acquisitiondatetime", "acquisitiontime", "timecoveragestart")
+
+_TITLES = ("title", "name", "long_name", "description", "layer_type")
 
 _WHAT = "GeoTIFF"
 # Read in one go: what the blocks need beside the cube.
@@ -55,6 +57,7 @@ class Image:
         itemsize: bytes of one value.
         pages: how many images the file holds, without overviews and masks.
         description: the text that the file's program has left in it.
+        titles: what it calls its bands, where it does.
 
     Raises:
         InputError: no GeoTIFF, a damaged one, one whose declared size cannot be right, or
@@ -74,6 +77,7 @@ class Image:
             self._dtype = _dtype(self._image)
             self.pages = max(1, len(self._image.subdatasets))
             self.description = str(self._image.tags().get("TIFFTAG_IMAGEDESCRIPTION", ""))
+            self.titles = _titles(self._image)
         self.itemsize = self._dtype.itemsize
         is_complex = self._dtype.kind == "c"
         kind = f"complex {self._dtype.name}" if is_complex else self._dtype.name
@@ -111,6 +115,8 @@ class Image:
             out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
             block = image.block_shapes[0][0]
             rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
+            # Where this fails, GDAL would fail with every band, each time after all of them.
+            image.read(1, window=Window(0, 0, shape[1], min(block, shape[0])))
             for start in range(0, shape[0], rows):
                 window = Window(0, start, shape[1], min(rows, shape[0] - start))
                 values = np.moveaxis(image.read(window=window), 0, -1)
@@ -161,6 +167,13 @@ def _acquired(image: DatasetReader) -> str | None:
     said = {**image.tags(), **image.tags(ns="IMAGERY")}
     named = {re.sub(r"[ _-]", "", name).lower(): value for name, value in said.items()}
     return next((iso_time(named[name]) for name in _ACQUIRED if name in named), None)
+
+
+def _titles(image: DatasetReader) -> tuple[str, ...]:
+    """Descriptions of the bands, and titles among their tags and those of the image."""
+    tags = [image.tags(), *(image.tags(band) for band in image.indexes)]
+    named = [said[key] for said in tags for key in said if key.lower() in _TITLES]
+    return (*(text for text in image.descriptions if text), *named)
 
 
 def _masks(image: DatasetReader) -> tuple[np.ndarray | None, np.ndarray]:
@@ -284,6 +297,10 @@ def _check_sizes(file: Path, image: DatasetReader) -> None:
 
     shape, item = (image.height, image.width, image.count), _dtype(image).itemsize
     check_declared_size(file, "", shape, item)
+    size = file.stat().st_size
+    if image.count > size:
+        # Each takes at least a byte of the file, and far more than that to be looked at.
+        raise damaged(file, _WHAT, f"it declares {image.count} bands in {size} bytes")
     for rows, columns in set(image.block_shapes):
         # Of values side by side a block holds all bands.
         block = (rows, columns, image.count if image.interleaving is Interleaving.pixel else 1)

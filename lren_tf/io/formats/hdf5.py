@@ -14,10 +14,16 @@ import h5py
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.attributes import plain, words
 from lren_tf.io.base.cf_grid import Place
 from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
-from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
+from lren_tf.io.base.hdf5_evidence import (
+    attribute_tables,
+    attributes,
+    dimension_names,
+    unit_of,
+)
 from lren_tf.io.base.hdf5_nodes import array_at
 from lren_tf.io.base.hdf5_places import place_of
 from lren_tf.io.base.metadata import Details
@@ -25,6 +31,9 @@ from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
 from lren_tf.io.base.variable import Variable
+
+_TITLES = ("longname", "standardname", "title", "description")
+_MEANINGS, _FLAGS = "flagmeanings", "flags, by its attribute flag_meanings"
 
 
 class Hdf5Reader(Reader):
@@ -99,6 +108,13 @@ class Hdf5Reader(Reader):
             grid_axes=place.axes,
             reading=(*found.reading, place.reading) if place.reading else found.reading,
         )
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return titles of an array, and the meanings of flags among its attributes."""
+        with self.library():
+            said = {plain(key): value for key, value in attributes(self.node(name))}
+        found = [text for key in _TITLES for text in words(said.get(key, ()), split=False)]
+        return (*found, *[_FLAGS] * (_MEANINGS in said))
 
     def place(self, node: h5py.Dataset) -> Place:
         """Return the georeference of an array, or why none is claimed."""

@@ -42,13 +42,13 @@ _IMAGE = re.compile(
     r"\.tiff?",
     re.IGNORECASE,
 )
-_ENMAP_FLAGS = {
+ENMAP_FLAGS = {
     "cloud": "CLOUD", "cirrus": "CIRRUS", "haze": "HAZE", "cloud-shadow": "CLOUDSHADOW",
     "snow": "SNOW",
 }  # fmt: skip
-_ENMAP_OUTSIDE = 3
+ENMAP_OUTSIDE = 3
 # Flags of DESIS, and the bands from 1 that say them.
-_DESIS_FLAGS = {
+DESIS_FLAGS = {
     "cloud": (6, 7), "haze": (4, 5), "shadow": (1,), "snow": (3,), "water": (8,), "land": (2,),
 }  # fmt: skip
 
@@ -82,7 +82,7 @@ class SidecarTiffReader(TiffReader):
         image = _image_of(source)
         if image is None:
             return []
-        layers = [_beside(image, f"QL_QUALITY_{name}") for name in _ENMAP_FLAGS.values()]
+        layers = [_beside(image, f"QL_QUALITY_{name}") for name in ENMAP_FLAGS.values()]
         layers += [_beside(image, "QL_QUALITY_CLASSES"), _beside(image, "QL_QUALITY-2")]
         files = [image, _beside(image, "METADATA", (".xml",)), *layers]
         return [file for file in files if file is not None and file != source.path]
@@ -129,18 +129,18 @@ class SidecarTiffReader(TiffReader):
         valid, text = unflagged(self.file, self._flags, USUAL, how.flags)
         classes = _beside(self.file, "QL_QUALITY_CLASSES")
         if classes is not None:
-            inside = _layer(classes, self.variables[0].shape[:2])[:, :, 0] != _ENMAP_OUTSIDE
+            inside = _layer(classes, self.variables[0].shape[:2])[:, :, 0] != ENMAP_OUTSIDE
             valid = inside if valid is None else valid & inside
         return valid, text
 
 
 def _flags(image: Path, shape: tuple[int, ...]) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     """Names of the flags beside an image of rows × columns, and calls that read them."""
-    for flag, name in _ENMAP_FLAGS.items():
+    for flag, name in ENMAP_FLAGS.items():
         if (file := _beside(image, f"QL_QUALITY_{name}")) is not None:
             yield flag, partial(_flagged, file, shape, (1,))
     if (file := _beside(image, "QL_QUALITY-2")) is not None:
-        for flag, bands in _DESIS_FLAGS.items():
+        for flag, bands in DESIS_FLAGS.items():
             yield flag, partial(_flagged, file, shape, bands)
 
 

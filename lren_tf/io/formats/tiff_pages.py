@@ -89,6 +89,10 @@ class PagesReader(Reader):
                 found.append(image.details(how))
         return details_of_cube(found, f"{len(found)} pages of one band each as one cube")
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the titles of bands, and the text that the file's program has left."""
+        return (*self._first.titles, self._first.description)
+
     def _of_pages(self) -> list[Variable]:
         pages = []
         for at in range(self._pages):

@@ -13,7 +13,10 @@ from lren_tf.cli import main
 from tests.cli.common import REFUSAL, SCENE, Diverging, Noise, Refusing, files, mat, report
 
 JUDGED = ("auc_pd_pf", "auc_pf_tau", "auc_pd_tau", "pd_at_1_percent", "pd_at_1_permille")
-WRITTEN = ["small_comparison.json", "small_comparison.npz", "small_comparison.png", "small_roc.png"]
+WRITTEN = [
+    "small_comparison.json", "small_comparison.npz", "small_comparison.png", "small_cost.png",
+    "small_roc.png",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +36,8 @@ class TestFiles:
             rx, noise = maps["rx"], maps["noise"]
         np.testing.assert_array_equal(rx, detectors.create("rx").score(SCENE))
         assert noise.dtype == np.float32
-        for name in ("out/small_comparison.png", "out/small_roc.png"):
-            assert matplotlib.image.imread(name).std() > 0.1
+        for name in ("comparison", "cost", "roc"):
+            assert matplotlib.image.imread(f"out/small_{name}.png").std() > 0.05
 
         told = report("out/small_comparison.json")
         assert told["scene"]["shape"] == [12, 10, 8]
@@ -69,15 +72,18 @@ class TestFiles:
         assert lines[4] == f"2/2 RX: {told['seconds']:.1f} s"
         judged = [told["metrics"][key] for key in JUDGED]
         titles = ["AUC(Pd,Pf)", "AUC(Pf,tau)", "AUC(Pd,tau)", "Pd at 1 %", "at 0.1 %", "seconds"]
+        titles.append("peak MiB")
+        peak = told["peak_memory_bytes"] / 2**20
         assert lines[5] == "  ".join(["detector".ljust(len("The one that refuses")), *titles])
         assert lines[6] == f"The one that refuses  failed: {REFUSAL}"
         assert lines[7].split() == [
             "RX", *(f"{value:.4f}" for value in judged), f"{told['seconds']:.1f}",
+            f"{peak:.1f}",
         ]  # fmt: skip
         assert len(lines[7]) == len(lines[5])
         assert lines[8:] == [
             "maps: small_comparison.npz", "picture: small_comparison.png", "roc: small_roc.png",
-            "report: small_comparison.json",
+            "cost: small_cost.png", "report: small_comparison.json",
         ]  # fmt: skip
 
     def test_the_picture_shows_every_map_on_one_scale(self, scene_file, monkeypatch):

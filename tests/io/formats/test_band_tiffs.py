@@ -88,3 +88,28 @@ def test_another_folder_is_refused(tmp_path, names):
     folder = write_bands(tmp_path / "scene", VALUES, names)
     with pytest.raises(InputError, match="is a folder; expected a file, or a folder with one TIFF"):
         load_scene(folder)
+
+
+class TestListsOfFiles:
+    """A list is no path: what to do with it is said in a sentence."""
+
+    @pytest.mark.parametrize(("given", "said"), [
+        (["b1.tif", "b2.tif"], "a list of 2 is passed as one path; .* a folder of their own"),
+        (("b1.tif",), "a tuple of 1 is passed as one path; "),
+        (np.array(["b1.tif", "b2.tif"]), r"an array of shape \(2,\) is passed as a path"),
+        (VALUES, r"an array of shape \(5, 4, 12\) .* make a lren_tf.Scene of an array"),
+        (5, "a value of type int is passed as a path; "),
+    ])  # fmt: skip
+    def test_in_python(self, given, said):
+        with pytest.raises(InputError, match=said) as refusal:
+            load_scene(given)
+        assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 300
+
+    def test_on_the_command_line(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        for name in ("red.tif", "nir.tif"):
+            write_geotiff(tmp_path / name, VALUES[:, :, :1])
+        assert main(["detect", "red.tif", "nir.tif", "--detector", "rx"]) == 2
+        assert "nir.tif is one file too many; " in capsys.readouterr().err
+        assert main(["detect", "red.tif", "--detector", "rx"]) == 2
+        assert "or the folder if each band is a TIFF of its own" in capsys.readouterr().err

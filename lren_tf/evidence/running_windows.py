@@ -1,0 +1,158 @@
+"""Distances to the surroundings with running sums of windows, row after row in NumPy.
+
+The formula, its constants and a form of it for graphs are in :mod:`lren_tf.evidence.surroundings`.
+This form is several times as fast: the sums of a row of windows are those of the row above, with
+one row of pixels more and one less; and pixels lie along the last axis of every array, so that a
+whole block of them is factored at once. Strips of rows are worked on side by side. Their height
+does not depend on the number of threads, so the result does not either.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lren_tf.runtime.threads import map_in_threads
+
+_ROWS = 64
+"""Rows of a strip. Each strip begins its sums anew: what rounding leaves in them stays small."""
+_PIXELS = 4096
+"""Pixels whose covariances are factored together, at least a row: a few MB with 18 features."""
+
+Array = npt.NDArray[np.float64]
+
+
+def window_distances(
+    features: Array, weights: Array, scale: tuple[Array, Array], prior: Array,
+    *, radius: int, ridge: float,
+) -> Array:  # fmt: skip
+    """Return (z − m)ᵀ (C + ridge · I)⁻¹ (z − m) of every pixel, ``[H, W]``.
+
+    Args:
+        features: ``[H, W, d]``, finite.
+        weights: ``[H, W]``, 0 or 1.
+        scale: mean and standard deviation ``[d]`` by which the features become z.
+        prior: ``[1 + d + d (d + 1) / 2]``, added to the sums of every window: number of pixels,
+            sums of z, and of its products, the upper triangle row after row.
+        radius: of the window of 2 · radius + 1 pixels, which the image clips.
+        ridge: added to the diagonal of C.
+    """
+    height, width, _ = features.shape
+    out = np.empty((height, width))
+    together = max(1, _PIXELS // width)
+
+    def strip(top: int) -> None:
+        bottom = min(top + _ROWS, height)
+        first, last = max(top - radius, 0), min(bottom + radius, height)
+        mean, spread = scale
+        # Features of a row as [d, W].
+        z = np.ascontiguousarray(((features[first:last] - mean) / spread).transpose(0, 2, 1))
+        columns = _ColumnSums(z.shape[1], width, radius)
+        below, above = first, first
+        for start in range(top, bottom, together):
+            rows = range(start, min(start + together, bottom))
+            sums = np.empty((len(prior), len(rows), width))
+            for row in rows:
+                while below < min(row + radius + 1, height):
+                    columns.add(z[below - first], weights[below])
+                    below += 1
+                while above < row - radius:
+                    columns.remove(z[above - first], weights[above])
+                    above += 1
+                np.add(columns.window_sums(), prior[:, None], out=sums[:, row - start])
+            own = z[rows.start - first : rows.stop - first].transpose(1, 0, 2)
+            out[rows.start : rows.stop] = _distances(own, sums, ridge)
+
+    for _ in map_in_threads(strip, range(0, height, _ROWS)):
+        pass
+    return out
+
+
+class _ColumnSums:
+    """Sums over the rows of the windows around a row of pixels.
+
+    Args:
+        d, width: number of features, and of pixels in a row.
+        radius: see `window_distances`.
+    """
+
+    def __init__(self, d: int, width: int, radius: int) -> None:
+        self._d, self._radius = d, radius
+        # With a margin of zeros: windows are clipped at the border.
+        self._all = np.zeros((1 + d + d * (d + 1) // 2, width + 2 * radius))
+        self._sums = self._all[:, radius : radius + width]
+        self._products = np.empty((d, width))
+
+    def add(self, z: Array, weights: Array) -> None:
+        """Add a row of features ``[d, W]`` with weights ``[W]``."""
+        self._accumulate(np.add, z, weights)
+
+    def remove(self, z: Array, weights: Array) -> None:
+        """Take away a row that was added."""
+        self._accumulate(np.subtract, z, weights)
+
+    def _accumulate(self, operation: np.ufunc, z: Array, weights: Array) -> None:
+        d, sums = self._d, self._sums
+        weighted = z * weights
+        operation(sums[0], weights, out=sums[0])
+        operation(sums[1 : 1 + d], weighted, out=sums[1 : 1 + d])
+        at = 1 + d
+        for i in range(d):
+            products = np.multiply(weighted[i], z[i:], out=self._products[: d - i])
+            to = sums[at : at + d - i]
+            operation(to, products, out=to)
+            at += d - i
+
+    def window_sums(self) -> Array:
+        """Return the sums over whole windows, ``[1 + d + d (d + 1) / 2, W]``."""
+        return _sums_of_neighbours(self._all, 2 * self._radius + 1)
+
+
+def _sums_of_neighbours(values: Array, count: int) -> Array:
+    """Sums of `count` values next to each other, ``[c, m − count + 1]`` of ``[c, m]``.
+
+    From sums of 2, 4, 8, … values: no difference of large sums, which would cost digits.
+    """
+    length = values.shape[1] - count + 1
+    total: Array | None = None
+    power, at, power_sums = 1, 0, values
+    while True:
+        if count & power:
+            part = power_sums[:, at : at + length]
+            total = part.copy() if total is None else np.add(total, part, out=total)
+            at += power
+        if 2 * power > count:
+            assert total is not None
+            return total
+        power_sums = power_sums[:, :-power] + power_sums[:, power:]
+        power *= 2
+
+
+def _distances(z: Array, sums: Array, ridge: float) -> Array:
+    """Distances ``[…]`` of features ``[d, …]`` under sums ``[1 + d + d (d + 1) / 2, …]``.
+
+    By elimination, C = L D Lᵀ: the rows of the upper triangle hold D Lᵀ in the end, and the
+    number after each of them D L⁻¹ (z − m).
+    """
+    d = len(z)
+    sums[1:] *= 1.0 / sums[0]
+    mean = sums[1 : 1 + d]
+    rows = []
+    at = 1 + d
+    for i in range(d):
+        row = np.empty((d - i + 1, *z.shape[1:]))
+        np.multiply(mean[i], mean[i:], out=row[:-1])
+        np.subtract(sums[at : at + d - i], row[:-1], out=row[:-1])
+        row[0] += ridge
+        np.subtract(z[i], mean[i], out=row[-1])
+        rows.append(row)
+        at += d - i
+    out = np.zeros(z.shape[1:])
+    products = np.empty_like(z)
+    for k, row in enumerate(rows):
+        factors = row * (1.0 / row[0])
+        out += factors[-1] * row[-1]
+        for i in range(k + 1, d):
+            taken = np.multiply(factors[i - k], row[i - k :], out=products[: d - i + 1])
+            np.subtract(rows[i], taken, out=rows[i])
+    return out
