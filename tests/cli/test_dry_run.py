@@ -189,12 +189,13 @@ class TestBatch:
         assert all(each["finished"] for each in plan(*words)["scenes"])
 
 
-def test_a_benchmark_tells_the_runs_that_are_left(scene_file, plan, refused, capsys):
-    words = ("benchmark", scene_file, "--detectors", "rx,lrx",
+def test_a_benchmark_tells_the_runs_that_are_left(scene_file, register, plan, refused, capsys):
+    register(Noise)
+    words = ("benchmark", scene_file, "--detectors", "rx,noise",
              "--out", "bench")  # fmt: skip
     told = plan(*words[:2], "coast", *words[2:])
     assert told["lines"][0].startswith("coast: would be downloaded first")
-    assert list(told["estimates"]) == ["RX on small", "LRX on small"]
+    assert list(told["estimates"]) == ["RX on small", "Noise on small, seed 0"]
     assert main([*words]) == 0
     capsys.readouterr()
     told = plan(*words)
