@@ -23,17 +23,18 @@ def here(scenes: Sequence[str]) -> list[str]:
     Raises:
         InputError: none is left.
     """
-    left = []
-    for text in scenes:
-        if any(to_be_downloaded(name) is not None for name in text.split(":")):
-            say(f"{text}: would be downloaded first, and is left out of this plan")
-        else:
-            left.append(text)
+    left = [
+        text for text in scenes
+        if all(to_be_downloaded(name) is None for name in text.split(":"))
+    ]  # fmt: skip
     if scenes and not left:
         raise InputError(
             "all scenes would be downloaded first; expected one at least that is here for "
             "--dry-run, download one or leave --dry-run out."
         )
+    for text in scenes:
+        if text not in left:
+            say(f"{text}: would be downloaded first, and is left out of this plan")
     return left
 
 
