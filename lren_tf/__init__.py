@@ -8,9 +8,13 @@ TensorFlow. Type checkers read ``__init__.pyi``.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any
 
 from lren_tf.version import __version__
+
+# A program that does not ask for messages gets none, not even on stderr.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOMES = {
     # public name -> module that defines it

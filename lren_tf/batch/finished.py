@@ -57,6 +57,19 @@ class Result:
                     return None
         return report
 
+    def is_there(self) -> bool:
+        """Return whether the report is there and nothing has changed; nothing is written.
+
+        Reads files that may have changed since, as :meth:`entry` does.
+
+        Raises:
+            InputError: as of :meth:`entry`.
+        """
+        report = self._report()
+        if report is None or not self._same(report[ENTRY]):
+            return False
+        return self.found() is not None or self.entry()["key"] == report[ENTRY].get("key")
+
     def found_by(self, entry: Mapping[str, Any]) -> dict[str, Any] | None:
         """The report, if it is that of files with the same contents; else None.
 

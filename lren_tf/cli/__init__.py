@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
+from lren_tf.cli.console import Console
 from lren_tf.cli.parser import make_parser
 from lren_tf.errors import InputError, TasksFailed, TrainingDiverged, WorkerLost
 
@@ -34,26 +35,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that has no "×" must not end a run that took an hour.
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    console = Console.of(words)
+    with console.listening():
+        error, code = _run(words)
+    console.conclude(error, code)
+    return code
+
+
+def _run(words: Sequence[str]) -> tuple[str | None, int]:
+    """Run a command; return its error, if any, and the exit code."""
     parsed = argparse.Namespace(debug=False)
     try:
-        make_parser().parse_args(arguments, parsed)
+        make_parser().parse_args(words, parsed)
         parsed.run(parsed)
         sys.stdout.flush()
     except InputError as error:
-        return _fail(error.for_command_line(), 2)
+        return error.for_command_line(), 2
     except KeyboardInterrupt as interruption:
-        return _fail(str(interruption) or "interrupted.", 130)
+        return str(interruption) or "interrupted.", 130
     except (TasksFailed, TrainingDiverged, WorkerLost) as error:
-        return _fail(str(error), 1)
+        return str(error), 1
     except Exception as error:
         if parsed.debug:
             traceback.print_exc()
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         hint = "" if parsed.debug else " (run again with --debug for the traceback)"
-        return _fail(f"unexpected error: {reason}{hint}.", 1)
-    return 0
-
-
-def _fail(sentence: str, code: int) -> int:
-    print(f"lren-tf: {sentence}", file=sys.stderr)
-    return code
+        return f"unexpected error: {reason}{hint}.", 1
+    return None, 0

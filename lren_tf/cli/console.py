@@ -1,20 +1,161 @@
-"""Messages of the command line: progress and results, notices, refusals."""
+"""Lines, notices and results of a command: on a terminal, as one JSON object, or not at all."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lren_tf.errors import InputError
+from lren_tf.records import json_text
+from lren_tf.runtime import progress
+
+OPTIONS = ("quiet", "json")
+"""Options of this module, as attributes of the arguments."""
 
 
-def say(line: str) -> None:
-    """One line on stdout, at once even into a file or a pipe."""
-    print(line, flush=True)
+@dataclass
+class Console:
+    """Everything that one command tells.
+
+    Attributes:
+        command: its name; None where there is none.
+        quiet: True to print nothing but errors.
+        as_json: True to print one JSON object at the end, and nothing else on stdout.
+        lines: that were printed, or would have been.
+        notices: likewise.
+        results: entries of the JSON object.
+    """
+
+    command: str | None = None
+    quiet: bool = False
+    as_json: bool = False
+    lines: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Console:
+        """The console that words of a command line ask for.
+
+        The words are enough, since a command line that argparse refuses is answered too.
+        """
+        options = words[: words.index("--")] if "--" in words else words
+        command = next((word for word in words if not word.startswith("-")), None)
+        return cls(command, "--quiet" in options, "--json" in options)
+
+    @property
+    def speaks(self) -> bool:
+        """True if lines, notices and progress are printed."""
+        return not (self.quiet or self.as_json)
+
+    def say(self, text: str) -> None:
+        """Print lines on stdout, at once even into a file or a pipe."""
+        self.lines += text.splitlines()
+        if self.speaks:
+            print(text, flush=True)
+
+    def note(self, text: str) -> None:
+        """Print a notice on stderr."""
+        self.notices.append(text)
+        if self.speaks:
+            print(f"lren-tf: note: {text}", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Tell what the body says by `say`, `note` and `result`, and what the library logs."""
+        token = _current.set(self)
+        logger, handler = logging.getLogger("lren_tf"), _Handler()
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
+            _current.reset(token)
+
+    def conclude(self, error: str | None = None, code: int = 0) -> None:
+        """Print the error of the command, if any, and the JSON object, if it is asked for."""
+        if error is not None:
+            print(f"lren-tf: {error}", file=sys.stderr)
+        if self.as_json:
+            ending = {} if error is None else {"error": error, "exit_code": code}
+            entries = {**self.results, "notices": self.notices, "lines": self.lines}
+            print(json_text({"command": self.command, **ending, **entries}), end="")
+
+
+_current: ContextVar[Console | None] = ContextVar("console", default=None)
+
+
+def add_console_options(parser: argparse.ArgumentParser) -> None:
+    """``--quiet`` and ``--json``."""
+    parser.add_argument(
+        "--quiet", action="store_true", help="print nothing but errors; files are written"
+    )
+    parser.add_argument(
+        "--json", action="store_true",
+        help="print one JSON object and nothing else: results, files, notices, and the lines that "
+        "would have been printed; of a command that fails, its error",
+    )  # fmt: skip
+
+
+def say(text: str) -> None:
+    """Print a line on stdout, or keep it for ``--json``."""
+    _console().say(text)
+
+
+def note(text: str) -> None:
+    """Print a notice on stderr, or keep it for ``--json``."""
+    _console().note(text)
+
+
+def result(**entries: Any) -> None:
+    """Add entries to the object of ``--json``."""
+    _console().results.update(entries)
+
+
+def tell_files(targets: Mapping[str, Path]) -> None:
+    """Say which files were written, a line for each."""
+    result(files={what: str(target) for what, target in targets.items()})
+    for what, target in targets.items():
+        say(f"{what}: {target}")
+
+
+def speaks() -> bool:
+    """Return whether lines, notices and progress are printed."""
+    return _console().speaks
+
+
+def showing_progress() -> contextlib.AbstractContextManager[None]:
+    """Show the progress of what a body computes, unless nothing is to be printed."""
+    return progress.shown() if speaks() else contextlib.nullcontext()
+
+
+def mute() -> None:
+    """Print nothing any more but errors, for a process whose chief prints."""
+    console = _console()
+    console.quiet, console.as_json = True, False
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Tell nothing of the body: what it comes to is told elsewhere."""
+    token = _current.set(Console(quiet=True))
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 @contextmanager
@@ -26,20 +167,19 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 @contextmanager
-def collected_notices(printed: bool = True) -> Iterator[list[str]]:
-    """Warnings meant for users, printed on stderr at once and collected for the report.
+def collected_notices(told: bool = True) -> Iterator[list[str]]:
+    """Warnings meant for users, told at once and collected for the report.
 
     Args:
-        printed: False to collect them only, in a process other than the chief.
+        told: False to collect them only, in a process other than the chief.
     """
     collected: list[str] = []
 
     def show(message: Warning | str, category: type[Warning], *origin: Any) -> None:
         if category is UserWarning:
             collected.append(str(message))
-            if not printed:
-                return
-            print(f"lren-tf: note: {message}", file=sys.stderr, flush=True)
+            if told:
+                note(str(message))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -59,3 +199,16 @@ def renamed(**options: str) -> Iterator[None]:
     except InputError as error:
         error.rename(**options)
         raise
+
+
+class _Handler(logging.Handler):
+    """Messages of the library as lines, its warnings as notices."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        (say if record.levelno < logging.WARNING else note)(text)
+
+
+def _console() -> Console:
+    """The console of the running command; one that speaks where there is none."""
+    return _current.get() or Console()

@@ -14,6 +14,7 @@ from typing import Any
 
 from lren_tf.batch.finished import ENTRY, Result
 from lren_tf.cli.commands.detect import detect
+from lren_tf.cli.console import unheard
 from lren_tf.errors import InputError
 from lren_tf.io.scene_files import files_of
 from lren_tf.runtime.files import ensure_writable_folder
@@ -27,7 +28,7 @@ _NOT_OF_THE_RESULT = frozenset({
     "scene", "out", "detector", "preset", "seed", "lam", "epochs", "set", "recalibrate",
     "false_alarm_rate", "min_size",
     # How and where it is computed.
-    "device", "strategy", "memory_limit", "resume", "checkpoint_every",
+    "device", "strategy", "memory_limit", "resume", "checkpoint_every", "dry_run",
 })  # fmt: skip
 
 
@@ -38,7 +39,7 @@ class Detection:
     Attributes:
         name: of the scene.
         options: all of ``lren-tf detect``, by their names; paths are absolute.
-        settled: what `lren_tf.cli.commands.detect.settled` said of them.
+        settled: what `lren_tf.cli.options.settled.settled` said of them.
         trained: key of the training that made the model to apply, where a training of the same
             batch made it: it stands for the model's file.
     """
@@ -81,6 +82,13 @@ class Detection:
         """The detection as a task, finished where its report says so."""
         return Task(self.name, detect_scene, (self,), self._finished)
 
+    def is_finished(self) -> bool:
+        """Return whether the result is there; nothing is written."""
+        try:
+            return self.result().is_there()
+        except InputError:  # which the task will say
+            return False
+
     def _finished(self) -> bool | None:
         try:
             return None if self.result().found() is None else True
@@ -119,6 +127,10 @@ def _detected(detection: Detection) -> bool:
     if "keras" in sys.modules and detection.options["apply"] is None:
         # What earlier scenes have left would grow with every one of them.
         sys.modules["keras"].utils.clear_session()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        unheard(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         detect(argparse.Namespace(**detection.options), entries)
     return False

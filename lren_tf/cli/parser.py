@@ -21,9 +21,11 @@ from lren_tf.cli.commands.export import export
 from lren_tf.cli.commands.info import info
 from lren_tf.cli.commands.threshold import threshold
 from lren_tf.cli.commands.view import view
+from lren_tf.cli.console import add_console_options
 from lren_tf.cli.options.config import add_config_option
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.cli.options.distribution import STRATEGIES
+from lren_tf.cli.options.dry_run import add_dry_run_option
 from lren_tf.cli.options.explanation import add_explanation_options
 from lren_tf.cli.options.library import add_library_options
 from lren_tf.cli.options.methods import add_method_options
@@ -72,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; a refusal is an `InputError`."""
     common = _Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_console_options(common)
     parser = _Parser(
         prog="lren-tf",
         description="Hyperspectral anomaly detection with LREN (AAAI 2021) and other detectors.",
@@ -82,10 +85,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[..., None], help: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[..., None], help: str, *, writes: bool = True
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(
             name, parents=[common], help=help, description=help, allow_abbrev=False
         )
+        if writes:
+            add_dry_run_option(made)
         made.set_defaults(run=run)
         return made
 
@@ -98,7 +105,9 @@ def make_parser() -> argparse.ArgumentParser:
         command("benchmark", benchmark, "Run methods on many scenes; write a leaderboard.")
     )
 
-    made = command("evaluate", evaluate, "Print the metrics of a score map as JSON.")
+    made = command(
+        "evaluate", evaluate, "Print the metrics of a score map as JSON.", writes=False
+    )
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument(
         "truth", metavar="TRUTH", help="truth map, or a scene that holds one; non-zero = anomalous"
@@ -127,7 +136,10 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("model", metavar="MODEL.keras", help="what detect --save-model wrote")
     made.add_argument("folder", metavar="DIR", help="folder to write; a SavedModel is replaced")
 
-    command("datasets", list_datasets, "List the benchmark scenes and where they were found.")
+    command(
+        "datasets", list_datasets, "List the benchmark scenes and where they were found.",
+        writes=False,
+    )  # fmt: skip
     return parser
 
 

@@ -23,7 +23,7 @@ from lren_tf.records import scene_record, scoring_record
 from lren_tf.runtime.files import as_path
 from lren_tf.runtime.startup import make_repeatable
 from lren_tf.runtime.versions import loaded_versions
-from lren_tf.settings import EVIDENCE
+from lren_tf.settings import EVIDENCE, Settings
 
 TRAINING = ("preset", "seed", "epochs", "save_model", *LONG_RUNS, *DISTRIBUTION)
 """Options that say how to train."""
@@ -132,9 +132,6 @@ class Applied:
         """
         record: dict[str, Any] = {"model": str(self.path), "scene": scene_record(scene)}
         if self.model is None:
-            if self._sensor is not None:
-                wavelengths = self._sensor.wavelengths
-                refuse_other_wavelengths(scene.name, scene.wavelengths, wavelengths)
             score, evidence = self._served(scene, with_evidence)
             if self._sensor is not None:
                 self._note_drift(scene, self._sensor)
@@ -152,16 +149,26 @@ class Applied:
         evidence = result.evidence if self.evidence else None
         return score, evidence, {**record, "versions": loaded_versions()}
 
-    def _note_drift(self, scene: Scene, sensor: SensorRecord) -> None:
-        """Tell of a scene that looks unlike the model's own, after it was scored."""
-        if not self._recalibrate:
-            warn_of_drift(scene.name, PixelMatrix(scene.cube, scene.valid), sensor)
+    @property
+    def settings(self) -> Settings | None:
+        """Settings of the model; None of a SavedModel, which does not tell them."""
+        return None if self.model is None else self.model.settings
 
-    def _served(
-        self, scene: Scene, with_evidence: bool
-    ) -> tuple[np.ndarray, dict[str, np.ndarray] | None]:
-        import tensorflow as tf
+    def check(self, scene: Scene) -> None:
+        """Refuse a scene that `score` would refuse.
 
+        Raises:
+            InputError: as of `score`.
+        """
+        if self.model is None:
+            # Which bands have to be finite only the exported function knows.
+            self._check_served(scene)
+        else:
+            self.model.check_input(scene)
+
+    def _check_served(self, scene: Scene) -> None:
+        if self._sensor is not None:
+            refuse_other_wavelengths(scene.name, scene.wavelengths, self._sensor.wavelengths)
         if scene.bands != self.bands:
             raise InputError(
                 f"the data has {scene.bands} bands; the model was fitted on {self.bands}: "
@@ -175,8 +182,20 @@ class Applied:
                 f"the SavedModel {self.path} scores whole images; expected data in every pixel, "
                 "pass the .keras file of the model, which leaves such pixels out."
             )
+
+    def _note_drift(self, scene: Scene, sensor: SensorRecord) -> None:
+        """Tell of a scene that looks unlike the model's own, after it was scored."""
+        if not self._recalibrate:
+            warn_of_drift(scene.name, PixelMatrix(scene.cube, scene.valid), sensor)
+
+    def _served(
+        self, scene: Scene, with_evidence: bool
+    ) -> tuple[np.ndarray, dict[str, np.ndarray] | None]:
+        import tensorflow as tf
+
+        self._check_served(scene)
         with tf.device(self._device):
-            data = scene.cube if of_images else scene.valid_pixels
+            data = scene.cube if len(self._takes) == 3 else scene.valid_pixels
             pixels = tf.constant(data.astype(np.float32))
             try:
                 (score,) = self._score(pixels=pixels).values()

@@ -91,6 +91,18 @@ class Detector(Estimator, abc.ABC):
         self._check_scores(score, scene, doubt)
         return scene.spread(score)
 
+    def check(self, cube: npt.ArrayLike | Scene) -> None:
+        """Refuse what `score` refuses before it computes anything.
+
+        Args:
+            cube: as for `score`.
+
+        Raises:
+            InputError: the cube cannot be used, or the detector needs more memory for it than is
+                free. What a computation alone finds is not among it.
+        """
+        self._checked(usable_scene(cube))
+
     def _fitted(self, scene: Scene) -> tuple[Any, np.ndarray]:
         doubt = self._checked(scene)
         with blaming(self.plugin):

@@ -19,6 +19,7 @@ from lren_tf import presets
 from lren_tf.errors import InputError
 from lren_tf.model.endpoints import endpoints_of
 from lren_tf.model.inputs import (
+    ModelInput,
     as_model_input,
     background_of,
     warn_of_constant_bands,
@@ -30,9 +31,10 @@ from lren_tf.model.network import seed_of_member
 from lren_tf.model.saved_model import SENSOR_FILE, export_saved_model
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.strategy import StrategyWorkers, workers_of
+from lren_tf.settings import Settings
 from lren_tf.training.pixel_reader import StandardisedPixels
 from lren_tf.training.resume import CHECKPOINT_EVERY
-from lren_tf.training.run import TrainingRun
+from lren_tf.training.run import Plan, TrainingRun
 from lren_tf.validators import size_in_bytes
 
 
@@ -227,7 +229,8 @@ class LREN(KerasMethods):
             y: None; a target is refused, since nothing is learned from truth.
             epochs: None for the setting (1000); of each phase where the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
-            verbose: ``"auto"`` is one progress bar on a terminal and two lines elsewhere;
+            verbose: ``"auto"`` is one progress bar on a terminal, and two messages of the logger
+                ``lren_tf.training.callbacks`` everywhere;
                 0, 1, 2 as in Keras.
             callbacks: one Keras callback or several. A training in two parts
                 (``training="separate"``) is two trainings to them: one that stops the training
@@ -260,17 +263,7 @@ class LREN(KerasMethods):
             epochs, batch_size, initial_epoch, resumes=resume is not None
         )
         with self.workers.agreed():
-            data = as_model_input(background_of(x), key)
-            plan = run.plan(
-                settings,
-                data.pixels,
-                data.good_bands,
-                self.device,
-                refuse_non_finite=data.check_finite,
-                initial_epoch=initial_epoch,
-                resume=resume,
-                checkpoint_every=checkpoint_every,
-            )
+            data, plan = self._planned(x, key, settings, initial_epoch, resume, checkpoint_every)
         run.check_same_everywhere(plan)
         self.create_for(plan.scaler)
         self.forget(plan.scaler)
@@ -288,6 +281,42 @@ class LREN(KerasMethods):
             )
             self._learn(standardised, data)
         return history
+
+    def check_fit(
+        self,
+        x: Any,
+        *,
+        resume: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = CHECKPOINT_EVERY,
+    ) -> None:
+        """Refuse what `fit` refuses before it trains; nothing changes.
+
+        Args:
+            x, resume, checkpoint_every: as for `fit`.
+
+        Raises:
+            InputError: as of `fit`.
+        """
+        settings = self._training_run.settings_of_fit(None, None, 0, resumes=resume is not None)
+        self._planned(x, None, settings, 0, resume, checkpoint_every)
+
+    def _planned(
+        self, x: Any, key: str | None, settings: Settings, initial_epoch: int,
+        resume: str | os.PathLike[str] | None, checkpoint_every: int,
+    ) -> tuple[ModelInput, Plan]:  # fmt: skip
+        """Return the data of a training and its plan, both checked."""
+        data = as_model_input(background_of(x), key)
+        plan = self._training_run.plan(
+            settings,
+            data.pixels,
+            data.good_bands,
+            self.device,
+            refuse_non_finite=data.check_finite,
+            initial_epoch=initial_epoch,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+        )
+        return data, plan
 
     # --- other settings ----------------------------------------------------------------
 

@@ -212,6 +212,17 @@ class Results(TrainedNetwork):
     def _scoring(self) -> Scoring:
         return scoring_of(self, self.workers)
 
+    def check_input(self, x: Any, *, key: str | None = None) -> None:
+        """Refuse what `score` refuses before it computes anything.
+
+        Args:
+            x, key: as for `score`.
+
+        Raises:
+            InputError: the model is not fitted, or the data cannot be used.
+        """
+        self._checked_input(x, key).check_finite()
+
     def _checked_input(self, x: Any, key: str | None) -> ModelInput:
         self._require_fit()
         return input_of_sensor(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import logging
 import os
 import sys
 import time
@@ -17,6 +18,8 @@ import tensorflow as tf
 
 from lren_tf.errors import TrainingDiverged
 from lren_tf.runtime.files import atomic_path
+
+_log = logging.getLogger(__name__)
 
 
 class StopOnFault(keras.callbacks.Callback):
@@ -126,17 +129,20 @@ def _begin_next_part(callbacks: Sequence[keras.callbacks.Callback]) -> None:
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """One progress bar over all epochs on a terminal, two plain lines elsewhere.
+    """One progress bar over all epochs on a terminal; beginning and end as log messages.
 
-    Keras' own bar starts anew in every epoch, which for 1000 epochs is 2000 lines.
+    Keras' own bar starts anew in every epoch, which for 1000 epochs is 2000 lines. The messages
+    go to the logger ``lren_tf.training.callbacks`` with level INFO.
 
     Args:
-        what: name of the training, for the lines.
+        what: name of the training, for the messages.
         epochs: number of epochs.
+        bar: False for no bar, wherever the output goes.
     """
 
-    def __init__(self, what: str, epochs: int) -> None:
+    def __init__(self, what: str, epochs: int, *, bar: bool = True) -> None:
         super().__init__()
+        self._wants_bar = bar
         self._what = what
         self._epochs = epochs
         self._bar: keras.utils.Progbar | None = None
@@ -149,8 +155,8 @@ class EpochProgress(keras.callbacks.Callback):
             return
         self._start = time.perf_counter()
         self._last = None
-        print(f"{self._what}: {self._epochs} epochs", flush=True)
-        if sys.stdout.isatty():
+        _log.info("%s: %d epochs", self._what, self._epochs)
+        if self._wants_bar and sys.stdout.isatty():
             self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", interval=0.2)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -175,7 +181,7 @@ class EpochProgress(keras.callbacks.Callback):
         loss = (logs or {}).get("loss")
         seconds = time.perf_counter() - self._start
         ending = "" if loss is None else f", loss {loss:.6g}"
-        print(f"{self._what}: trained in {seconds:.1f} s{ending}", flush=True)
+        _log.info("%s: trained in %.1f s%s", self._what, seconds, ending)
 
 
 class EpochLog(keras.callbacks.CSVLogger):

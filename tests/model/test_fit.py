@@ -304,9 +304,11 @@ class TestKerasHabits:
         model = LREN(**SMALL)
         assert model.fit(SCENE, epochs=5, initial_epoch=3, verbose=0).epoch == [3, 4]
 
-    def test_two_lines_of_progress_by_default(self, capsys):
+    def test_two_messages_of_progress_by_default(self, capsys, caplog):
+        caplog.set_level("INFO", "lren_tf")
         LREN("release", **SMALL, device="/CPU:0").fit(SCENE, epochs=2)
-        first, second = capsys.readouterr().out.splitlines()
+        assert capsys.readouterr() == ("", "")
+        first, second = caplog.messages
         assert first == "LREN (release), 132 pixels × 20 bands, /CPU:0: 2 epochs"
         assert second.startswith("LREN (release), 132 pixels × 20 bands, /CPU:0: trained in ")
 

@@ -37,21 +37,25 @@ class TestStopOnFault:
 
 
 class TestEpochProgress:
-    def play(self, epochs=3):
-        progress = EpochProgress("work", epochs)
+    def play(self, epochs=3, **options):
+        progress = EpochProgress("work", epochs, **options)
         progress.on_train_begin()
         for epoch in range(epochs):
             progress.on_epoch_end(epoch, {"loss": 10.0 / (epoch + 1), "energy": 1.0})
         progress.on_train_end({"loss": 10.0 / epochs})
 
-    def test_two_plain_lines_in_a_log(self, capsys):
+    def test_two_messages_and_nothing_printed(self, capsys, caplog):
+        caplog.set_level("INFO", "lren_tf")
         self.play()
-        first, second = capsys.readouterr().out.splitlines()
+        assert capsys.readouterr() == ("", "")
+        first, second = caplog.messages
+        assert {each.name for each in caplog.records} == {"lren_tf.training.callbacks"}
         assert first == "work: 3 epochs"
         assert second.startswith("work: trained in ")
         assert second.endswith(" s, loss 3.33333")
 
-    def test_one_bar_on_a_terminal(self, capsys, monkeypatch):
+    def test_one_bar_on_a_terminal(self, capsys, caplog, monkeypatch):
+        caplog.set_level("INFO", "lren_tf")
         monkeypatch.setattr(callbacks.sys.stdout, "isatty", lambda: True, raising=False)
         self.play()
         out = capsys.readouterr().out
@@ -60,7 +64,12 @@ class TestEpochProgress:
         assert "3/3" in last
         assert "loss: 3.3333" in last
         assert out.endswith("\n")
-        assert "trained in" not in out
+        assert caplog.messages == ["work: 3 epochs"]
+
+    def test_no_bar_where_none_is_wanted(self, capsys, monkeypatch):
+        monkeypatch.setattr(callbacks.sys.stdout, "isatty", lambda: True, raising=False)
+        self.play(bar=False)
+        assert capsys.readouterr().out == ""
 
     def test_a_bar_ended_early_shows_where(self, capsys, monkeypatch):
         monkeypatch.setattr(callbacks.sys.stdout, "isatty", lambda: True, raising=False)
@@ -71,11 +80,13 @@ class TestEpochProgress:
         progress.on_train_end({"loss": 2.0})
         assert "4/30" in capsys.readouterr().out.splitlines()[-1].split("\r")[-1]
 
-    def test_an_end_without_a_loss_is_said_without_one(self, capsys):
+    def test_an_end_without_a_loss_is_said_without_one(self, caplog):
+        caplog.set_level("INFO", "lren_tf")
         progress = EpochProgress("work", 3)
         progress.on_train_begin()
         progress.on_train_end({})
-        assert "loss" not in capsys.readouterr().out
+        assert "loss" not in caplog.text
+        assert "trained in" not in caplog.text
 
 
 class TestEpochLog:

@@ -158,7 +158,8 @@ class TestEarlyStopping:
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
     @pytest.mark.long
-    def test_the_progress_is_that_of_one_training(self, capsys):
+    def test_the_progress_is_that_of_one_training(self, caplog):
+        caplog.set_level("INFO", "lren_tf")
         separate(epochs=2).fit(SCENE, callbacks=stopping())
-        first, second = capsys.readouterr().out.splitlines()
+        first, second = caplog.messages
         assert first.endswith(": 4 epochs") and ": trained in " in second

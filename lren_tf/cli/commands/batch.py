@@ -13,13 +13,15 @@ from typing import Any
 from lren_tf.batch.catalogue import Entry, totals, write_catalogue
 from lren_tf.batch.finished import ENTRY, read_report
 from lren_tf.batch.scenes import ListedScene, listed_scenes
-from lren_tf.cli.commands.detect import settled
-from lren_tf.cli.console import collected_notices, say
+from lren_tf.cli.console import OPTIONS as CONSOLE
+from lren_tf.cli.console import collected_notices, note, result, say, tell_files
 from lren_tf.cli.detection_task import Detection
+from lren_tf.cli.options.batch_plan import tell_batch_plan
 from lren_tf.cli.options.config import with_config
 from lren_tf.cli.options.detector import LREN
 from lren_tf.cli.options.outputs import AUTO
 from lren_tf.cli.options.scene import check_scene, refuse_to_replace_another_scene
+from lren_tf.cli.options.settled import settled
 from lren_tf.cli.options.workers import OPTIONS as WORKERS
 from lren_tf.cli.options.workers import WorkerOptions
 from lren_tf.cli.trained_model import TRAINING
@@ -38,7 +40,7 @@ PLACE = "{scene}"
 """Placeholder for the name of a scene in the path of a file."""
 
 _DEFAULTS = {"detector": LREN, "format": AUTO, "out": "."}
-_OWN = ("run", "debug", "config", "scenes", "train_on", *WORKERS)
+_OWN = ("run", "debug", "config", "scenes", "train_on", *WORKERS, *CONSOLE, "dry_run")
 _ONE_EACH = ("save_model", "log", "resume", "tensorboard")
 """Options that name what is written; no two scenes may write the same."""
 _PATHS = (*_ONE_EACH, "truth", "mask", "apply")
@@ -63,6 +65,9 @@ def batch(arguments: argparse.Namespace) -> None:
     out = as_path(arguments.out).absolute()
     plan = _Plan(arguments, out, scenes)
     plan.check()
+    if arguments.dry_run:
+        plan.tell(max(1, workers.workers))
+        return
     with (
         workers.engine() as engine,
         exclusive_use(ensure_writable_folder(out), "lren-tf batch"),
@@ -155,6 +160,21 @@ class _Plan:
         before = sum(outcome.tries == 0 or outcome.value is True for outcome in outcomes)
         _conclude(entries, self.out, files, before)
 
+    def tell(self, workers: int) -> None:
+        """Tell what `run` would do; nothing is written and no scene is read.
+
+        Args:
+            workers: processes that share the work.
+        """
+        detections = self._detections
+        training = self._training
+        if training is not None:
+            if training.is_finished():
+                detections = self._detections_by_model(training)
+            else:
+                detections = [self._detection(scene, {}) for scene in self.scenes]
+        tell_batch_plan(self.arguments, self.out, detections, training, workers)
+
     def _options(self, scene: ListedScene, **changed: Any) -> dict[str, Any]:
         """Options of ``detect`` for one scene."""
         options = {n: v for n, v in vars(self.arguments).items() if n not in _OWN}
@@ -164,7 +184,8 @@ class _Plan:
                 # Workers may have been started in another folder.
                 options[name] = str(as_path(text).absolute())
         results = self.out / RESULTS / scene.name
-        return {**options, "scene": scene.path, "out": str(results), "debug": False, **changed}
+        return {**options, "scene": scene.path, "out": str(results), **changed,
+                "debug": False, "dry_run": False}  # fmt: skip
 
     def _detection(
         self, scene: ListedScene, found: dict[str, Any], trained: str | None = None, **changed: Any
@@ -213,12 +234,17 @@ class _Plan:
         model = training.options["save_model"]
         before = outcome.tries == 0 or outcome.value is True
         say(f"model: {model}{', trained before' if before else ''}")
-        untrained = dict.fromkeys(TRAINING) | {"set": [], "lam": None, "apply": model}
+        self._detections = self._detections_by_model(training)
+
+    def _detections_by_model(self, training: Detection) -> list[Detection]:
+        """Detections by the model of a training that is finished."""
+        untrained = dict.fromkeys(TRAINING) | {
+            "set": [], "lam": None, "apply": training.options["save_model"]
+        }  # fmt: skip
         applied = argparse.Namespace(**self._options(self.scenes[0], **untrained))
         key = (read_report(training.report) or {})[ENTRY]["key"]
-        self._detections = [
-            self._detection(scene, settled(applied), key, **untrained) for scene in self.scenes
-        ]
+        found = settled(applied)
+        return [self._detection(scene, found, key, **untrained) for scene in self.scenes]
 
 
 @dataclass
@@ -230,7 +256,7 @@ class _Told:
     def __call__(self, outcome: Outcome, again: bool) -> None:
         if outcome.failure is not None and (again or self.debug):
             then = "; it is tried again" if again else ""
-            print(f"lren-tf: note: {outcome.task.name}: {outcome.failure}{then}.", file=sys.stderr)
+            note(f"{outcome.task.name}: {outcome.failure}{then}.")
             if self.debug:
                 print(outcome.trace, file=sys.stderr)
 
@@ -283,9 +309,15 @@ def _conclude(
     if "detections" in files:
         line += f"; {_counted(found['detections'], 'detection')}"
         line += f", {_counted(found['detected_pixels'], 'pixel')}"
+    result(
+        totals=found,
+        scenes=[
+            {"name": e.name, "path": e.source, "report": str(e.report), "failure": e.failure}
+            for e in entries
+        ],
+    )
     say(line)
-    for what, path in files.items():
-        say(f"{what}: {path}")
+    tell_files(files)
     failed = [entry for entry in entries if entry.failure is not None]
     if failed:
         named = "; ".join(f"{entry.name} ({entry.failure})" for entry in failed[:_NAMED])

@@ -14,7 +14,8 @@ from lren_tf.benchmark.plan import RECORD, Plan, read_plan
 from lren_tf.benchmark.run import Run
 from lren_tf.benchmark.scenes import judged_scenes
 from lren_tf.benchmark.tables import csv_text, markdown, page, tables
-from lren_tf.cli.console import collected_notices, renamed, say
+from lren_tf.cli.console import collected_notices, note, renamed, result, say, tell_files
+from lren_tf.cli.options.benchmark_plan import here, tell_benchmark_plan
 from lren_tf.cli.options.methods import methods_from
 from lren_tf.cli.options.workers import WorkerOptions
 from lren_tf.errors import InputError, TasksFailed
@@ -50,8 +51,14 @@ def benchmark(arguments: argparse.Namespace) -> None:
     out = as_path(arguments.out).absolute()
     ensure_writable_target(out / RECORD)
     with collected_notices():
+        if arguments.dry_run:
+            arguments.scenes = here(arguments.scenes)
         plan = _asked(arguments, read_plan(out))
         runs = _runs(plan, out)
+    if arguments.dry_run:
+        files = {ending: out / f"leaderboard.{ending}" for ending in _ENDINGS}
+        tell_benchmark_plan(arguments, runs, {"plan": out / RECORD, **files}, workers.workers)
+        return
     with (
         workers.engine() as engine,
         exclusive_use(ensure_writable_folder(out), "lren-tf benchmark"),
@@ -141,7 +148,7 @@ class _Progress:
         """Print the line of an outcome; `run_tasks` calls this."""
         if outcome.failure is not None and (again or self.debug):
             then = "; it is tried again" if again else ""
-            print(f"lren-tf: note: {outcome.task.name}: {outcome.failure}{then}.", file=sys.stderr)
+            note(f"{outcome.task.name}: {outcome.failure}{then}.")
             if self.debug:
                 print(outcome.trace, file=sys.stderr)
         if again:
@@ -186,6 +193,7 @@ def _write(plan: Plan, ended: Sequence[Ended], out: Path) -> dict[str, Path]:
                 plots.save(plots.auc_against_seconds(points), path)
             else:
                 path.write_text(texts[ending], encoding="utf-8")
+    result(leaderboard=board)
     say(_printed(board))
     return files
 
@@ -214,8 +222,11 @@ def _conclude(ended: Sequence[Ended], files: Mapping[str, Path], before: int) ->
     line += f" ({before} of them before)" if before else ""
     line += f", {len(failed)} failed" if failed else ""
     say(line)
-    for ending, path in files.items():
-        say(f"{ending}: {path}")
+    result(runs=[
+        {"name": each.run.name, "record": str(each.run.record), "failure": each.failure}
+        for each in ended
+    ])  # fmt: skip
+    tell_files(files)
     if len(failed) == len(ended):
         named = "; ".join(f"{each.run.name} ({each.failure})" for each in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""

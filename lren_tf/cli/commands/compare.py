@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lren_tf import detectors
-from lren_tf.cli.console import collected_notices, say, timed
+from lren_tf.cli.console import collected_notices, result, say, showing_progress, tell_files, timed
 from lren_tf.cli.options.detector import detectors_from
+from lren_tf.cli.options.dry_run import size_of, tell_plan, to_be_downloaded
 from lren_tf.cli.options.methods import detector_names
 from lren_tf.cli.options.scene import (
     check_scene,
@@ -24,11 +25,12 @@ from lren_tf.cli.options.scene import (
     refuse_to_replace_another_scene,
 )
 from lren_tf.data.scene import Scene
+from lren_tf.detectors.estimates import Estimate, estimate
 from lren_tf.detectors.measured import measured_score
+from lren_tf.detectors.working_memory import Size
 from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.records import detector_record, json_text, scene_record
 from lren_tf.runtime.files import atomic_paths
-from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -71,12 +73,19 @@ def compare(arguments: argparse.Namespace) -> None:
         # must not be so after an hour.
         with timed(seconds, "start"):
             chosen = detectors_from(names, arguments.seed)
+        away = to_be_downloaded(arguments.scene) if arguments.dry_run else None
+        if away is not None:
+            tell_plan(arguments, targets, _estimates(chosen, Size(*away.shape)))
+            return
         with timed(seconds, "read"):
             scene = read_usable_scene(arguments)
         truth = judging_truth(scene)
         if truth is None:
             del targets["roc"], targets["cost"]
         say(described(scene, seconds["read"]))
+        if arguments.dry_run:
+            tell_plan(arguments, targets, _estimates(chosen, size_of(scene)))
+            return
         maps, records = _run_all(chosen, scene, truth, notices)
         if not maps:
             raise InputError(
@@ -89,8 +98,12 @@ def compare(arguments: argparse.Namespace) -> None:
         report |= {"versions": loaded_versions(), "seconds": seconds, "notices": notices}
         calibrated = [detector.title for detector in chosen if detector.calibrated]
         _write(scene, truth, maps, titles, calibrated, targets, report)
-    for what, target in targets.items():
-        say(f"{what}: {target}")
+    result(**{name: report[name] for name in ("scene", "detectors", "seconds")})
+    tell_files(targets)
+
+
+def _estimates(chosen: list[Detector], size: Size) -> dict[str, Estimate]:
+    return {each.title: estimate(each.name, size, each.get_config()) for each in chosen}
 
 
 def _run_all(
@@ -104,7 +117,7 @@ def _run_all(
         say(f"{label}: running")
         spent: dict[str, float] = {}
         before, failed, metrics, peak = len(notices), None, None, None
-        with timed(spent, "score"), shown():
+        with timed(spent, "score"), showing_progress():
             try:
                 measured = measured_score(detector, scene)
                 maps[detector.name], peak = measured.score, measured.peak_bytes

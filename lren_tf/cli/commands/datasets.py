@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from lren_tf import datasets
+from lren_tf.cli.console import result, say
 
 
 def list_datasets(arguments: argparse.Namespace) -> None:
@@ -14,14 +16,22 @@ def list_datasets(arguments: argparse.Namespace) -> None:
         ("further:", datasets.FURTHER.values()),
     )
     lines: list[str] = []
+    scenes: list[dict[str, object]] = []
     for title, entries in groups:
-        lines += [f"\n{title}" if lines else title, *map(_line, entries)]
-    print("\n".join(lines))
+        lines += [f"\n{title}" if lines else title]
+        for entry in entries:
+            path = datasets.find(entry.name)
+            lines.append(_line(entry, path))
+            scenes.append({
+                "name": entry.name, "shape": entry.shape, "anomalous": entry.anomalous,
+                "path": None if path is None else str(path), "url": entry.url,
+            })  # fmt: skip
+    result(scenes=scenes)
+    say("\n".join(lines))
 
 
-def _line(entry: datasets.Benchmark) -> str:
+def _line(entry: datasets.Benchmark, path: Path | None) -> str:
     size = " × ".join(map(str, entry.shape))
-    path = datasets.find(entry.name)
     where = str(path)
     if path is None:
         where = "not found; " + (

@@ -5,14 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lren_tf import detectors, presets, validators
-from lren_tf.cli.console import collected_notices, say, timed
+from lren_tf import detectors, presets
+from lren_tf.cli.console import (
+    collected_notices,
+    result,
+    say,
+    showing_progress,
+    speaks,
+    tell_files,
+    timed,
+)
 from lren_tf.cli.options.detector import (
     LREN,
     detector_from,
@@ -21,6 +28,7 @@ from lren_tf.cli.options.detector import (
     refuse_lren_options,
 )
 from lren_tf.cli.options.distribution import Distribution
+from lren_tf.cli.options.dry_run import to_be_downloaded
 from lren_tf.cli.options.explanation import (
     Scored,
     explanations_record,
@@ -31,6 +39,7 @@ from lren_tf.cli.options.library import DetectedSpectra
 from lren_tf.cli.options.long_training import LongRun
 from lren_tf.cli.options.outputs import MAPS
 from lren_tf.cli.options.region import Region
+from lren_tf.cli.options.run_plan import tell_plan_of_run, tell_plan_without_scene
 from lren_tf.cli.options.scene import (
     check_scene,
     described,
@@ -41,20 +50,21 @@ from lren_tf.cli.options.scene import (
     read_usable_scene,
     reading_record,
 )
-from lren_tf.cli.options.threshold import requested_threshold
-from lren_tf.cli.trained_model import applied, existing_model, refuse_training_options
+from lren_tf.cli.options.settled import applied_lam, refuse_recalibration
+from lren_tf.cli.trained_model import applied, refuse_training_options
 from lren_tf.data.scene import Scene
-from lren_tf.errors import InputError
 from lren_tf.explain.pixels import EXPLAINED
 from lren_tf.io.stac import write_stac_item
 from lren_tf.records import detector_record, json_text, run_record, scene_record
 from lren_tf.runtime.files import atomic_paths
-from lren_tf.runtime.progress import shown
 from lren_tf.runtime.versions import loaded_versions
 
 if TYPE_CHECKING:
     from lren_tf.low_rank.solve import LowRankResult
     from lren_tf.model.scored import EvidenceDetails
+
+_TOLD = ("detector", "preset", "scene", "metrics", "threshold", "seconds")
+"""Entries of the report that ``--json`` prints."""
 
 
 def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None:
@@ -64,45 +74,15 @@ def detect(arguments: argparse.Namespace, entries: Entries = no_entries) -> None
         arguments: of the command line.
         entries: called when everything but the report is written; makes further entries of it.
     """
-    if arguments.detector == LREN and arguments.apply is not None:
+    away = to_be_downloaded(arguments.scene) if arguments.dry_run else None
+    if away is not None:
+        tell_plan_without_scene(arguments, away)
+    elif arguments.detector == LREN and arguments.apply is not None:
         _detect_with_a_trained_model(arguments, entries)
     elif arguments.detector == LREN:
         _detect_with_lren(arguments, entries)
     else:
         _detect_with_another(arguments, entries)
-
-
-def settled(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Resolve the options of the detector, before a scene is looked at.
-
-    Returns:
-        Detector, preset if there is one, all settings but the device, and the threshold; of a
-        model that is applied, what replaces its settings.
-
-    Raises:
-        InputError: one of the options cannot be used, whatever the scene.
-    """
-    threshold = requested_threshold(arguments)
-    found: dict[str, Any] = {"detector": arguments.detector}
-    found["threshold"] = None if threshold is None else asdict(threshold)
-    if arguments.detector != LREN:
-        detectors.check_name(arguments.detector)
-        refuse_lren_options(arguments)
-        RunFiles(arguments)
-        settings = detector_from(arguments).get_config()
-        return {**found, "settings": {n: v for n, v in settings.items() if n != "device"}}
-    if arguments.apply is not None:
-        refuse_training_options(arguments)
-        RunFiles(arguments)
-        existing_model(arguments.apply)
-        replaced = {"lam": _applied_lam(arguments), "recalibrate": bool(arguments.recalibrate)}
-        return {**found, "settings": replaced}
-    preset, settings = lren_settings(arguments)
-    LongRun(arguments, writes=Distribution(arguments).chief)
-    resolved = presets.resolve(preset, **settings)
-    _refuse_recalibration(arguments)
-    RunFiles(arguments).show_evidence(resolved.evidence if resolved.fuses_evidence else ())
-    return {**found, "preset": preset, "settings": resolved.as_dict()}
 
 
 def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
@@ -115,7 +95,7 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
     seconds: dict[str, float] = {}
     resolved = presets.resolve(preset, **settings)
     epochs = resolved.total_epochs
-    _refuse_recalibration(arguments)
+    refuse_recalibration(arguments)
     if outputs is not None:
         outputs.show_evidence(resolved.evidence if resolved.fuses_evidence else ())
     with (
@@ -132,6 +112,16 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
             if outputs is not None:
                 outputs.follow(scene)
             long_run.begin()
+        if arguments.dry_run:
+            model.check_fit(scene, **long_run.fit_options())
+            if outputs is not None:
+                say(described(scene, seconds["read"]))
+                tell_plan_of_run(
+                    outputs, scene, resolved,
+                    memory_limit=distribution.memory_limit, trained=long_run.finished,
+                )  # fmt: skip
+            model.workers.meet()
+            return
         import keras
 
         from lren_tf.training.callbacks import EpochProgress
@@ -152,20 +142,21 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
 
         watching = [keras.callbacks.LambdaCallback(on_train_begin=open_training)]
         if not long_run.finished and distribution.chief:
-            watching.append(EpochProgress(f"{title}, {model.where}", epochs))
+            watching.append(EpochProgress(f"{title}, {model.where}", epochs, bar=speaks()))
         watching += long_run.callbacks()
         with timed(seconds, "train"):
             history = model.fit(scene, verbose=0, callbacks=watching, **long_run.fit_options())
         with timed(seconds, "score"):
-            score, result = model.scored(scene)
-        say(f"{_ending(result)}, {seconds['score']:.1f} s")
+            score, details = model.scored(scene)
+        say(f"{_ending(details)}, {seconds['score']:.1f} s")
         if outputs is not None:
             _finish(
-                scene, Scored(title, score, _evidence_of(result), model, False, _residual(result)),
+                scene,
+                Scored(title, score, _evidence_of(details), model, False, _residual(details)),
                 region, outputs, seconds, notices,
                 lambda: {
                     "detector": LREN,
-                    **run_record(model, scene, history, result),
+                    **run_record(model, scene, history, details),
                     **distribution.record(model),
                     **long_run.record(),
                 },
@@ -175,23 +166,9 @@ def _detect_with_lren(arguments: argparse.Namespace, entries: Entries) -> None:
         model.workers.meet()
 
 
-def _refuse_recalibration(arguments: argparse.Namespace) -> None:
-    if arguments.recalibrate:
-        raise InputError(
-            "--recalibrate was given without --apply; expected it with a model that is trained, "
-            "since a new one is calibrated on the scene, leave it out."
-        )
-
-
-def _applied_lam(arguments: argparse.Namespace) -> float | None:
-    if arguments.lam is None:
-        return None
-    return validators.positive("lam", presets.parse("lam", arguments.lam))
-
-
 def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: Entries) -> None:
     refuse_training_options(arguments)
-    lam = _applied_lam(arguments)
+    lam = applied_lam(arguments)
     outputs = RunFiles(arguments, entries)
     check_scene(arguments)
     region = Region.of(arguments)
@@ -207,6 +184,11 @@ def _detect_with_a_trained_model(arguments: argparse.Namespace, entries: Entries
         with timed(seconds, "read"):
             scene = region.applied(read_scene(arguments), learned=False)
         outputs.follow(scene)
+        if arguments.dry_run:
+            trained.check(scene)
+            say(described(scene, seconds["read"]))
+            tell_plan_of_run(outputs, scene, trained.settings, trained=True)
+            return
         with timed(seconds, "score"):
             score, evidence, record = trained.score(
                 scene, with_evidence=outputs.needs_evidence
@@ -258,8 +240,13 @@ def _detect_with_another(arguments: argparse.Namespace, entries: Entries) -> Non
             scene = region.applied(read_usable_scene(arguments))
             detectors.detector_class(arguments.detector).check_background(scene)
         outputs.follow(scene)
+        if arguments.dry_run:
+            detector.check(scene)
         say(described(scene, seconds["read"]))
-        with timed(seconds, "score"), shown():
+        if arguments.dry_run:
+            tell_plan_of_run(outputs, scene, detector.get_config())
+            return
+        with timed(seconds, "score"), showing_progress():
             score = detector.score(scene)
         say(f"{detector.title}: {seconds['score']:.1f} s")
         _finish(
@@ -370,8 +357,8 @@ def _finish(
         )
     if detected is not None:
         say(detected.line())
-    for what, target in targets.items():
-        say(f"{what}: {target}")
+    result(**{name: report[name] for name in _TOLD if name in report})
+    tell_files(targets)
 
 
 def _write_stac(scene: Scene, targets: dict[str, Path], paths: dict[str, Path]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lren_tf.cli.console import renamed
+from lren_tf.cli.console import renamed, result, say
 from lren_tf.data.georeference import Georeference
 from lren_tf.errors import Argument, InputError
 from lren_tf.io import load_map, load_placed_map, load_scene
@@ -28,7 +28,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     found: dict[str, Any] = dict(metrics.evaluate(score, truth))
     area = pixel_area(placed.georeference, score.shape) or pixel_area(georeference, truth.shape)
     found["objects"] = objects.objects_record(score, truth, area)
-    print(json_text(found), end="")
+    result(metrics=found)
+    say(json_text(found).rstrip("\n"))
 
 
 def _truth(path: str, key: str | None) -> tuple[np.ndarray, Georeference | None]:

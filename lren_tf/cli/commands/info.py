@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lren_tf.cli.console import collected_notices, say
+from lren_tf.cli.console import collected_notices, result, say
+from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.scene import check_scene, read_scene
 from lren_tf.data.band_quality import band_quality
 from lren_tf.data.band_selection import ranges_text, unused_bands, water_bands
@@ -33,9 +34,16 @@ def info(arguments: argparse.Namespace) -> None:
     with collected_notices():
         scene = read_scene(arguments)
         lines = list(_described(scene, drop_water=arguments.drop_water_bands))
+        if arguments.dry_run:
+            tell_plan(arguments, {} if target is None else {"picture": target})
+            return
         if target is not None:
             _write_picture(scene, target)
             lines.append(("picture", f"{target}, {_picture_text(scene)}"))
+    result(
+        properties=[{"name": what, "text": text} for what, text in lines],
+        files={} if target is None else {"picture": str(target)},
+    )
     width = max(len(what) for what, _ in lines) + 2
     for what, text in lines:
         say(f"{what + ':':<{width}}{text}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lren_tf.cli.console import collected_notices, renamed, say
+from lren_tf.cli.console import collected_notices, renamed, result, say, tell_files
+from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.threshold import (
     ThresholdRequest,
@@ -33,22 +34,25 @@ def threshold(arguments: argparse.Namespace) -> None:
             )
         maps = MapOutput(requested, source_format, georeference)
         targets = _targets(arguments, maps, request)
-        result = request.apply(score, georeference=georeference)
+        if arguments.dry_run:
+            tell_plan(arguments, targets)
+            return
+        found = request.apply(score, georeference=georeference)
         with atomic_paths(*targets.values()) as temporary:
             paths = dict(zip(targets, temporary, strict=True))
-            result.write(paths, maps)
+            found.write(paths, maps)
             report = {
                 "score": arguments.score,
-                "threshold": result.record(),
+                "threshold": found.record(),
                 "maps": maps.record(score.shape, ["mask"]),
                 "notices": notices,
                 "files": {what: str(target) for what, target in targets.items()},
                 "version": __version__,
             }
             paths["report"].write_text(json_text(report), encoding="ascii")
-    say(result.line())
-    for what, target in targets.items():
-        say(f"{what}: {target}")
+    result(threshold=found.record())
+    say(found.line())
+    tell_files(targets)
 
 
 def _targets(

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lren_tf import detectors
-from lren_tf.cli.console import collected_notices, say
+from lren_tf.cli.console import collected_notices, tell_files
+from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.explanation import PAGE_RATE, Scored
 from lren_tf.cli.options.region import Region
 from lren_tf.cli.options.scene import arguments_of, read_scene
@@ -50,6 +51,9 @@ def view(arguments: argparse.Namespace) -> None:
                 f"{path} {scene.height} × {scene.width}; expected the score map of that scene, "
                 "run lren-tf detect again."
             )
+        if arguments.dry_run:
+            tell_plan(arguments, {"view": target})
+            return
         told = report.get("evidence") or {}
         scored = Scored(
             _title(report), score, by=_by(report, path),
@@ -59,7 +63,7 @@ def view(arguments: argparse.Namespace) -> None:
         page = scored.page(scene, region.filtered(found), None, calibrated="evidence" in report)
         with atomic_paths(target) as (temporary,):
             page.save(temporary)
-    say(f"view: {target}")
+    tell_files({"view": target})
 
 
 def _report(path: Path) -> dict[str, Any]:

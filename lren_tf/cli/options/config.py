@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from lren_tf import presets
+from lren_tf.cli.console import OPTIONS as CONSOLE
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.errors import InputError
 from lren_tf.runtime.files import as_path
@@ -25,7 +26,7 @@ _FLAGS = frozenset(
 )
 """Options without a value."""
 _SHORT_FOR_SET = ("seed", "lam", "epochs")
-_NOT_IN_A_CONFIG = frozenset({"config", "set", "debug", "run", "scenes"})
+_NOT_IN_A_CONFIG = frozenset({"config", "set", "debug", "run", "scenes", "dry_run", *CONSOLE})
 
 
 def add_config_option(made: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lren_tf.cli.console import mute
 from lren_tf.errors import InputError
 from lren_tf.runtime.cluster import Cluster, cluster_of
 from lren_tf.validators import size_in_bytes
@@ -50,6 +51,11 @@ class Distribution:
             self._cluster.check_port()
 
     @property
+    def memory_limit(self) -> int | None:
+        """Bytes of ``--memory-limit``."""
+        return self._memory_limit
+
+    @property
     def chief(self) -> bool:
         """True if this process prints and writes."""
         return self._cluster is None or self._cluster.process == 0
@@ -60,6 +66,7 @@ class Distribution:
         if self.chief:
             yield
             return
+        mute()
         with (
             open(os.devnull, "w", encoding="utf-8") as nowhere,
             contextlib.redirect_stdout(nowhere),

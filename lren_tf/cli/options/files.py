@@ -14,6 +14,7 @@ from lren_tf.cli.options.library import (
 from lren_tf.cli.options.outputs import MapOutput, refuse_to_replace, requested_format
 from lren_tf.cli.options.scene import output_path, refuse_to_replace_another_scene
 from lren_tf.cli.options.threshold import requested_threshold, threshold_endings
+from lren_tf.data.georeference import Georeference
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io.stac import check_stac, check_stac_installed
@@ -92,7 +93,7 @@ class RunFiles:
         Raises:
             InputError: ``--stac`` without a georeference, or with maps of another format.
         """
-        self._use(MapOutput(self._format, scene.source_format, scene.georeference))
+        self.follow_format(scene.source_format, scene.georeference)
         check_library_fits(self.arguments, scene)
         if self.arguments.stac:
             if not self.maps.geotiff:
@@ -101,6 +102,16 @@ class RunFiles:
                     "--format geotiff or leave --stac out."
                 )
             check_stac(self.maps.grid)
+
+    def follow_format(
+        self, source_format: str | None, georeference: Georeference | None = None
+    ) -> None:
+        """Take the format of the scene's file.
+
+        Args:
+            source_format, georeference: of the scene.
+        """
+        self._use(MapOutput(self._format, source_format, georeference))
 
     def _use(self, maps: MapOutput) -> None:
         arguments, model = self.arguments, self.arguments.save_model

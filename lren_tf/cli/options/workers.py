@@ -49,9 +49,7 @@ class WorkerOptions:
                         f"--{name} was given with --scheduler, which has workers of its own; "
                         "expected one of the two, leave one out."
                     )
-        self.workers = _whole("--workers", arguments.workers, 0, "of processes, 0 or more")
-        if self.workers is None:
-            self.workers = 0
+        self.workers = _whole("--workers", arguments.workers, 0, "of processes, 0 or more") or 0
         threads = _whole("--threads", arguments.threads, 1, "of threads, 1 or more")
         if threads is not None and not self.workers:
             raise InputError(

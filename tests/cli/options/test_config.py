@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lren_tf import presets
-from lren_tf.cli.options.config import _FLAGS, with_config
+from lren_tf.cli.options.config import _FLAGS, _NOT_IN_A_CONFIG, with_config
 from lren_tf.cli.options.detector import lren_settings
 from lren_tf.cli.parser import make_parser
 from lren_tf.errors import InputError
@@ -75,7 +75,7 @@ def test_flags_are_those_of_the_parser():
     flags = {
         name
         for name in vars(parsed())
-        if name not in ("run", "scenes", "debug") and _is_flag(f"--{name.replace('_', '-')}")
+        if name not in _NOT_IN_A_CONFIG and _is_flag(f"--{name.replace('_', '-')}")
     }
     assert flags == _FLAGS
 
