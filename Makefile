@@ -23,7 +23,7 @@ endif
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Results go to results/, which git ignores; make accept alone changes committed ones."
 	@echo "  FORCE=1 runs finished experiments again; TABLES=1 renders finished ones and runs nothing;"
 	@echo "  JOBS=4 runs four at a time; PYTHON=python3.12 picks the interpreter."
@@ -34,7 +34,7 @@ $(STAMP): setup.cfg setup.py
 	$(RUN) -m pip install --quiet --editable '.[dev]'
 	touch $(STAMP)
 
-reproduce: $(STAMP) ## the tables of the paper, one seed, verified: about 15 minutes
+reproduce: $(STAMP) ## the tables of the paper, one seed, verified: about 20 minutes
 	$(RUN) -m experiments.reproduce $(HOW)
 
 reproduce-all: $(STAMP) ## also every seed, Table 1, Figure 3, sensitivity, ODDS: most of a day
@@ -98,7 +98,7 @@ test-slow: $(STAMP) ## what is too long for the other two: ten times the random 
 	LREN_TF_FUZZ=10 $(RUN) -m pytest -m "long or hypothesis" --timeout 3600 \
 	  --numprocesses auto --maxprocesses 4 --dist worksteal --durations=15
 
-test-oldest: $(STAMP) ## the fast tests with the lowest versions of setup.cfg, in $(OLDEST)
+test-oldest: $(STAMP) ## the fast tests with the lowest versions of setup.cfg, in .venv-oldest
 	$(OLDEST_PYTHON) -m venv $(OLDEST)
 	$(RUN) -m tests.oldest > $(OLDEST)/requirements.txt
 	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip

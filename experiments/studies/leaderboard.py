@@ -83,7 +83,8 @@ def extent(board: Mapping[str, Any]) -> str:
             f"- Machine: {machine['processor']}, {machine['cores']} cores, {machine['threads']} "
             "thread of TensorFlow."
         )
-    versions = board["versions"][0]
+    # TensorFlow is among those of the runs that need it.
+    versions = {name: of for each in board["versions"] for name, of in each.items()}
     named = ("lren_tf", "python", "tensorflow", "numpy", "scipy", "scikit-learn")
     shown = [f"{name} {versions[name]}" for name in named if versions.get(name)]
     lines.append(f"- Versions: {', '.join(shown)}.")

@@ -99,10 +99,14 @@ class Method:
         """
         folder = Path(str(self.maps))
         stems = [f"{scene}{ending}" for ending in _MAP_ENDINGS]
-        found = [
-            path for path in sorted(folder.iterdir())
-            if path.is_file() and scene_stem(path) in stems
-        ]  # fmt: skip
+        try:
+            listed = sorted(folder.iterdir())
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be listed ({error.strerror or error}); expected the folder of "
+                "score maps that the benchmark began with, put it back."
+            ) from error
+        found = [path for path in listed if path.is_file() and scene_stem(path) in stems]
         # The header stands for nothing that the file of values does not.
         values = [path for path in found if path.suffix.lower() not in (".hdr", ".json")]
         if len(values) != 1:

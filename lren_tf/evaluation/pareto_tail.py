@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from lren_tf.runtime.threads import one_blas_thread
+
 Vector = npt.NDArray[np.float64]
 
 # A tail is described by this many evenly spaced order statistics at most: more of them take
@@ -137,15 +139,18 @@ def fit_tail(
     y = y[((np.arange(count) + 0.5) * per_value).astype(np.int64)]
     unit = float(np.median(y)) / math.log(2)
     y = y / unit
-    found = _maximised(y, Tail(0, 1), penalty)
-    if found is None:
-        return None
-    best, tail = found
-    gain, gain_per_parameter = gains
-    best -= gain
-    for parameters, candidate in _candidates(y, pixels / per_value, penalty):
-        if candidate is not None and candidate[0] + gain_per_parameter * parameters < best:
-            best, tail = candidate[0] + gain_per_parameter * parameters, candidate[1]
+    # SciPy's optimiser solves systems of a few unknowns by LAPACK, whose threads wait for each
+    # other hundreds of times as long where other programs run.
+    with one_blas_thread():
+        found = _maximised(y, Tail(0, 1), penalty)
+        if found is None:
+            return None
+        best, tail = found
+        gain, gain_per_parameter = gains
+        best -= gain
+        for parameters, candidate in _candidates(y, pixels / per_value, penalty):
+            if candidate is not None and candidate[0] + gain_per_parameter * parameters < best:
+                best, tail = candidate[0] + gain_per_parameter * parameters, candidate[1]
     return tail.times(unit)
 
 

@@ -87,6 +87,8 @@ def load_scene(
         raw: whether to leave values as they are stored, without the file's scale factors.
         mask_bands: names of the quality flags of a product that leave pixels out, in place of
             those that do so by themselves, such as `"cloud,water"`; `"none"` for none.
+        mask_values: values of the mask that are valid: numbers, or text such as `"0,4-7"` or
+            `"nonzero"`.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,

@@ -59,6 +59,10 @@ def load_placed_map(path: PathLike, key: str | None = None) -> PlacedMap:
 
     Integers become floats if a pixel holds no data, and stay as they are otherwise.
 
+    Args:
+        path: a file of any format of `load_scene`.
+        key: the variable that holds the map; without it, the only one that can be.
+
     Raises:
         InputError: as `load_map`.
     """

@@ -42,7 +42,7 @@ def detection_polygons(
     Raises:
         InputError: rasterio is not installed.
     """
-    with needs("rasterio", "writing polygons"):
+    with needs("rasterio", "writing polygons", "vector"):
         from rasterio.features import shapes
         from rasterio.transform import Affine
 
@@ -153,7 +153,7 @@ def check_polygons() -> None:
     Raises:
         InputError: rasterio is not installed.
     """
-    with needs("rasterio", "writing polygons"):
+    with needs("rasterio", "writing polygons", "vector"):
         import rasterio  # noqa: F401
 
 
@@ -184,7 +184,7 @@ def _column(values: list[Any]) -> np.ndarray:
 def _on_the_globe(
     labels: np.ndarray, georeference: Georeference | None
 ) -> dict[int, dict[str, Any]]:
-    with needs("rasterio", "writing polygons"):
+    with needs("rasterio", "writing polygons", "vector"):
         import rasterio
         from rasterio.warp import transform_geom
 

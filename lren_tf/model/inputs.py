@@ -106,6 +106,11 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
             return ModelInput(
                 PixelMatrix(array, valid), array.shape[:1], "cube", valid, good_bands
             )
+        if array.dtype.kind == "O" and array.ndim == 0:
+            raise InputError(
+                f"the data is of type {type(x).__name__}; expected numbers as samples × bands or "
+                "rows × columns × bands, pass them as one array: batches are drawn from it."
+            )
         if array.ndim != 3:
             raise InputError(
                 f"the data has shape {array.shape} and dtype {array.dtype}; expected numbers as "

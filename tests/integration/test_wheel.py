@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def test_the_installed_wheel_detects(built, tmp_path):
     assert Path(where).is_relative_to(packages)
     said = run(
         packages.parents[2] / "bin" / "lren-tf", "detect", "simulated",
-        "--false-alarm-rate", "1e-3", cwd=away,
+        "--false-alarm-rate", "1e-3", "--view", cwd=away,
     )  # fmt: skip
     assert "threshold: " in said
     report = json.loads((away / "simulated_report.json").read_text())
@@ -108,3 +109,25 @@ def test_the_installed_wheel_detects(built, tmp_path):
     assert report["metrics"]["auc_pd_pf"] > 0.9
     for path in report["files"].values():
         assert (away / path).is_file()
+    assert (away / "simulated_view.html").stat().st_size > 1e5
+
+
+@pytest.mark.long
+def test_two_commands_in_an_empty_environment(built, tmp_path):
+    """From the wheel to the first page of detections, with nothing installed before."""
+    run(sys.executable, "-m", "venv", "env", cwd=tmp_path)
+    programs = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
+    (wheel,) = built.glob("*.whl")
+    index = [programs / "python", "-m", "pip", "download", "--no-deps", "--dest", "tried", "tqdm"]
+    if subprocess.run(index, cwd=tmp_path, capture_output=True, check=False).returncode:
+        pytest.skip("no package index can be reached")
+    begun = time.monotonic()
+    run(programs / "python", "-m", "pip", "install", f"{wheel}[view]", cwd=tmp_path)
+    run(
+        programs / "lren-tf", "detect", "simulated", "--false-alarm-rate", "1e-3", "--view",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert time.monotonic() - begun < 300
+    report = json.loads((tmp_path / "simulated_report.json").read_text())
+    assert report["metrics"]["auc_pd_pf"] > 0.9
+    assert (tmp_path / "simulated_view.html").is_file()

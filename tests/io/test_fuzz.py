@@ -30,6 +30,7 @@ from tests.io.products import (
     write_envi,
     write_geotiff,
     write_neon,
+    write_pace,
     write_prisma,
     write_tanager,
 )
@@ -106,6 +107,10 @@ def _enmap(path: Path) -> None:
     write_dlr(path.parent, SIGNED, layers=layers)
 
 
+def _pace(path: Path) -> None:
+    write_pace(path, SIGNED, flags=np.eye(5, 4, dtype="i4"))
+
+
 # File to write and to read, its writer, and the file to damage or the end of its name.
 FORMATS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "mat_v5": ("a.mat", lambda p: scipy.io.savemat(p, VARIABLES), ""),
@@ -133,6 +138,7 @@ FORMATS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "geotiff_enmap": (f"{ENMAP}-METADATA.XML", _enmap, ""),
     "neon": ("a.h5", lambda p: write_neon(p, SIGNED), ""),
+    "pace": ("a.nc", _pace, ""),
     "tanager": ("a.h5", lambda p: write_tanager(p, CUBE, nodata_pixels=np.eye(5, 4)), ""),
 }  # fmt: skip
 NEEDED = {"envi": "spectral", "geotiff": "rasterio"}

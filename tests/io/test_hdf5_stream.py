@@ -10,7 +10,7 @@ import pytest
 
 from lren_tf.errors import InputError
 from lren_tf.io import load_scene
-from lren_tf.io.base.hdf5_nodes import check_readable
+from lren_tf.io.base.hdf5_nodes import check_readable, values
 from lren_tf.io.base.hdf5_stream import CheckedStream, path_of
 from lren_tf.io.base.source import Source
 from tests.io.bounds import bounded
@@ -93,6 +93,52 @@ def test_sound_heaps_are_read(tmp_path):
     with Source(path) as source:
         assert [text.decode() for text in source.hdf5["texts"][()]] == texts
         assert source.hdf5.attrs["long"] == "x" * 60_000
+
+
+class TestTextsOfAnyLength:
+    """HDF5 takes memory for a length before it looks at what is there."""
+
+    @pytest.mark.parametrize("chunks", [None, (3,)])
+    def test_longer_than_the_file(self, tmp_path, chunks):
+        path = tmp_path / "m.nc"
+        write_emit_mask(path, (5, 4), {})
+        with h5py.File(path, "r+") as hdf:
+            labels = [text.decode() for text in hdf["sensor_band_parameters/mask_bands"][()]]
+            del hdf["sensor_band_parameters/mask_bands"]
+            table = hdf["sensor_band_parameters"].create_dataset(
+                "mask_bands", data=labels, dtype=h5py.string_dtype(), chunks=chunks
+            )
+            one = table.id.get_offset() or table.id.get_chunk_info(0).byte_offset
+        content = bytearray(path.read_bytes())
+        content[one + 16 : one + 20] = b"\x7f" * 4
+        np.save(tmp_path / "a.npy", VALUES)
+        path.write_bytes(content)
+        with bounded(100, 5), pytest.raises(InputError, match="holds 2139062143 entries in"):
+            load_scene(tmp_path / "a.npy", mask=path)
+
+    @pytest.mark.parametrize("chunks", [None, (2,)])
+    def test_sound_ones(self, tmp_path, chunks):
+        with h5py.File(tmp_path / "a.h5", "w") as hdf:
+            texts = ["a", "", "b" * 1000]
+            hdf.create_dataset("texts", data=texts, dtype=h5py.string_dtype(), chunks=chunks)
+            hdf.create_dataset("none", (3,), dtype=h5py.string_dtype())
+        with Source(tmp_path / "a.h5") as source:
+            assert [text.decode() for text in values(source.hdf5["texts"])] == texts
+            assert list(values(source.hdf5["none"])) == [b""] * 3
+
+
+@pytest.mark.parametrize("mark", [b"@IMENSION_SCALE", b"\0" * 15, b"DIMENSION_SCALF"])
+def test_a_scale_that_says_it_is_none(tmp_path, mark):
+    """HDF5's own functions for scales end the process."""
+    path = tmp_path / "a.nc"
+    with h5py.File(path, "w") as hdf:
+        hdf["data"] = VALUES.transpose(2, 0, 1)
+        for axis, (name, length) in enumerate((("band", 6), ("y", 5), ("x", 4))):
+            hdf[name] = np.linspace(400.0, 900.0, length)
+            hdf[name].make_scale(name)
+            hdf["data"].dims[axis].attach_scale(hdf[name])
+    path.write_bytes(path.read_bytes().replace(b"DIMENSION_SCALE", mark))
+    np.testing.assert_array_equal(load_scene(path).cube, VALUES)
 
 
 @pytest.mark.parametrize("lengths", [4, 8])

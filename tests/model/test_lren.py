@@ -128,6 +128,11 @@ class TestRefusals:
         with pytest.raises(InputError, match="expected numbers as samples × bands or rows"):
             LREN(**SMALL).fit(data, epochs=1, verbose=0)
 
+    def test_a_dataset_of_tensorflow(self):
+        data = tf.data.Dataset.from_tensor_slices(np.ones((6, 4), np.float32)).batch(2)
+        with pytest.raises(InputError, match=r"of type _BatchDataset; .* as one array"):
+            LREN(**SMALL).fit(data, epochs=1, verbose=0)
+
     def test_key_without_a_file(self):
         with pytest.raises(InputError, match="key='data' was given with an array"):
             LREN(**SMALL).fit(SCENE, key="data", epochs=1, verbose=0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from configparser import ConfigParser
 from datetime import date
 from pathlib import Path
@@ -16,6 +18,7 @@ from jinja2 import Environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from lren_tf import detectors
 from lren_tf.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +117,23 @@ class TestReadme:
         assert without.sub("]()", readme) == without.sub("]()", text("README.md"))
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("CITATION.cff", "scenes: {all} detectors with one interface"),
+        ("README.md", "{others} methods to compare it with"),
+        ("README.md", "all {all} methods"),
+        ("docs/README.md", "all {all} detectors"),
+        ("docs/architecture.md", "{all} methods with one interface"),
+        ("notebooks/5_plugin_detector.ipynb", "beside the {all} of this project"),
+    ],
+)
+def test_the_number_of_detectors(name, sentence):
+    words = {12: "twelve", 13: "thirteen", 14: "fourteen", 15: "fifteen", 16: "sixteen"}
+    count = len(detectors._HOMES)
+    assert sentence.format(all=words[count], others=words[count - 1]) in text(name)
+
+
 def test_one_version():
     recipe = re.search(r'set version = "(.+)"', text("release/conda/meta.yaml"))[1]
     assert {yaml.safe_load(text("CITATION.cff"))["version"], recipe} == {__version__}
@@ -152,6 +172,37 @@ class TestRecipe:
         assert recipe["about"]["summary"] == SETUP["metadata"]["description"]
         assert recipe["about"]["license"] == SETUP["metadata"]["license"]
         assert recipe["build"]["entry_points"] == lines("options.entry_points", "console_scripts")
+
+
+def named_extras(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Package and extra of every `needs` of a module, which refuses what lacks the package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "needs":
+            given = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            if len(given) == len(node.args):
+                yield given[0], given[2] if len(given) == 3 else "geo"
+
+
+class TestExtras:
+    """Extras that messages and pages name have what is missing."""
+
+    def test_what_a_refusal_names_is_installed_by_its_extra(self):
+        modules = (ROOT / "lren_tf").rglob("*.py")
+        found = {
+            pair for path in modules
+            for pair in named_extras(ast.parse(path.read_text(encoding="utf-8")))
+        }  # fmt: skip
+        assert {("rasterio", "geo"), ("rasterio", "vector"), ("spectral", "geo")} <= found
+        for package, extra in found:
+            listed = requirements(lines("options.extras_require", extra))
+            assert package in listed, (package, extra)
+
+    def test_extras_that_are_named_exist(self):
+        extras = set(SETUP["options.extras_require"])
+        paths = [*(ROOT / "lren_tf").rglob("*.py"), *(ROOT / "docs").glob("*.md")]
+        for path in [*paths, ROOT / "README.md", ROOT / "RELEASING.md"]:
+            for named in re.findall(r"lren-tf\[([a-z,]+)\]", path.read_text(encoding="utf-8")):
+                assert set(named.split(",")) <= extras, (path.name, named)
 
 
 class TestImage:

@@ -33,6 +33,35 @@ def fill_values_among(said: Attributes) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
+def valid_range_among(said: Attributes, dtype: np.dtype) -> tuple[float, float] | None:
+    """The least and the largest stored value that is a measurement, by CF 1.11, section 2.5.1.
+
+    Args:
+        said: the attributes.
+        dtype: of the stored values; limits of the other kind are about scaled ones and do not
+            count.
+
+    Returns:
+        Limits, infinite where none is said; None where neither is.
+    """
+    low, high = -np.inf, np.inf
+    for key, value in said:
+        entry = key.lower()
+        if entry not in ("valid_range", "valid_min", "valid_max"):
+            continue
+        numbers = numbers_of(value)
+        whole = np.asarray(value).dtype.kind in "iu"
+        count = 2 if entry == "valid_range" else 1
+        if numbers is None or numbers.size != count or whole != (dtype.kind in "iu"):
+            continue
+        if entry != "valid_max":
+            low = max(low, numbers[0])
+        if entry != "valid_min":
+            high = min(high, numbers[-1])
+    stated = low < high and (np.isfinite(low) or np.isfinite(high))
+    return (float(low), float(high)) if stated else None
+
+
 def scaling_among(
     said: Attributes, name: str, shape: tuple[int, ...], bands: int | None = None
 ) -> Scaling:

@@ -16,7 +16,7 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference, Transform
 from lren_tf.io.base.crs import wkt_of_epsg
-from lren_tf.io.base.hdf5_evidence import attributes, dimension_names
+from lren_tf.io.base.hdf5_evidence import attached_scales, attributes, dimension_names
 from lren_tf.io.base.hdf5_nodes import node_at, values
 
 _X_NAMES = frozenset({"x", "lon", "long", "lons", "longitude", "easting", "eastings", "xc", "xdim"})
@@ -113,13 +113,8 @@ def _coordinates(node: h5py.Dataset) -> tuple[_Axis | None, _Axis | None]:
 def _scales(node: h5py.Dataset) -> Iterator[tuple[int, h5py.Dataset]]:
     """The one-dimensional numeric arrays that are as long as an axis and belong to it."""
     names = dimension_names(node) or ("",) * node.ndim
-    for axis, name in enumerate(names):
-        found = None
-        try:
-            attached = [scale for scale in node.dims[axis].values() if scale.ndim == 1]
-            found = attached[0] if attached else None
-        except Exception:  # h5py raises nearly anything on a damaged reference
-            found = None
+    for axis, (name, scales) in enumerate(zip(names, attached_scales(node), strict=True)):
+        found = next((scale for scale in scales if scale.ndim == 1), None)
         if found is None and name:
             found = _near(node, name)
         if found is None or found.shape != (node.shape[axis],) or found.size > _LONGEST_AXIS:

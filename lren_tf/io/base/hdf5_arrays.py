@@ -8,27 +8,42 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lren_tf.data.valid_pixels import holds_no_data_value
 from lren_tf.io.base.acquired import iso_time
-from lren_tf.io.base.hdf5_evidence import attributes, fill_values, scaling_of
+from lren_tf.io.base.hdf5_evidence import attributes, fill_values, scaling_of, valid_range
 from lren_tf.io.base.hdf5_nodes import values
+from lren_tf.io.base.hdf5_stream import path_of
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
 
+# Axes of an array whose valid range counts; those of tables and layers have meanings of their own.
+_CUBE = 3
 _START = "time_coverage_start"
 """Attribute of a file by the conventions for data discovery (ACDD), which EMIT follows."""
 
 
-def array_of(node: h5py.Dataset, how: Reading = AS_MEANT) -> np.ndarray:
+def array_of(node: h5py.Dataset, how: Reading, notes: list[str]) -> np.ndarray:
     """All values of an array in its stored order, scaled as its attributes say.
+
+    Args:
+        node: the array.
+        how: whether values are scaled, and whether missing ones become NaN.
+        notes: gets what a `UserWarning` has to tell, once HDF5 is left, which warns of much.
 
     Raises:
         ValueError, InputError, OSError, RuntimeError: as `hdf5_nodes.values`.
     """
     array = values(node).view(_unsigned(node))
     scaling = Scaling() if how.raw else scaling_of(node)
-    if not scaling:
-        return array
-    return scaling.applied(array, fill_values(node) if how.fill else ())
+    fills = fill_values(node) if how.fill else ()
+    beyond = _beyond(node, array, fills, notes) if how.fill else None
+    if scaling:
+        array = scaling.applied(array, fills)
+    elif beyond is not None:
+        array = array.astype(np.result_type(array.dtype, np.float32))
+    if beyond is not None:
+        array[beyond] = np.nan
+    return array
 
 
 def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Details:
@@ -44,12 +59,42 @@ def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Detai
         warnings.warn(f"{file.name}: {scaling.problem}", stacklevel=3)
     scaled = bool(scaling) and not how.raw
     text = scaling.text(how.raw)
+    limits = valid_range(node) if node.ndim == _CUBE else None
+    stated = "" if limits is None else (
+        f"by the file, stored values outside of {limits[0]:g} to {limits[1]:g} are no data"
+    )
     return Details(
         no_data=() if scaled else fills,
         filled=scaled and bool(fills),
-        reading=(text,) if text else (),
+        reading=tuple(each for each in (text, stated if how.fill else "") if each),
         acquired=iso_time(dict(attributes(node.file)).get(_START)),
     )
+
+
+def _beyond(
+    node: h5py.Dataset, stored: np.ndarray, fills: tuple[float, ...], notes: list[str]
+) -> np.ndarray | None:
+    """Places of the values outside of the valid range that attributes say; None for none.
+
+    A range that most values lie outside of is not that of these values, which is noted.
+    """
+    limits = valid_range(node) if node.ndim == _CUBE else None
+    if limits is None:
+        return None
+    found = (stored < limits[0]) | (stored > limits[1])
+    count = int(np.count_nonzero(found))
+    if count:
+        held = ~holds_no_data_value(stored, fills)
+        found &= held
+        count = int(np.count_nonzero(found))
+        if 2 * count > np.count_nonzero(held):
+            notes.append(
+                f"{path_of(node.file.filename).name}: {count} of the values of "
+                f"'{node.name.lstrip('/')}' lie outside of the valid range {limits[0]:g} to "
+                f"{limits[1]:g} that the file states: it is not used."
+            )
+            return None
+    return found if count else None
 
 
 def _unsigned(node: h5py.Dataset) -> np.dtype:

@@ -16,6 +16,7 @@ from lren_tf.io.base.attributes import (
     plain,
     scaling_among,
     tables_among,
+    valid_range_among,
     words,
 )
 from lren_tf.io.base.axis_names import role_of
@@ -29,6 +30,8 @@ _BY_INTERLEAVE = {
     "bil": ("row", "band", "column"),
     "bip": ("row", "column", "band"),
 }
+_SCALES = "DIMENSION_LIST"
+_MOST_SCALES = 16
 # What an attribute may hold at most: a table of bands, or a line of text.
 _LARGEST_ATTRIBUTE = 1 << 20
 
@@ -39,16 +42,11 @@ def dimension_names(node: h5py.Dataset) -> tuple[str, ...]:
     From the dimension scales of netCDF-4, labels of dimensions, attributes that list names
     (`_ARRAY_DIMENSIONS`, `Dimension_Labels`, ...) and an `interleave` of ENVI.
     """
-    names = []
-    for axis in range(node.ndim):
-        try:
-            dimension = node.dims[axis]
-            name = dimension.label
-            if not name and len(dimension):
-                name = str(dimension[0].name or "").rsplit("/", 1)[-1]
-        except Exception:  # h5py raises nearly anything on a damaged reference
-            name = ""
-        names.append(name if isinstance(name, str) else "")
+    labels = _labels(node)
+    names = [
+        label or next((str(scale.name or "").rsplit("/", 1)[-1] for scale in scales), "")
+        for label, scales in zip(labels, attached_scales(node), strict=True)
+    ]
     if any(names):
         return tuple(names)
     for key, value in attributes(node):
@@ -64,6 +62,39 @@ def dimension_names(node: h5py.Dataset) -> tuple[str, ...]:
     return ()
 
 
+def attached_scales(node: h5py.Dataset) -> list[list[h5py.Dataset]]:
+    """The dimension scales of every axis of an array.
+
+    Read from the attribute that lists them: HDF5's own functions for it end the process where a
+    scale is damaged.
+    """
+    found: list[list[h5py.Dataset]] = [[] for _ in range(node.ndim)]
+    try:
+        if node.attrs.get_id(_SCALES).shape != (node.ndim,):
+            return found
+        listed = [list(references)[:_MOST_SCALES] for references in node.attrs[_SCALES]]
+    except Exception:  # h5py raises nearly anything on damaged content
+        return found
+    for scales, references in zip(found, listed, strict=True):
+        for reference in references:
+            try:
+                scale = node.file[reference]
+            except Exception:  # as above
+                continue
+            if isinstance(scale, h5py.Dataset):
+                scales.append(scale)
+    return found
+
+
+def _labels(node: h5py.Dataset) -> list[str]:
+    """The labels of the axes, empty where there is none."""
+    try:
+        said = words(node.attrs["DIMENSION_LABELS"], split=False)
+    except Exception:  # as above
+        said = []
+    return said if len(said) == node.ndim else [""] * node.ndim
+
+
 def unit_of(node: h5py.Dataset) -> str | None:
     """The text of the attribute `units` or `unit`, or None."""
     for key, value in attributes(node):
@@ -76,6 +107,11 @@ def unit_of(node: h5py.Dataset) -> str | None:
 def fill_values(node: h5py.Dataset) -> tuple[float, ...]:
     """The stored values that mark missing data, by any of the usual attributes."""
     return fill_values_among(attributes(node))
+
+
+def valid_range(node: h5py.Dataset) -> tuple[float, float] | None:
+    """The least and the largest stored value that is a measurement (`valid_range_among`)."""
+    return valid_range_among(attributes(node), node.dtype)
 
 
 def scaling_of(node: h5py.Dataset) -> Scaling:
@@ -103,7 +139,7 @@ def attributes(node: h5py.Dataset | h5py.Group) -> Iterator[tuple[str, object]]:
     except Exception:  # as above
         return
     for key in keys:
-        if not isinstance(key, str) or key in ("DIMENSION_LIST", "REFERENCE_LIST"):
+        if not isinstance(key, str) or key in (_SCALES, "REFERENCE_LIST"):
             continue
         try:
             shape = node.attrs.get_id(key).shape

@@ -7,6 +7,7 @@ declare any size, and so can the blocks it is stored in, which are inflated as a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -16,6 +17,9 @@ from h5py import h5z
 
 from lren_tf.io.base.hdf5_stream import path_of
 from lren_tf.io.base.variable import check_block_size, check_declared_size
+
+# Bytes by which a text or list of any length is stored: its length, and where its content lies.
+_REFERENCE = 16
 
 Node: TypeAlias = h5py.Group | h5py.Dataset
 
@@ -75,4 +79,35 @@ def values(node: h5py.Dataset) -> np.ndarray:
         OSError, RuntimeError: damaged content.
     """
     check_readable(node)
+    if node.dtype.kind == "O":
+        _check_lengths(node)
     return node[()]
+
+
+def _check_lengths(node: h5py.Dataset) -> None:
+    """Refuse texts and lists longer than their file, for which HDF5 takes memory before it looks.
+
+    Looked at where they are stored as they are, without filters.
+
+    Raises:
+        ValueError: one of them is.
+    """
+    size = path_of(node.file.filename).stat().st_size
+    for stored in _stored(node):
+        whole = len(stored) // _REFERENCE * _REFERENCE
+        lengths = np.frombuffer(stored[:whole], "<u4").reshape(-1, _REFERENCE // 4)[:, 0]
+        if (lengths > size).any():
+            raise ValueError(f"'{node.name}' holds {lengths.max()} entries in {size} bytes")
+
+
+def _stored(node: h5py.Dataset) -> Iterator[bytes]:
+    """The bytes of an array as they are stored, where no filter has changed them."""
+    if node.chunks is None:
+        offset, length = node.id.get_offset(), node.id.get_storage_size()
+        if offset is not None:
+            with path_of(node.file.filename).open("rb") as file:
+                file.seek(offset)
+                yield file.read(length)
+    elif not node.id.get_create_plist().get_nfilters():
+        for at in range(node.id.get_num_chunks()):
+            yield node.id.read_direct_chunk(node.id.get_chunk_info(at).chunk_offset)[1]

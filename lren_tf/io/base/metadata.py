@@ -16,10 +16,16 @@ _NANOMETRES = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1.0),
     **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), 1e3),
     **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1e3),
-    **dict.fromkeys(("mm", "millimeters"), 1e6),
+    **dict.fromkeys(("mm", "millimeter", "millimeters"), 1e6),
+    **dict.fromkeys(("cm", "centimeter", "centimeters"), 1e7),
     **dict.fromkeys(("m", "meters"), 1e9),
     **dict.fromkeys(("a", "angstrom", "angstroms"), 0.1),
 }
+# Units of what a wavelength is divided into, as headers spell them -> nanometres times that unit.
+_PER_NANOMETRE = {
+    **dict.fromkeys(("wavenumber", "wavenumbers", "cm-1", "cm^-1", "1/cm"), 1e7),
+    "thz": 299_792.458, "ghz": 299_792_458.0, "mhz": 299_792_458_000.0,
+}  # fmt: skip
 # What is said instead of a unit; the numbers may still be lengths.
 _UNKNOWN = ("", "unknown", "none", "n/a")
 # No optical sensor sees 100 µm, and none of those read here begins below 100 nm.
@@ -62,12 +68,13 @@ class Details:
 
 
 def is_length(unit: str | None) -> bool:
-    """Return whether a unit is one of length that wavelengths come in."""
-    return (unit or "").strip().lower() in _NANOMETRES
+    """Return whether a unit is one that wavelengths come in: lengths, wavenumbers, frequencies."""
+    word = (unit or "").strip().lower()
+    return word in _NANOMETRES or word in _PER_NANOMETRE
 
 
 def in_nanometres(values: Iterable[float], unit: str | None) -> np.ndarray | None:
-    """Wavelengths [B] in nanometres, or None where the unit is not one of length.
+    """Wavelengths [B] in nanometres, or None where the unit is none of `is_length`.
 
     Without a unit they are micrometres if none is 100 or more, else nanometres.
     """
@@ -77,6 +84,8 @@ def in_nanometres(values: Iterable[float], unit: str | None) -> np.ndarray | Non
         if not wavelengths.size:
             return None
         return wavelengths * (1e3 if wavelengths.max() < _LARGEST_IN_MICROMETRES else 1.0)
+    if word in _PER_NANOMETRE:
+        return _PER_NANOMETRE[word] / wavelengths if (wavelengths > 0).all() else None
     factor = _NANOMETRES.get(word)
     return None if factor is None else wavelengths * factor
 

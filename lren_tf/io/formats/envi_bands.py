@@ -100,9 +100,14 @@ def _wavelengths(header: Header, bands: int) -> np.ndarray | None:
                 file, WHAT, "'wavelength' holds something that is no number", "numbers", CORRECT
             )
         if min(numbers) > 0:  # type: ignore[type-var]
-            return in_nanometres(numbers, unit)  # type: ignore[arg-type]
-        band = next(i for i, n in enumerate(numbers) if n <= 0)  # type: ignore[operator]
-        problem = f"is {numbers[band]:g} for band {band} (counted from 0)"
+            wavelengths = in_nanometres(numbers, unit)  # type: ignore[arg-type]
+            # Numbers of bands say nothing that would be lost.
+            if wavelengths is not None or unit.lower() == "index":
+                return wavelengths
+            problem = f"is in '{unit[:40]}', no unit of wavelengths"
+        else:
+            band = next(i for i, n in enumerate(numbers) if n <= 0)  # type: ignore[operator]
+            problem = f"is {numbers[band]:g} for band {band} (counted from 0)"
     warnings.warn(
         f"{file.name}: {header.where('wavelength')} {problem}: the scene has no wavelengths.",
         stacklevel=4,

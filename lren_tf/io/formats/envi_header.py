@@ -68,7 +68,11 @@ class Header(dict[str, "str | list[str]"]):
         """The text of an entry with a single value: without braces, quotes and a comment."""
         value = self.get(entry, "")
         text = ", ".join(part for part in value if part) if isinstance(value, list) else value
-        return text.split(";")[0].strip().strip("\"'").strip()
+        return " ".join(text.split(";")[0].strip().strip("\"'").split())
+
+    def said(self, entry: str) -> str:
+        """The beginning of `plain`, for messages."""
+        return self.plain(entry)[:60]
 
     def number(self, entry: str) -> float | None:
         """The number of an entry, or None where it has none.

@@ -73,6 +73,13 @@ def pair_of(source: Source) -> Pair:
     else:
         found = header_of(file)
         if found is None:
+            other = content_of(source.start, among_numbers=True)
+            if other is not None:
+                raise InputError(
+                    received=f"{file.name} is {other.name}",
+                    expected="raw numbers, with an ENVI header beside them",
+                    remedy=other.remedy,
+                )
             raise InputError(
                 received=f"{file.name} has no ENVI header beside it",
                 expected=f"{file.name}.hdr or {file.stem}.hdr",
@@ -104,7 +111,7 @@ def _is_tiff(header: Header, data: Source) -> bool:
         what = f"is {found.name}" if found else "holds no raw numbers"
         raise InputError(
             received=f"{data.path.name} {what} (its header {header.file.name} says 'file type = "
-            f"{header.plain('file type')}')",
+            f"{header.said('file type')}')",
             expected="raw numbers",
             remedy=found.remedy if found else "pass a file in a format of its own by its own name",
         )
@@ -177,7 +184,7 @@ def sizes_of(header: Header) -> tuple[tuple[int, int, int], np.dtype, int]:
         number = as_number(header.plain(entry)) if entry in header else 0.0
         if number is None or not smallest <= number < 1 << 48 or number % 1:
             raise damaged(
-                file, WHAT, f"'{entry}' is {header.plain(entry)}",
+                file, WHAT, f"'{entry}' is {header.said(entry)}",
                 f"a whole number from {smallest}", "correct the header",
             )  # fmt: skip
         sizes[entry] = int(number)
@@ -191,8 +198,9 @@ def sizes_of(header: Header) -> tuple[tuple[int, int, int], np.dtype, int]:
         )
     if code not in TYPES:
         raise damaged(
-            file, WHAT, f"'data type' is {code}", f"one of {', '.join(TYPES)}", "correct the header"
-        )
+            file, WHAT, f"'data type' is {header.said('data type')}",
+            f"one of {', '.join(TYPES)}", "correct the header",
+        )  # fmt: skip
     return (sizes["lines"], sizes["samples"], sizes["bands"]), np.dtype(TYPES[code]), sizes[
         "header offset"
     ]
@@ -209,14 +217,14 @@ def layout_of(pair: Pair) -> tuple[tuple[int, int, int], np.dtype]:
     interleave = header.plain("interleave").lower()
     if "interleave" in header and interleave not in _INTERLEAVES:
         raise InputError(
-            received=f"{file.name}: {header.where('interleave')} is {interleave}",
+            received=f"{file.name}: {header.where('interleave')} is {header.said('interleave')}",
             expected="bsq, bil or bip",
             remedy="correct the header",
         )
     order = as_number(header.plain("byte order")) if "byte order" in header else 0.0
     if order not in (0, 1):
         raise InputError(
-            received=f"{file.name}: {header.where('byte order')} is {header.plain('byte order')}",
+            received=f"{file.name}: {header.where('byte order')} is {header.said('byte order')}",
             expected="0 (least significant byte first) or 1",
             remedy="correct the header",
         )
@@ -268,7 +276,7 @@ def note_layout(pair: Pair, shape: tuple[int, int, int], dtype: np.dtype) -> Non
         )
     if kind not in _RAW_TYPES:
         warnings.warn(
-            f"{header.file.name}: {header.where('file type')} is '{header.plain('file type')}', "
+            f"{header.file.name}: {header.where('file type')} is '{header.said('file type')}', "
             "which is not known; the values are read as raw numbers.",
             stacklevel=3,
         )

@@ -83,12 +83,15 @@ class Hdf5Reader(Reader):
                 expected="the path of one",
                 remedy="pass another",
             )
+        notes: list[str] = []
         with self.library():
-            array = array_of(self.node(name), how)
+            array = array_of(self.node(name), how, notes)
             if array.shape != variable.shape:
                 raise damaged(
                     self.file, self.what, f"'{name}' is {array.shape}, declared {variable.shape}"
                 )
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
         return array
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,9 +90,10 @@ class MatlabReader(Reader):
                 remedy="save it as one (sparse ones with full)",
             )
         check_declared_size(self.file, name, variable.shape, _ITEM_BYTES[variable.kind])
+        notes: list[str] = []
         with self.library():
             if self._hdf is not None:
-                array = array_of(array_at(self._hdf, name), how)
+                array = array_of(array_at(self._hdf, name), how, notes)
                 array = array.T if self._reversed else array
             else:
                 array = scipy.io.loadmat(self.source.start_over(), variable_names=[name])[name]
@@ -99,6 +101,8 @@ class MatlabReader(Reader):
                 raise damaged(
                     self.file, self.what, f"'{name}' is {array.shape}, declared {variable.shape}"
                 )
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
         return array != 0 if variable.kind == "logical" else array
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:

@@ -375,6 +375,14 @@ class TestScoreMaps:
         if reason != "NaN":
             assert reason in told["failures"][0]["failure"]
 
+    def test_a_folder_that_is_gone(self, maps):
+        more = ("--against", "theirs", "--chosen-with-truth", "no")
+        assert bench(*maps[:1], "--detectors", "rx", *more) == 0
+        Path("theirs").rename("elsewhere")
+        assert bench() == 0
+        (failure,) = board()["failures"]
+        assert "theirs cannot be listed (No such file or directory)" in failure["failure"]
+
     def test_a_gap_is_refused(self, maps):
         score = scene(1).truth.astype(float)
         score[0, :2] = np.nan

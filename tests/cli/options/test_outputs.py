@@ -293,9 +293,16 @@ class TestFormat:
         capsys.readouterr()
         assert main(["evaluate", "other.tif", "truth.npy"]) == 0
         np.save("plain.npy", np.where(values == FILLED, np.nan, values))
-        first = capsys.readouterr().out
+        first = json.loads(capsys.readouterr().out)
         assert main(["evaluate", "plain.npy", "truth.npy"]) == 0
-        assert capsys.readouterr().out == first
+        second = json.loads(capsys.readouterr().out)
+        # The GeoTIFF says how large a pixel is.
+        assert first["objects"].pop("area_km2") == pytest.approx(2820 * 900 / 1e6)
+        assert second["objects"].pop("area_km2") is None
+        for told in (first, second):
+            for rate in ("at_1_percent", "at_1_permille"):
+                del told["objects"][rate]["false_alarms_per_km2"]
+        assert second == first
 
     def test_threshold_writes_another_format(self):
         save_map("a_score.tif", SCENE.cube[:, :, 0])
