@@ -131,7 +131,8 @@ def test_every_file_is_of_the_oldest_python():
 
 
 def test_every_file_is_read_by_the_oldest_python():
-    required = re.search(r"python_requires = >=(\d+)\.(\d+)", (ROOT / "setup.cfg").read_text("utf-8"))
+    setup = (ROOT / "setup.cfg").read_text("utf-8")
+    required = re.search(r"python_requires = >=(\d+)\.(\d+)", setup)
     assert required is not None
     assert tuple(map(int, required.groups())) == _OLDEST
     with pytest.raises(SyntaxError):
