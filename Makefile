@@ -118,6 +118,8 @@ lint: $(STAMP) ## check style, types, and that imports point down
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --python-version 3.10
+	$(VENV)/bin/mypy --python-version 3.13
 
 docs: $(STAMP) ## build the documentation site, build/site/index.html: minutes the first time
 	$(RUN) -m experiments.rendering.site.pictures

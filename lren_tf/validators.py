@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 import types
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from operator import index
 from typing import Any, get_args
 
@@ -96,6 +98,71 @@ def not_negative(name: str, value: Any) -> float:
     if number < 0:
         raise InputError(f"setting {name!r} is {number}; expected 0 or a number above 0.")
     return number
+
+
+def share(name: str, value: Any) -> float:
+    """`value` as a float of at least 0 and below 1.
+
+    Raises:
+        InputError: it is not.
+    """
+    number = not_negative(name, value)
+    if number >= 1:
+        raise InputError(f"setting {name!r} is {number}; expected less than 1.")
+    return number
+
+
+Constraint = Callable[[str, Any], Any]
+"""A check of one setting, from its name and value to the value as it is kept; `positive` is one."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Constraint to whole numbers, see `whole`."""
+
+    smallest: int
+    largest: int | None = None
+
+    def __call__(self, name: str, value: Any) -> int:
+        return whole(name, value, self.smallest, self.largest)
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Constraint to finite numbers from a smallest one on."""
+
+    smallest: float
+
+    def __call__(self, name: str, value: Any) -> float:
+        number = real(name, value)
+        if number < self.smallest:
+            raise InputError(
+                f"setting {name!r} is {number}; expected {self.smallest:g} or more."
+            )
+        return number
+
+
+class OneOf:
+    """Constraint to one of several texts."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __call__(self, name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise InputError(
+                f"setting {name!r} is {value!r}; expected one of {', '.join(self.choices)}."
+            )
+        return value
+
+
+def optional(constraint: Constraint) -> Constraint:
+    """The constraint that allows None, too."""
+
+    def check(name: str, value: Any) -> Any:
+        return None if value is None else constraint(name, value)
+
+    return check
 
 
 def size_in_bytes(name: str, given: int | str) -> int:

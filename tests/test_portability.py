@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("lren_tf", "experiments", "benchmarks")
+_OLDEST = (3, 10)
+"""The lowest Python that setup.cfg promises."""
 _UNIX = ("fcntl", "resource", "pwd", "grp", "termios")
 _TEXT = frozenset({"read_text", "write_text"})
 _ELSEWHERE = frozenset({"rasterio", "Image", "memory", "envi", "os", "_archive", "webbrowser"})
@@ -125,3 +128,15 @@ def test_every_file_is_of_the_oldest_python():
     for package in (*PACKAGES, "tests"):
         for path in sorted((ROOT / package).rglob("*.py")):
             ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 10))
+
+
+def test_every_file_is_read_by_the_oldest_python():
+    setup = (ROOT / "setup.cfg").read_text("utf-8")
+    required = re.search(r"python_requires = >=(\d+)\.(\d+)", setup)
+    assert required is not None
+    assert tuple(map(int, required.groups())) == _OLDEST
+    with pytest.raises(SyntaxError):
+        ast.parse("try:\n    pass\nexcept* OSError:\n    pass", feature_version=_OLDEST)
+    for package in (*PACKAGES, "tests"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=_OLDEST)

@@ -40,8 +40,9 @@ def unmask(
     # `getdata` would keep the class of a subclass; the mask is all that may be lost here.
     data = values.view(np.ndarray)
     mask = np.ma.getmask(values)
-    simple = isinstance(mask, np.ndarray) and mask.dtype == bool
-    if not simple or data.ndim not in (2, 3) or 0 in data.shape:
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+        return Unmasked(data, valid, good_bands)
+    if data.ndim not in (2, 3) or 0 in data.shape:
         return Unmasked(data, valid, good_bands)
     found = find_complete(mask, mask=valid, good_bands=good_bands)
     return Unmasked(data, found.valid, found.good_bands)

@@ -17,7 +17,9 @@ from lren_tf.latent.dictionary import centroid_and_farthest
 
 # The weight of the abundances' sum, on data of at most 1 (release).
 _SUM_WEIGHT = 20.0
-_SOLVER = {"mu": 1e-6, "rho": 1.1, "mu_max": 1e10, "tolerance": 1e-6, "max_iterations": 1000}
+_SOLVER: dict[str, Any] = {
+    "mu": 1e-6, "rho": 1.1, "mu_max": 1e10, "tolerance": 1e-6, "max_iterations": 1000
+}  # fmt: skip
 # Entries of a converged solution below ten times its tolerance are the solver's, not the data's.
 _NOTHING = 1e-5
 

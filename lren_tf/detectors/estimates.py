@@ -27,7 +27,7 @@ SECONDS: Mapping[str, float] = {
     "lrx": 0.30,
     "crd": 0.80,
     "aed": 0.13,
-    "adlr": 14.0,
+    "adlr": 9.3,
     "pab_dc": 5.2,
     "aae_rx": 18.0,
     "aae": 16.0,

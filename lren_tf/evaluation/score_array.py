@@ -113,7 +113,7 @@ def judged_array(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     """
     if np.ma.is_masked(values):
         raise InputError(
-            f"{name} is a masked array with {np.ma.count_masked(values)} hidden values; "
+            f"{name} is a masked array with {np.ma.asarray(values).mask.sum()} hidden values; "
             "expected a value everywhere; pass only the valid pixels."
         )
     array = real_scores(values, name)

@@ -116,9 +116,9 @@ def _parsed(file: Path, stream: IO[bytes]) -> dict[str, Any]:
     return document
 
 
-def _polygons(file: Path, member: object) -> Iterator[Polygon]:
+def _polygons(file: Path, member: Any) -> Iterator[Polygon]:
     """The polygons of an object and of all that it contains, from the outside in."""
-    waiting = [member]
+    waiting: list[Any] = [member]
     while waiting:
         one = waiting.pop(0)
         if one is None:  # a feature without a location

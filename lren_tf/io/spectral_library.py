@@ -158,11 +158,12 @@ def read_spectral_library(path: str | os.PathLike[str]) -> SpectralLibrary:
 
 def _pair(file: Path) -> tuple[Path, Path]:
     """Header and values of a library of which one is named."""
+    header: Path | None = file
+    values: Path | None = file
     if file.suffix.lower() == ".hdr":
-        header, choices = file, [file.with_suffix(".sli"), file.with_suffix("")]
+        choices = [file.with_suffix(".sli"), file.with_suffix("")]
         values = next((each for each in choices if each.is_file()), None)
     else:
-        values = file
         choices = [file.with_suffix(".hdr"), file.with_name(file.name + ".hdr")]
         header = next((each for each in choices if each.is_file()), None)
     if header is None or values is None:

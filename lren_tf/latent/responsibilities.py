@@ -7,6 +7,8 @@ a transposition. Every array may have further axes in front, "…", for several 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
@@ -30,12 +32,12 @@ def responsibilities(
 
 
 @tf.custom_gradient
-def _softmax(logits: tf.Tensor):
+def _softmax(logits: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """exp(x) / Σ exp(x) over the last but one axis; its adjoint is β ⊙ (g − Σ g β)."""
     shifted = tf.exp(logits - tf.reduce_max(logits, axis=-2, keepdims=True))
     beta = shifted * (1.0 / tf.reduce_sum(shifted, axis=-2, keepdims=True))
 
-    def adjoint(g: tf.Tensor):
+    def adjoint(g: tf.Tensor) -> tf.Tensor:
         weighted = g * beta
         return weighted - beta * tf.reduce_sum(weighted, axis=-2, keepdims=True)
 

@@ -105,9 +105,10 @@ class Cluster(NamedTuple):
                     connection.sendall(_GO)
 
     def _report(self, deadline: float, seconds: float) -> None:
-        host, port = self.addresses[0].rsplit(":", 1)
+        host, text = self.addresses[0].rsplit(":", 1)
+        place = host.strip("[]"), int(text)
         while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection((host.strip("[]"), port), 1) as chief:
+            with suppress(OSError), socket.create_connection(place, 1) as chief:
                 chief.sendall(self.process.to_bytes(4, "big"))
                 chief.settimeout(max(0.01, deadline - time.monotonic()))
                 if chief.recv(len(_GO)) == _GO:

@@ -98,13 +98,13 @@ def choose_feed(
     if alone and fits(training_bytes(n, bands, s), memory_limit):
         standardised = standardise(pixels, scaler)
         return Feed(fixed_batches(standardised, s.batch_size, s.batch_seed), standardised, None)
-    aligned, standardised = AlignedPixels(pixels, scaler), StandardisedPixels(pixels, scaler)
+    aligned, read_again = AlignedPixels(pixels, scaler), StandardisedPixels(pixels, scaler)
     plan = batch_rows(n, s.batch_size, s.batch_seed)
     if alone and len(plan[0]) <= CHUNK:
-        return Feed(read_batches(aligned, plan), standardised, None)
+        return Feed(read_batches(aligned, plan), read_again, None)
     keep = fits(kept_bytes(n, bands, s, CHUNK), memory_limit)
     step = ChunkedStep(network, optimizer, aligned, plan, workers, CHUNK, keep)
-    return Feed(numbered(len(plan)), standardised, step)
+    return Feed(numbered(len(plan)), read_again, step)
 
 
 def training_bytes(pixels: int, bands: int, settings: Settings) -> int:

@@ -30,7 +30,7 @@ def page_html(contents: Contents) -> str:
     from bokeh.resources import Resources
 
     record = contents.record
-    script, places = components(figures_of(record))
+    script, places = components(dict(figures_of(record)))
     values = {
         **record,
         "axis": axis_of(record),

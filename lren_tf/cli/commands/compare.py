@@ -197,7 +197,8 @@ def _write(
     with atomic_paths(*targets.values()) as temporary:
         paths = dict(zip(targets, temporary, strict=True))
         with timed(report["seconds"], "write"):
-            np.savez(paths["maps"], **maps)
+            arrays: dict[str, Any] = dict(maps)
+            np.savez(paths["maps"], **arrays)
             for what, figure in figures.items():
                 plots.save(figure, paths[what])
         report["files"] = {what: str(target) for what, target in targets.items()}

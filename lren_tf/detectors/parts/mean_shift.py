@@ -61,7 +61,7 @@ def mean_shift(
             votes[k] += seen
         else:
             modes.append(mode)
-            sizes.append(size)
+            sizes.append(int(size))
             votes.append(seen)
     return Modes(np.stack(modes), np.stack(votes, axis=1))
 

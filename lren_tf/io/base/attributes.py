@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def scaling_among(
         name, shape: of the array.
         bands: the axis of the bands; None for the last axis that is as long as a list.
     """
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     problem = ""
     for key, value in said:
         entry = _OF_BANDS.get(key, key.lower())
@@ -108,7 +109,7 @@ def scaling_among(
         found.get("add_offset", 0.0),
         found.get("divisor", 1.0),
         problem,
-    )  # type: ignore[arg-type]
+    )
 
 
 def tables_among(said: Sequence[tuple[str, object]]) -> list[BandTable]:

@@ -203,7 +203,7 @@ def _agreeing(stated: Transform, found: Transform, rows: int) -> Transform | Non
         if np.allclose(candidate, found, rtol=0, atol=0.1 * step) and np.allclose(
             [candidate[0], candidate[4]], [found[0], found[4]], rtol=1e-3
         ):
-            return candidate  # type: ignore[return-value]
+            return candidate
     return None
 
 

@@ -123,8 +123,9 @@ def _signs(hdf: h5py.File) -> Iterator[str]:
     found: list[str] = [key for key in hdf.attrs if _OTHER_SIGNS.fullmatch(key)]
 
     def visit(name: str | bytes, node: h5py.Group | h5py.Dataset) -> None:
-        last = name.rsplit("/", 1)[-1] if isinstance(name, str) else ""
-        if isinstance(node, h5py.Dataset) and _OTHER_SIGNS.fullmatch(last):
+        if not isinstance(name, str) or not isinstance(node, h5py.Dataset):
+            return
+        if _OTHER_SIGNS.fullmatch(name.rsplit("/", 1)[-1]):
             found.append(name)
 
     hdf.visititems(visit)

@@ -63,7 +63,7 @@ class EmitReader(Hdf5Reader):
             known = _details(self.hdf, node)
         valid, said = self._masked(node.shape[:2], how)
         scaled = bool(general.reading) and not how.raw
-        no_data = sorted({float(value) for value in (_FILL, *general.no_data)})  # type: ignore[arg-type]
+        no_data = sorted({float(value) for value in (_FILL, *general.no_data)})
         return replace(
             known,
             no_data=() if scaled else tuple(no_data),

@@ -95,12 +95,13 @@ def _wavelengths(header: Header, bands: int) -> np.ndarray | None:
             units = {found[1] for found in named if found is not None}
             if None not in named and len(units) == 1:
                 numbers, unit = [found[0] for found in named if found], units.pop()
-        if not all(number is not None and math.isfinite(number) for number in numbers):
+        known = [number for number in numbers if number is not None and math.isfinite(number)]
+        if len(known) < len(numbers):
             raise damaged(
                 file, WHAT, "'wavelength' holds something that is no number", "numbers", CORRECT
             )
-        if min(numbers) > 0:  # type: ignore[type-var]
-            wavelengths = in_nanometres(numbers, unit)  # type: ignore[arg-type]
+        if min(known) > 0:
+            wavelengths = in_nanometres(known, unit)
             # Numbers of bands say nothing that would be lost.
             if wavelengths is not None or unit.lower() == "index":
                 return wavelengths

@@ -172,8 +172,8 @@ def _of_gdal(entries: Header) -> tuple[Transform | None, str | None]:
         try:
             with rasterio.open(file, driver="ENVI") as opened:
                 crs = None if opened.crs is None else opened.crs
-                local = crs is None or not (crs.is_projected or crs.is_geographic)
-                return tuple(opened.transform)[:6], None if local else crs.to_wkt()
+                placed = crs is not None and (crs.is_projected or crs.is_geographic)
+                return tuple(opened.transform)[:6], crs.to_wkt() if crs and placed else None
         except Exception:  # GDAL's own errors, which have no class in common
             return None, None
 

@@ -148,8 +148,8 @@ def _image_of(source: Source) -> Path | None:
     """The image that a path of a product means: itself, or of its XML or folder the only one."""
     path = source.path
     if source.stream is None:
-        found = [each for each in sorted(path.iterdir()) if _IMAGE.fullmatch(each.name)]
-        return found[0] if len(found) == 1 else None
+        images = [each for each in sorted(path.iterdir()) if _IMAGE.fullmatch(each.name)]
+        return images[0] if len(images) == 1 else None
     if _IMAGE.fullmatch(path.name):
         return path
     if path.name.lower().endswith("-metadata.xml"):
@@ -183,7 +183,7 @@ def _flagged(file: Path, shape: tuple[int, ...], bands: tuple[int, ...]) -> np.n
     layers = _layer(file, shape)
     if max(bands) > layers.shape[2]:
         raise damaged(file, "quality layer", f"it has {layers.shape[2]} bands", "all its bands")
-    return (layers[:, :, [band - 1 for band in bands]] > 0).any(axis=2)
+    return np.any(layers[:, :, [band - 1 for band in bands]] > 0, axis=2)
 
 
 def _layer(file: Path, shape: tuple[int, ...]) -> np.ndarray:

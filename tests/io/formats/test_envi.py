@@ -131,7 +131,15 @@ class TestEntries:
         path = write_envi(tmp_path / "a.img", CUBE, wavelength=WAVELENGTHS)
         assert load_scene(path).wavelengths.tolist() == list(range(450, 751, 50))
 
-    @pytest.mark.parametrize("unit", ["Wavenumber", "GHz", "Index"])
+    def test_wavenumbers_and_frequencies_are_turned_into_wavelengths(self, tmp_path):
+        for unit, light in (("Wavenumber", 1e7), ("GHz", 299_792_458.0)):
+            path = write_envi(
+                tmp_path / "a.img", CUBE, wavelength=WAVELENGTHS, wavelength_units=unit
+            )
+            expected = light / np.arange(450.0, 751.0, 50.0)
+            np.testing.assert_allclose(load_scene(path).wavelengths, expected, rtol=1e-12)
+
+    @pytest.mark.parametrize("unit", ["Index", "Watts"])
     def test_what_is_no_length_is_no_wavelength(self, tmp_path, unit):
         path = write_envi(
             tmp_path / "a.img", CUBE, wavelength=WAVELENGTHS, wavelength_units=unit
