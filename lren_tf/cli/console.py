@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 import sys
 import time
 import warnings
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from lren_tf.errors import InputError
 from lren_tf.records import json_text
@@ -62,13 +63,13 @@ class Console:
         """Print lines on stdout, at once even into a file or a pipe."""
         self.lines += text.splitlines()
         if self.speaks:
-            print(text, flush=True)
+            _print(text, sys.stdout)
 
     def note(self, text: str) -> None:
         """Print a notice on stderr."""
         self.notices.append(text)
         if self.speaks:
-            print(f"lren-tf: note: {text}", file=sys.stderr, flush=True)
+            _print(f"lren-tf: note: {text}", sys.stderr)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -88,11 +89,22 @@ class Console:
     def conclude(self, error: str | None = None, code: int = 0) -> None:
         """Print the error of the command, if any, and the JSON object, if it is asked for."""
         if error is not None:
-            print(f"lren-tf: {error}", file=sys.stderr)
+            _print(f"lren-tf: {error}", sys.stderr)
         if self.as_json:
             ending = {} if error is None else {"error": error, "exit_code": code}
             entries = {**self.results, "notices": self.notices, "lines": self.lines}
-            print(json_text({"command": self.command, **ending, **entries}), end="")
+            found = {"command": self.command, **ending, **entries}
+            _print(json_text(found).rstrip("\n"), sys.stdout)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print at once; where the reader has gone, as ``head`` does, print nothing from then on."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # The work goes on: its files count, and Python would complain once more at its end.
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 _current: ContextVar[Console | None] = ContextVar("console", default=None)

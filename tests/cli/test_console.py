@@ -6,6 +6,7 @@ import argparse
 import ast
 import json
 import logging
+import os
 import shutil
 import sys
 import warnings
@@ -169,6 +170,17 @@ def test_words_after_two_dashes_are_no_options():
     assert not Console.of(["detect", "--", "--json"]).as_json
     assert Console.of(["detect", "--json"]).as_json
     assert Console.of(["--json"]).command is None
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_has_gone_ends_no_run(options, scene_file, monkeypatch, capsys):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["detect", scene_file, *RX, *options]) == 0
+    assert Path("small_score.npy").exists()
+    assert "Broken" not in capsys.readouterr().err
 
 
 class TestMessagesOfTheLibrary:
