@@ -58,7 +58,7 @@ class TestValues:
             load_scene(path)
         assert str(refusal.value) == (
             "truth.tif has one band, 6 rows × 5 columns; expected an image of several bands, pass "
-            "the cube and not a map of it."
+            "the cube and not a map of it, or the folder if each band is a TIFF of its own."
         )
 
 
