@@ -88,7 +88,8 @@ odds: $(STAMP) ## LREN on two tables of the ODDS library, five seeds
 	$(RUN) -m experiments.studies.odds $(HOW)
 
 test: $(STAMP) ## run the tests, on up to four cores
-	LREN_TF_FUZZ=0.2 $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	LREN_TF_FUZZ=0.1 $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal \
+	  --durations=20
 
 test-fast: $(STAMP) ## the tests that cover nearly all lines in two minutes of two cores
 	LREN_TF_FUZZ=0.1 $(RUN) -m pytest -m "not (slow or processes or data or long)" \

@@ -151,11 +151,13 @@ def _scored(run: Run, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
             "detector": None, "settings": {}, "seed": None, "map": str(path), "seconds": None,
             "peak_memory_bytes": None,
         }  # fmt: skip
-    if "keras" in sys.modules:
-        # What earlier runs have left would grow with every one of them.
-        sys.modules["keras"].utils.clear_session()
     detector = run.method.made(run.seed)
-    score, seconds, peak = measured_score(detector, scene)
+    try:
+        score, seconds, peak = measured_score(detector, scene)
+    finally:
+        if detector.stochastic and "keras" in sys.modules:
+            # What a network leaves would grow with every run.
+            sys.modules["keras"].utils.clear_session()
     return score, {
         **detector_record(detector), "seconds": seconds, "peak_memory_bytes": peak
     }  # fmt: skip

@@ -233,7 +233,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("path", [None, 3, "a\0.mat"])
     def test_no_path(self, call, path):
-        with pytest.raises(InputError, match="(passed as a|a usable) path.*expected the path of a file"):
+        with pytest.raises(InputError, match=r"a(?: usable)? path.*; expected the path"):
             call(path)
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
