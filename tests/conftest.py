@@ -19,6 +19,19 @@ settings.register_profile("no_deadline", deadline=None, max_examples=cases(100))
 settings.load_profile("no_deadline")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def what_is_freed_is_kept():
+    """Keep the memory that a benchmark gives back before and after a run.
+
+    A process of tests has gigabytes of objects and graphs: looking through them takes seconds for
+    every run. What is measured here is no figure of anything.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lren_tf.detectors.measured.give_back_freed", lambda: None)
+        patch.setattr("lren_tf.benchmark.run._forget_networks", lambda: None)
+        yield
+
+
 SLOW = Path(__file__).with_name("slow.txt")
 
 

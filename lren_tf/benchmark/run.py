@@ -155,12 +155,17 @@ def _scored(run: Run, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
     try:
         score, seconds, peak = measured_score(detector, scene)
     finally:
-        if detector.stochastic and "keras" in sys.modules:
-            # What a network leaves would grow with every run.
-            sys.modules["keras"].utils.clear_session()
+        if detector.stochastic:
+            _forget_networks()
     return score, {
         **detector_record(detector), "seconds": seconds, "peak_memory_bytes": peak
     }  # fmt: skip
+
+
+def _forget_networks() -> None:
+    """Free what networks leave, which would grow with every run."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session()
 
 
 def _check_map(score: np.ndarray, scene: Scene, path: Path) -> None:

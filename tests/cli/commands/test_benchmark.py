@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -49,10 +48,6 @@ def _only_these(register, monkeypatch):
     register(Noise, Refusing, Known)
     # How many there are changes nothing but the width of the intervals.
     monkeypatch.setattr(statistics, "DRAWS", 100)
-    # A fifth of a second for every run, in a process that has imported what tests need.
-    monkeypatch.setattr("lren_tf.detectors.measured.give_back_freed", lambda: None)
-    if "keras" in sys.modules:
-        monkeypatch.setattr("keras.utils.clear_session", lambda: None)
 
 
 @pytest.fixture(autouse=True)
