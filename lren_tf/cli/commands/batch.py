@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from lren_tf.batch.catalogue import Entry, totals, write_catalogue
 from lren_tf.batch.finished import ENTRY, read_report
 from lren_tf.batch.scenes import ListedScene, listed_scenes
 from lren_tf.cli.console import OPTIONS as CONSOLE
-from lren_tf.cli.console import collected_notices, note, result, say, tell_files
+from lren_tf.cli.console import collected_notices, result, say, tell_files
 from lren_tf.cli.detection_task import Detection
 from lren_tf.cli.options.batch_plan import tell_batch_plan
 from lren_tf.cli.options.config import with_config
@@ -23,7 +23,7 @@ from lren_tf.cli.options.outputs import AUTO
 from lren_tf.cli.options.scene import check_scene, refuse_to_replace_another_scene
 from lren_tf.cli.options.settled import settled
 from lren_tf.cli.options.workers import OPTIONS as WORKERS
-from lren_tf.cli.options.workers import WorkerOptions
+from lren_tf.cli.options.workers import WorkerOptions, tell_failure
 from lren_tf.cli.trained_model import TRAINING
 from lren_tf.datasets.by_name import is_name
 from lren_tf.errors import InputError, TasksFailed
@@ -225,7 +225,7 @@ class _Plan:
 
     def _train(self, training: Detection, engine: Engine, debug: bool) -> None:
         """Train, or find the model; then the scenes are to be scored with it."""
-        (outcome,) = run_tasks([training.task()], engine, told=_Told(debug))
+        (outcome,) = run_tasks([training.task()], engine, told=partial(tell_failure, debug=debug))
         if outcome.failure is not None:
             raise TasksFailed(
                 f"the scene {training.name} of --train-on failed: {outcome.failure}; expected a "
@@ -248,20 +248,6 @@ class _Plan:
 
 
 @dataclass
-class _Told:
-    """Printer of failed tries, on stderr."""
-
-    debug: bool
-
-    def __call__(self, outcome: Outcome, again: bool) -> None:
-        if outcome.failure is not None and (again or self.debug):
-            then = "; it is tried again" if again else ""
-            note(f"{outcome.task.name}: {outcome.failure}{then}.")
-            if self.debug:
-                print(outcome.trace, file=sys.stderr)
-
-
-@dataclass
 class _Progress:
     """Printer of a line for every scene that has ended."""
 
@@ -272,7 +258,7 @@ class _Progress:
 
     def tell(self, outcome: Outcome, again: bool) -> None:
         """Print the line of an outcome; `run_tasks` calls this."""
-        _Told(self.debug)(outcome, again)
+        tell_failure(outcome, again, debug=self.debug)
         if again:
             return
         self._ended += 1

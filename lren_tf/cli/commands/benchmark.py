@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,11 @@ from lren_tf.benchmark.plan import RECORD, Plan, read_plan
 from lren_tf.benchmark.run import Run
 from lren_tf.benchmark.scenes import judged_scenes
 from lren_tf.benchmark.tables import csv_text, markdown, page, tables
-from lren_tf.cli.console import collected_notices, note, renamed, result, say, tell_files
+from lren_tf.cli.console import collected_notices, renamed, result, say, tell_files
 from lren_tf.cli.options.benchmark_plan import here, tell_benchmark_plan
 from lren_tf.cli.options.methods import methods_from
-from lren_tf.cli.options.workers import WorkerOptions
+from lren_tf.cli.options.scene import reading_options
+from lren_tf.cli.options.workers import WorkerOptions, tell_failure
 from lren_tf.errors import InputError, TasksFailed
 from lren_tf.records import json_text
 from lren_tf.runtime.files import (
@@ -29,12 +29,6 @@ from lren_tf.runtime.files import (
 from lren_tf.runtime.folder_lock import exclusive_use, remove_temporary
 from lren_tf.tasks.run import Outcome, run_tasks
 
-_READING = {
-    "key": "key", "truth_key": "truth_key", "truth": "truth", "mask": "mask",
-    "no_data": "no_data", "bands": "bands", "drop_water_bands": "drop_water", "axes": "axes",
-    "raw": "raw", "mask_bands": "mask_bands",
-}  # fmt: skip
-"""Options that say how files are read, and what `load_scene` calls them."""
 _ENDINGS = ("csv", "md", "html", "json")
 _NAMED = 5
 
@@ -90,10 +84,7 @@ def _asked(arguments: argparse.Namespace, known: Plan) -> Plan:
         )
     methods = methods_from(arguments, known.methods)
     plan = known.with_methods(methods)
-    reading = {
-        name: getattr(arguments, option) for option, name in _READING.items()
-        if getattr(arguments, option) not in (None, False)
-    }  # fmt: skip
+    reading = reading_options(arguments)
     if arguments.scenes:
         with renamed(drop_water="drop_water_bands"):
             plan = plan.with_scenes(judged_scenes(arguments.scenes, reading))
@@ -146,11 +137,7 @@ class _Progress:
 
     def tell(self, outcome: Outcome, again: bool) -> None:
         """Print the line of an outcome; `run_tasks` calls this."""
-        if outcome.failure is not None and (again or self.debug):
-            then = "; it is tried again" if again else ""
-            note(f"{outcome.task.name}: {outcome.failure}{then}.")
-            if self.debug:
-                print(outcome.trace, file=sys.stderr)
+        tell_failure(outcome, again, debug=self.debug)
         if again:
             return
         (run,) = outcome.task.arguments

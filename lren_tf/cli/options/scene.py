@@ -21,9 +21,12 @@ from lren_tf.io.formats.envi_pair import header_of
 from lren_tf.io.load import scene_stem
 from lren_tf.runtime.files import as_path, ensure_writable_target
 
-_OF_FILES = ("key", "truth_key", "truth", "mask", "no_data", "bands", "drop_water_bands",
-             "axes", "raw", "mask_bands", "mask_values")  # fmt: skip
-"""Options that say how a file is read."""
+_OF_FILES = {
+    "key": "key", "truth_key": "truth_key", "truth": "truth", "mask": "mask",
+    "no_data": "no_data", "bands": "bands", "drop_water_bands": "drop_water", "axes": "axes",
+    "raw": "raw", "mask_bands": "mask_bands", "mask_values": "mask_values",
+}  # fmt: skip
+"""Options that say how a file is read, and what `load_scene` calls them."""
 _TOLD = ("scene", *_OF_FILES, "background", "review")
 """Options that say which scene is scored, and against what."""
 
@@ -88,26 +91,21 @@ def check_scene(arguments: argparse.Namespace) -> None:
     _check_no_data(arguments)
 
 
+def reading_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `load_scene` that the options give."""
+    return {
+        name: getattr(arguments, option) for option, name in _OF_FILES.items()
+        if getattr(arguments, option) not in (None, False)
+    }  # fmt: skip
+
+
 def read_scene(arguments: argparse.Namespace) -> Scene:
     """The scene that the arguments name."""
     check_scene(arguments)
     name = arguments.scene
     if not is_name(name):
         with renamed(drop_water="drop_water_bands"):
-            return load_scene(
-                name,
-                key=arguments.key,
-                truth_key=arguments.truth_key,
-                truth=arguments.truth,
-                mask=arguments.mask,
-                no_data=arguments.no_data,
-                bands=arguments.bands,
-                drop_water=arguments.drop_water_bands,
-                axes=arguments.axes,
-                raw=arguments.raw,
-                mask_bands=arguments.mask_bands,
-                mask_values=arguments.mask_values,
-            )
+            return load_scene(name, **reading_options(arguments))
     return scene_by_name(name)
 
 

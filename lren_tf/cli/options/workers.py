@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lren_tf.cli.console import say
+from lren_tf.cli.console import note, say
 from lren_tf.errors import InputError
 from lren_tf.runtime.threads import usable_cores
 from lren_tf.tasks.dask_workers import local_workers, workers_of
-from lren_tf.tasks.run import Engine, Here
+from lren_tf.tasks.run import Engine, Here, Outcome
 
 OPTIONS = ("workers", "threads", "scheduler")
 """Options of this module, as attributes of the arguments."""
@@ -89,3 +90,19 @@ def _whole(option: str, text: str | None, smallest: int, what: str) -> int | Non
     if number < smallest:
         raise InputError(f"{option} is {text!r}; expected a whole number {what}.")
     return number
+
+
+def tell_failure(outcome: Outcome, again: bool, *, debug: bool) -> None:
+    """Tell a try that failed and is made again; with ``--debug`` the last one too, and its trace.
+
+    Args:
+        outcome: of any try.
+        again: True if another follows.
+        debug: ``--debug``.
+    """
+    if outcome.failure is None or not (again or debug):
+        return
+    then = "; it is tried again" if again else ""
+    note(f"{outcome.task.name}: {outcome.failure}{then}.")
+    if debug:
+        print(outcome.trace, file=sys.stderr)

@@ -174,6 +174,17 @@ class TestResults:
         assert bench("s0.npy", "s1.npy", "--truth", "{scene}_truth.npy", "--detectors", "rx") == 0
         assert board()["scenes"]["s1"]["anomalous"] == scene(1).truth.sum()
 
+    def test_values_of_a_mask(self):
+        made = scene(0)
+        classes = np.full(made.truth.shape, 4)
+        classes[:2], classes[2:4] = 9, 0
+        np.savez("s0.npz", cube=made.cube, truth=made.truth)
+        np.save("classes.npy", classes)
+        options = ("--mask", "classes.npy", "--mask-values", "4", "--detectors", "rx")
+        assert bench("s0.npz", *options) == 0
+        assert report("out/benchmark.json")["scenes"]["s0"]["reading"]["mask_values"] == "4"
+        assert board()["scenes"]["s0"]["anomalous"] == made.truth[4:].sum()
+
     def test_everything_failed(self, scenes, capsys):
         assert bench(scenes[0], "--detectors", "refusing") == 1
         assert f"all runs failed: The one that refuses on s0 ({REFUSAL[:-1]})" in (

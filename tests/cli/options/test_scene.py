@@ -1,5 +1,6 @@
 """The options that say how a scene is read, on every command that reads one."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from lren_tf.cli import main
+from lren_tf.cli.options import scene as scene_options
+from lren_tf.io import load_scene
 from tests.cli.common import RX, SCENE, Noise, mat, report
 from tests.io.products import write_envi
 
@@ -114,3 +117,9 @@ def test_refusals_name_the_options(command, masked, refused):
         assert f"{option} was given with 'simulated'; expected a file" in said
     said = refused(command, "simulated", *rest, "--drop-water-bands")
     assert "--drop-water-bands was given with 'simulated'" in said
+
+
+def test_every_argument_of_load_scene_is_an_option():
+    """An option that is missing from the table would be taken and do nothing."""
+    named = set(inspect.signature(load_scene).parameters) - {"path"}
+    assert set(scene_options._OF_FILES.values()) == named
