@@ -1,5 +1,5 @@
-"""The command line: ``lren-tf detect``, ``batch``, ``compare``, ``evaluate``, ``threshold``,
-``view``, ``export``, ``info``, ``datasets``.
+"""The command line: ``lren-tf detect``, ``batch``, ``benchmark``, ``compare``, ``evaluate``,
+``threshold``, ``view``, ``export``, ``info``, ``datasets``.
 
 Exit codes: 0 done, 2 the user's input, 1 anything else, 130 interrupted. TensorFlow is
 imported only by what needs it, and only when everything that can be refused without it has

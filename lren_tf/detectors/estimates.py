@@ -54,10 +54,10 @@ NETWORKS = frozenset({"aae_rx", "aae", "hadgan", "auto_ad"})
 SECONDS_PER_PIXEL = {"residual": 28e-6, "energy": 30e-6, "evidence": 40e-6}
 """Seconds of a pixel after the training. ``residual``: the largest scene of
 ``benchmarks/results/memory.json`` without its training; ``evidence``: the large scene of
-``benchmarks/results/robust.json``, of whose 58 s a third is the training."""
-BYTES_PER_PIXEL = {"residual": 430, "energy": 430, "evidence": 1000}
+``benchmarks/results/robust.json`` less its training at `BATCH_RATE`."""
+BYTES_PER_PIXEL = {"residual": 430, "energy": 430, "evidence": 2400}
 """Bytes of a pixel after the training: arrays of the solver (six of l float64), or the peak of
-the scene of a million pixels."""
+the large scene of ``benchmarks/results/robust.json``, the program included."""
 
 
 class Estimate(NamedTuple):

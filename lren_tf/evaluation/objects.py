@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf.errors import InputError
-from lren_tf.evaluation.metrics import background_cut, evaluate
+from lren_tf.evaluation.judged_scores import judged
+from lren_tf.evaluation.metrics import background_cut
 from lren_tf.evaluation.score_array import score_map
 
 RATES: Mapping[str, float] = {"1_percent": 0.01, "1_permille": 0.001}
@@ -123,7 +124,7 @@ def _judged(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Scores and labels [H, W], and the scores of the background [b]."""
     values = score_map(score)
-    evaluate(score, truth)  # for its refusals
+    judged(score, truth)  # for its refusals
     marked: npt.NDArray[Any] = np.ma.filled(np.ma.asarray(truth), 0)
     if marked.ndim != 2:
         raise InputError(f"truth has shape {marked.shape}; expected rows × columns, reshape it.")

@@ -13,6 +13,7 @@ from lren_tf.data.georeference import Georeference
 from lren_tf.data.labelled_arrays import READERS, as_labelled
 from lren_tf.data.valid_pixels import holds_no_data_value
 from lren_tf.io.axes import upright
+from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
@@ -70,18 +71,12 @@ def load_placed_map(path: PathLike, key: str | None = None) -> PlacedMap:
         variable = chosen_map(reader, key)
         details = reader.details(variable.name)
         values = read_map(reader, variable, AS_MEANT)
-    missing = np.zeros(values.shape, bool)
-    if values.dtype.kind != "b":
-        missing |= holds_no_data_value(values, details.no_data)
-    turned = not upright(variable)
-    if details.valid is not None:
-        missing |= ~(details.valid.T if turned else details.valid)
+    missing = missing_pixels(variable, details, values)
     if missing.any():
         values = values.astype(np.result_type(values, np.float32))
         values[missing] = np.nan
-    place = checked_place(
-        reader.file.name, details.place_by((1, 0) if turned else (0, 1)), *values.shape
-    )
+    order = (0, 1) if upright(variable) else (1, 0)
+    place = checked_place(reader.file.name, details.place_by(order), *values.shape)
     return PlacedMap(values, place, reader.title)
 
 
@@ -102,6 +97,24 @@ def read_map(reader: Reader, variable: Variable, how: Reading) -> np.ndarray:
     values = values if upright(variable) else values.T
     # A copy: a map is small, and its file may be written again.
     return np.array(values, values.dtype.newbyteorder("="), order="C")
+
+
+def missing_pixels(
+    variable: Variable, details: Details, values: np.ndarray
+) -> npt.NDArray[np.bool_]:
+    """Return [H, W], True where a file says that its map holds no data.
+
+    Args:
+        variable: the map.
+        details: what the file says of it.
+        values: from `read_map`.
+    """
+    missing = np.zeros(values.shape, bool)
+    if values.dtype.kind != "b":
+        missing |= holds_no_data_value(values, details.no_data)
+    if details.valid is not None:
+        missing |= ~(details.valid if upright(variable) else details.valid.T)
+    return missing
 
 
 READERS["map"] = load_map

@@ -21,14 +21,12 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import real_array
 from lren_tf.data.labelled_arrays import as_labelled
 from lren_tf.data.scene import Scene
-from lren_tf.data.valid_pixels import holds_no_data_value
 from lren_tf.errors import Argument, InputError
-from lren_tf.io.axes import upright
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import Reading
 from lren_tf.io.base.variable import Variable
 from lren_tf.io.labelled import check_aligned
-from lren_tf.io.maps import PathLike, read_map
+from lren_tf.io.maps import PathLike, missing_pixels, read_map
 from lren_tf.io.polygons import is_polygon_file, polygon_mask
 from lren_tf.io.registry import opened
 from lren_tf.io.select_variables import chosen_map
@@ -164,11 +162,7 @@ def _missing(reader: Reader, variable: Variable, values: np.ndarray) -> np.ndarr
         # Of the place of a mask, which is not asked for.
         warnings.simplefilter("ignore", UserWarning)
         details = reader.details(variable.name, Reading(raw=True))
-    missing = np.zeros(values.shape, bool)
-    if values.dtype.kind != "b":
-        missing |= holds_no_data_value(values, details.no_data)
-    if details.valid is not None:
-        missing |= ~(details.valid if upright(variable) else details.valid.T)
+    missing = missing_pixels(variable, details, values)
     return missing if missing.any() else None
 
 

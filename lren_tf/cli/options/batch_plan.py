@@ -16,7 +16,8 @@ from lren_tf.cli.console import result, say
 from lren_tf.cli.detection_task import Detection
 from lren_tf.cli.options.detector import LREN
 from lren_tf.cli.options.dry_run import tell_plan
-from lren_tf.datasets.by_name import is_name
+from lren_tf.datasets.benchmarks import entry_of
+from lren_tf.datasets.by_name import SIMULATED, is_name
 from lren_tf.detectors.estimates import Estimate, estimate
 from lren_tf.detectors.working_memory import Size
 from lren_tf.errors import InputError
@@ -81,5 +82,4 @@ def _shape(options: Mapping[str, Any]) -> tuple[int, int, int]:
     scene = options["scene"]
     if not is_name(scene):
         return scene_shape(scene, options["key"], options["axes"])
-    known = {**datasets.BENCHMARKS, **datasets.FURTHER}.get(scene)
-    return datasets.simulate().shape if known is None else known.shape
+    return datasets.simulate().shape if scene == SIMULATED else entry_of(scene).shape

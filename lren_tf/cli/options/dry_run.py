@@ -11,7 +11,8 @@ from typing import Any
 from lren_tf import datasets
 from lren_tf.cli.console import result, say
 from lren_tf.data.scene import Scene
-from lren_tf.datasets.by_name import is_name
+from lren_tf.datasets.benchmarks import entry_of
+from lren_tf.datasets.by_name import SIMULATED, is_name
 from lren_tf.detectors.estimates import RULE, Estimate
 from lren_tf.detectors.working_memory import Size
 from lren_tf.runtime.files import as_path
@@ -40,10 +41,9 @@ def size_of(scene: Scene) -> Size:
 
 def to_be_downloaded(name: str) -> datasets.Benchmark | None:
     """The benchmark scene of this name if it is not on this machine; None of any other scene."""
-    known = {**datasets.BENCHMARKS, **datasets.FURTHER}
-    if not is_name(name) or name not in known or datasets.find(name) is not None:
+    if not is_name(name) or name == SIMULATED or datasets.find(name) is not None:
         return None
-    return known[name]
+    return entry_of(name)
 
 
 def tell_plan(
