@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from lren_tf.plots.style import COLOURS, LABEL, TICK, need_some, new_figure
 
@@ -30,6 +31,10 @@ def auc_against_seconds(points: Mapping[str, tuple[float, float]]) -> Figure:
             color=COLOURS[number % len(COLOURS)], label=label,
         )  # fmt: skip
     axes.set_xscale("log")
+    # Plain numbers at 1, 2 and 5: by default powers of ten stand on top of each other.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("seconds", fontsize=LABEL)
     axes.set_ylabel("AUC(Pd,Pf)", fontsize=LABEL)
     axes.tick_params(labelsize=TICK)

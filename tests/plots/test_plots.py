@@ -787,3 +787,19 @@ class TestCosts:
     def test_nothing_to_draw(self):
         with pytest.raises(InputError, match="points is empty"):
             plots.auc_against_seconds({})
+
+
+def test_ticks_of_the_seconds_do_not_overlap():
+    points = {"a": (0.24, 1.0), "b": (0.26, 0.99), "c": (3.7, 0.98)}
+    figure = plots.auc_against_seconds(points)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    labels = [
+        label for tick, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        if low <= tick <= high
+    ]  # fmt: skip
+    assert [label.get_text() for label in labels] == ["0.5", "1", "2"]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(one.x1 < next_.x0 for one, next_ in zip(boxes, boxes[1:], strict=False))
+    assert not axes.get_xticklabels(minor=True)
