@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from itertools import pairwise
@@ -801,5 +802,5 @@ def test_ticks_of_the_seconds_do_not_overlap():
     ]  # fmt: skip
     assert [label.get_text() for label in labels] == ["0.5", "1", "2"]
     boxes = [label.get_window_extent() for label in labels]
-    assert all(one.x1 < next_.x0 for one, next_ in zip(boxes, boxes[1:], strict=False))
+    assert all(one.x1 < following.x0 for one, following in itertools.pairwise(boxes))
     assert not axes.get_xticklabels(minor=True)
