@@ -16,8 +16,8 @@ from lren_tf.runtime.threads import map_in_threads
 
 _ROWS = 64
 """Rows of a strip. Each strip begins its sums anew: what rounding leaves in them stays small."""
-_PIXELS = 4096
-"""Pixels whose covariances are factored together, at least a row: a few MB with 18 features."""
+_PIXELS = 1024
+"""Pixels whose covariances are factored together, at least a row: 1.5 MB with 18 features."""
 
 Array = npt.NDArray[np.float64]
 
@@ -59,7 +59,8 @@ def window_distances(
                 while above < row - radius:
                     columns.remove(z[above - first], weights[above])
                     above += 1
-                np.add(columns.window_sums(), prior[:, None], out=sums[:, row - start])
+                columns.window_sums(sums[:, row - start])
+            sums += prior[:, None, None]
             own = z[rows.start - first : rows.stop - first].transpose(1, 0, 2)
             out[rows.start : rows.stop] = _distances(own, sums, ridge)
 
@@ -103,27 +104,28 @@ class _ColumnSums:
             operation(to, products, out=to)
             at += d - i
 
-    def window_sums(self) -> Array:
-        """Return the sums over whole windows, ``[1 + d + d (d + 1) / 2, W]``."""
-        return _sums_of_neighbours(self._all, 2 * self._radius + 1)
+    def window_sums(self, out: Array) -> None:
+        """Write the sums over whole windows to `out`, ``[1 + d + d (d + 1) / 2, W]``."""
+        _sums_of_neighbours(self._all, 2 * self._radius + 1, out)
 
 
-def _sums_of_neighbours(values: Array, count: int) -> Array:
-    """Sums of `count` values next to each other, ``[c, m − count + 1]`` of ``[c, m]``.
+def _sums_of_neighbours(values: Array, count: int, out: Array) -> None:
+    """Write sums of `count` values next to each other, ``[c, m − count + 1]`` of ``[c, m]``.
 
     From sums of 2, 4, 8, … values: no difference of large sums, which would cost digits.
     """
-    length = values.shape[1] - count + 1
+    length = out.shape[1]
     total: Array | None = None
     power, at, power_sums = 1, 0, values
     while True:
         if count & power:
             part = power_sums[:, at : at + length]
-            total = part.copy() if total is None else np.add(total, part, out=total)
+            total = part if total is None else np.add(total, part, out=out)
             at += power
         if 2 * power > count:
-            assert total is not None
-            return total
+            if total is not out:  # a single sum, of a power of two
+                out[...] = total
+            return
         power_sums = power_sums[:, :-power] + power_sums[:, power:]
         power *= 2
 
