@@ -18,6 +18,8 @@ _ROWS = 64
 """Rows of a strip. Each strip begins its sums anew: what rounding leaves in them stays small."""
 _PIXELS = 1024
 """Pixels whose covariances are factored together, at least a row: 1.5 MB with 18 features."""
+_SUMS = 1 << 15
+"""Sums of columns that are added up along a row together: their partial sums stay in the cache."""
 
 Array = npt.NDArray[np.float64]
 
@@ -49,9 +51,12 @@ def window_distances(
         z = np.ascontiguousarray(((features[first:last] - mean) / spread).transpose(0, 2, 1))
         columns = _ColumnSums(z.shape[1], width, radius)
         below, above = first, first
+        # Taken once: pages that are new for every block would cost as much as the sums.
+        all_sums = np.empty((len(prior), together, width))
+        elimination = _Elimination(z.shape[1], (together, width))
         for start in range(top, bottom, together):
             rows = range(start, min(start + together, bottom))
-            sums = np.empty((len(prior), len(rows), width))
+            sums = all_sums[:, : len(rows)]
             for row in rows:
                 while below < min(row + radius + 1, height):
                     columns.add(z[below - first], weights[below])
@@ -62,7 +67,7 @@ def window_distances(
                 columns.window_sums(sums[:, row - start])
             sums += prior[:, None, None]
             own = z[rows.start - first : rows.stop - first].transpose(1, 0, 2)
-            out[rows.start : rows.stop] = _distances(own, sums, ridge)
+            elimination.distances(own, sums, ridge, out[rows.start : rows.stop])
 
     for _ in map_in_threads(strip, range(0, height, _ROWS)):
         pass
@@ -106,7 +111,10 @@ class _ColumnSums:
 
     def window_sums(self, out: Array) -> None:
         """Write the sums over whole windows to `out`, ``[1 + d + d (d + 1) / 2, W]``."""
-        _sums_of_neighbours(self._all, 2 * self._radius + 1, out)
+        together = max(1, _SUMS // self._all.shape[1])
+        for first in range(0, len(out), together):
+            some = slice(first, first + together)
+            _sums_of_neighbours(self._all[some], 2 * self._radius + 1, out[some])
 
 
 def _sums_of_neighbours(values: Array, count: int, out: Array) -> None:
@@ -130,31 +138,48 @@ def _sums_of_neighbours(values: Array, count: int, out: Array) -> None:
         power *= 2
 
 
-def _distances(z: Array, sums: Array, ridge: float) -> Array:
-    """Distances ``[…]`` of features ``[d, …]`` under sums ``[1 + d + d (d + 1) / 2, …]``.
+class _Elimination:
+    """Elimination of many small matrices together, with room for all of their numbers.
 
-    By elimination, C = L D Lᵀ: the rows of the upper triangle hold D Lᵀ in the end, and the
-    number after each of them D L⁻¹ (z − m).
+    Args:
+        d: number of features.
+        shape: of the largest block of pixels.
     """
-    d = len(z)
-    sums[1:] *= 1.0 / sums[0]
-    mean = sums[1 : 1 + d]
-    rows = []
-    at = 1 + d
-    for i in range(d):
-        row = np.empty((d - i + 1, *z.shape[1:]))
-        np.multiply(mean[i], mean[i:], out=row[:-1])
-        np.subtract(sums[at : at + d - i], row[:-1], out=row[:-1])
-        row[0] += ridge
-        np.subtract(z[i], mean[i], out=row[-1])
-        rows.append(row)
-        at += d - i
-    out = np.zeros(z.shape[1:])
-    products = np.empty_like(z)
-    for k, row in enumerate(rows):
-        factors = row * (1.0 / row[0])
-        out += factors[-1] * row[-1]
-        for i in range(k + 1, d):
-            taken = np.multiply(factors[i - k], row[i - k :], out=products[: d - i + 1])
-            np.subtract(rows[i], taken, out=rows[i])
-    return out
+
+    def __init__(self, d: int, shape: tuple[int, int]) -> None:
+        self._d = d
+        self._rows = [np.empty((d - i + 1, *shape)) for i in range(d)]
+        self._factors, self._products = np.empty((d + 1, *shape)), np.empty((d + 1, *shape))
+
+    def distances(self, z: Array, sums: Array, ridge: float, out: Array) -> None:
+        """Write distances to `out`, ``[r, W]``, of features under sums, which change.
+
+        C = L D Lᵀ: the rows of the upper triangle hold D Lᵀ in the end, and the number after each
+        of them D L⁻¹ (z − m).
+
+        Args:
+            z: ``[d, r, W]``.
+            sums: ``[1 + d + d (d + 1) / 2, r, W]``.
+            ridge: added to the diagonal of C.
+            out: the distances.
+        """
+        d = self._d
+        some = slice(z.shape[1])
+        factors, products = self._factors[:, some], self._products[:, some]
+        sums[1:] *= 1.0 / sums[0]
+        mean = sums[1 : 1 + d]
+        rows = [row[:, some] for row in self._rows]
+        at = 1 + d
+        for i, row in enumerate(rows):
+            np.multiply(mean[i], mean[i:], out=row[:-1])
+            np.subtract(sums[at : at + d - i], row[:-1], out=row[:-1])
+            row[0] += ridge
+            np.subtract(z[i], mean[i], out=row[-1])
+            at += d - i
+        out[...] = 0.0
+        for k, row in enumerate(rows):
+            factor = np.multiply(row, 1.0 / row[0], out=factors[: d - k + 1])
+            out += np.multiply(factor[-1], row[-1], out=products[0])
+            for i in range(k + 1, d):
+                taken = np.multiply(factor[i - k], row[i - k :], out=products[: d - i + 1])
+                np.subtract(rows[i], taken, out=rows[i])
