@@ -2,8 +2,9 @@
 
 Simulated scenes of 300 × 300 and 1,000 × 1,000 pixels with 8 to 100 materials, faint targets and
 noise of 25 dB. A bound on the steps is a bound on the pixels that take part in the training
-(``training_pixels``): 30 epochs of them in batches of 1,024. The smaller scenes are trained
-without a bound too. Seeds are those of the networks, the sample and the batches; the scene stays.
+(``training_pixels``): 30 epochs of them in batches of 1,024. Short trainings are also tried with a
+higher learning rate (``sample_learning_rate``). The smaller scenes are trained without a bound
+too. Seeds are those of the networks, the sample and the batches; the scene stays.
 """
 
 from __future__ import annotations
@@ -28,8 +29,16 @@ SIDES: Mapping[int, tuple[int, ...]] = {
 }  # fmt: skip
 """Sides of the scenes in pixels, and the seeds on them."""
 BANDS = 100
-BOUNDS: Mapping[int | None, int | None] = {300: 10_240, 600: 20_480, 1200: 40_960, None: None}
-"""Pixels of the training by the number of steps that it then takes; None for all."""
+BOUNDS: Mapping[str, tuple[int | None, float | None]] = {
+    "300 steps": (10_240, None),
+    "300 steps, rate 0.003": (10_240, 3e-3),
+    "600 steps": (20_480, None),
+    "600 steps, rate 0.002": (20_480, 2e-3),
+    "1200 steps": (40_960, None),
+    "all pixels": (None, None),
+}
+"""Pixels and learning rate of the training on a sample, by what they are called."""
+UNBOUNDED = "all pixels"
 MEASURES = {
     "auc_pd_pf": "AUC(Pd,Pf)", "pd_at_1_percent": "Pd at 1 %", "pd_at_1_permille": "Pd at 0.1 %",
 }  # fmt: skip
@@ -39,7 +48,7 @@ MEASURES = {
 class BoundRun(LrenRun):
     """The preset on a scene of this study, with a bound on the steps."""
 
-    steps: int | None
+    bound: str
     """One of :data:`BOUNDS`."""
 
     def load(self) -> Scene:
@@ -53,17 +62,15 @@ class BoundRun(LrenRun):
     @property
     def settings(self) -> Mapping[str, Any]:
         """Bound and seeds."""
-        return {"training_pixels": BOUNDS[self.steps], "batch_seed": self.seed}
-
-    @property
-    def bound(self) -> str:
-        """The bound as a title."""
-        return "all pixels" if self.steps is None else f"{self.steps:,} steps"
+        pixels, rate = BOUNDS[self.bound]
+        return {
+            "training_pixels": pixels, "sample_learning_rate": rate, "batch_seed": self.seed,
+        }  # fmt: skip
 
     @property
     def stem(self) -> str:
         """Preset, bound and seed."""
-        bound = "all" if self.steps is None else f"{self.steps}steps"
+        bound = self.bound.replace(",", "").replace(" ", "-")
         return f"{self.preset}_{bound}_seed{self.seed}"
 
     @property
@@ -82,10 +89,10 @@ SCENES = tuple(_SCENES)
 """Names of the scenes."""
 
 
-def runs_of(side: int, materials: int, steps: int | None) -> list[BoundRun]:
+def runs_of(side: int, materials: int, bound: str) -> list[BoundRun]:
     """Return the runs on a scene with a bound, one for every seed."""
     scene = name_of(side, materials)
-    return [BoundRun(STUDY, scene, "robust", seed, steps) for seed in SIDES[side]]
+    return [BoundRun(STUDY, scene, "robust", seed, bound) for seed in SIDES[side]]
 
 
 def planned(scenes: Sequence[str] = ()) -> list[BoundRun]:
@@ -97,9 +104,9 @@ def planned(scenes: Sequence[str] = ()) -> list[BoundRun]:
         run
         for side in SIDES
         for materials in MATERIALS
-        for steps in BOUNDS
-        if steps is not None or side == min(SIDES)
-        for run in runs_of(side, materials, steps)
+        for bound in BOUNDS
+        if bound != UNBOUNDED or side == min(SIDES)
+        for run in runs_of(side, materials, bound)
     ]
 
 
@@ -108,14 +115,14 @@ def table(space: Workspace) -> str:
     rows = []
     for side in SIDES:
         for materials in MATERIALS:
-            for steps in BOUNDS:
-                runs = runs_of(side, materials, steps)
+            for bound in BOUNDS:
+                runs = runs_of(side, materials, bound)
                 records = [load_result(run, space) for run in runs]
                 if any(record is None or record["metrics"] is None for record in records):
                     continue
                 found = [record["metrics"] for record in records if record is not None]
                 cells = [_cell([each[name] for each in found]) for name in MEASURES]
-                rows.append([f"{side:,} × {side:,}", str(materials), runs[0].bound, *cells])
+                rows.append([f"{side:,} × {side:,}", str(materials), bound, *cells])
     return markdown_table(["scene", "materials", "training", *MEASURES.values()], rows)
 
 

@@ -61,7 +61,7 @@ def _mean_by_strips(z: np.ndarray, grid: tuple[int, ...], sigma: float) -> np.nd
     """Gaussian means of a large image by SciPy, strips of rows side by side."""
     image = z.reshape(*grid, z.shape[1])
     out = np.empty_like(image)
-    height, width = grid
+    height = grid[0]
     down, along = (np.array(_weights(length, sigma)) for length in grid)
     down, along = down / down.sum(), along / along.sum()
     radius = len(down) // 2
