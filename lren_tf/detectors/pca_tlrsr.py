@@ -56,12 +56,16 @@ class PCATLRSR(Detector):
           far from being met by then.
 
     The score of an image turned upside down or left to right is the turned score. That of a
-    transposed image is not: the dictionary represents columns by columns.
+    transposed image is not: the dictionary represents columns by columns. For this reason it
+    cannot score another image either, in which a row shows something else.
     """
 
     name: ClassVar[str] = "pca_tlrsr"
     title: ClassVar[str] = "PCA-TLRSR"
-    why_not_inductive: ClassVar[str] = "its low-rank and sparse parts are those of one tensor"
+    why_not_inductive: ClassVar[str] = (
+        "its dictionary holds the columns of the image, row for row, which say nothing of another "
+        "image"
+    )
     streams: ClassVar[bool] = True
 
     components: int = 15
