@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
+from lren_tf.datasets.benchmarks import STUDIED
 from lren_tf.detectors.base import InductiveDetector
 from lren_tf.detectors.parts.mean_shift import mean_shift
 from lren_tf.detectors.parts.unmixing import (
@@ -161,6 +162,7 @@ class ADLR(InductiveDetector):
 
     name: ClassVar[str] = "adlr"
     title: ClassVar[str] = "ADLR"
+    named_by: ClassVar[str] = "variant"
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = False
 
@@ -211,6 +213,11 @@ class ADLR(InductiveDetector):
                 raise InputError(
                     f"setting {name!r} is {getattr(self, name)!r}; expected True or False."
                 )
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth the variant robust was chosen; none of release."""
+        return STUDIED if self.variant == "robust" else ()
 
     @property
     def draws(self) -> bool:

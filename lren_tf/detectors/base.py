@@ -46,6 +46,8 @@ class Detector(Estimator, abc.ABC):
     memory."""
     takes_background: ClassVar[bool] = False
     """True if it can take its statistics from a part of the scene (`Scene.background`)."""
+    named_by: ClassVar[str] = ""
+    """Setting that names a set of defaults, such as a preset, which titles of a benchmark tell."""
     plugin: ClassVar[str] = ""
     """Name and package of the plug-in that it is, which the registry enters; empty for none."""
 
@@ -56,6 +58,16 @@ class Detector(Estimator, abc.ABC):
     def draws(self) -> bool:
         """True if the map depends on the seed with these settings."""
         return self.stochastic
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth the defaults were chosen, by this project or by their source.
+
+        Names of the catalogue, or SHA-256 of a truth (:func:`lren_tf.data.scene.data_sha256` of
+        the bool map), by which a benchmark marks them. Settings that replace single defaults
+        change nothing here.
+        """
+        return ()
 
     @property
     def takes_tables(self) -> bool:

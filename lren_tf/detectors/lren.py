@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lren_tf import presets
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.benchmarks import BENCHMARKS, STUDIED
 from lren_tf.detectors.base import InductiveDetector
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import bar
@@ -40,6 +41,7 @@ class LREN(InductiveDetector):
 
     name: ClassVar[str] = "lren"
     title: ClassVar[str] = "LREN"
+    named_by: ClassVar[str] = "preset"
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = True
     takes_background: ClassVar[bool] = True
@@ -85,6 +87,12 @@ class LREN(InductiveDetector):
             "settings": dict(self.settings),
             "device": self.device,
         }
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth the preset was chosen; of ``paper`` and ``release`` by the
+        authors, who have λ for each."""
+        return STUDIED if self.preset == "robust" else tuple(BENCHMARKS)
 
     @property
     def calibrated(self) -> bool:

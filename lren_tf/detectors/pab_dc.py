@@ -132,6 +132,7 @@ class PABDC(Detector):
 
     name: ClassVar[str] = "pab_dc"
     title: ClassVar[str] = "PAB_DC"
+    named_by: ClassVar[str] = "variant"
     why_not_inductive: ClassVar[str] = (
         "its dictionary of potential anomalies consists of pixels of the scene that it scores"
     )
@@ -198,6 +199,11 @@ class PABDC(Detector):
         """The value of a setting, where it is None the variant's."""
         value = getattr(self, name)
         return _DEFAULTS[self.variant][name] if value is None else value
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """San Diego, for which the released demonstration has its settings."""
+        return ("sandiego",)
 
     @property
     def draws(self) -> bool:

@@ -79,6 +79,11 @@ class PCATLRSR(Detector):
     iterations: int = 100
     """Iterations of each decomposition (program)."""
 
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes for which the authors tuned settings of which the defaults are the middle."""
+        return ("sandiego", "hydice", "airport-1", "airport-3", "sandiego-58")
+
     def __post_init__(self) -> None:
         for field in ("components", "pivot", "iterations"):
             object.__setattr__(self, field, whole(field, getattr(self, field), 1))

@@ -18,6 +18,7 @@ from lren_tf import datasets, detectors, metrics, plots
 from lren_tf.benchmark import run as runs
 from lren_tf.benchmark import statistics
 from lren_tf.cli import main
+from lren_tf.data.scene import data_sha256
 from tests.cli.common import REFUSAL, Diverging, Noise, Refusing, files, report
 
 
@@ -310,6 +311,58 @@ class TestSettings:
         text = Path("out/leaderboard.md").read_text("utf-8")
         first, second = text.split("## Chosen with the truth")[:2]
         assert "window=5" not in first and "Noise (window=5)" in second
+
+    def test_defaults_chosen_with_the_truth_of_some_scenes(self, scenes, monkeypatch):
+        truths = tuple(data_sha256(scene(number).truth) for number in range(6))
+        monkeypatch.setattr(Noise, "chosen_on", truths[:2], raising=False)
+        assert bench(*scenes, "--detectors", "rx,noise") == 0
+        told = board()
+        assert told["ranking"]["over"] == ["s2", "s3", "s4", "s5"]
+        assert told["ranking"]["chosen_with_truth"] is False
+        cells = told["methods"]["noise"]["by_scene"].items()
+        assert {name for name, cell in cells if cell["chosen_with_truth"]} == {"s0", "s1"}
+        assert not any(c["chosen_with_truth"] for c in told["methods"]["rx"]["by_scene"].values())
+        ranks = [told["methods"][key]["mean_rank"] for key in ("rx", "noise")]
+        areas = [
+            [told["methods"][key]["by_scene"][name]["auc_pd_pf"]["mean"] for key in ("rx", "noise")]
+            for name in told["ranking"]["over"]
+        ]
+        assert ranks == pytest.approx(list(statistics.ranks(areas).mean(axis=0)))
+        found = [row["scene"] for row in lines() if row["chosen_with_truth"] == "True"]
+        assert found == ["mean", "s0", "s1"]
+        for file in ("leaderboard.md", "leaderboard.html"):
+            text = Path("out", file).read_text("utf-8")
+            assert "Ranks are over the 4 that took part in no choice: s2, s3, s4, s5." in text
+            assert "2 of 6" in text and f"{areas[0][1]:.4f} †" not in text
+            assert text.count("†") == 3  # two cells and what it means
+
+        monkeypatch.setattr(Noise, "chosen_on", truths, raising=False)
+        assert bench() == 0
+        told = board()
+        assert told["ranking"]["over"] == [f"s{n}" for n in range(6)]
+        assert told["ranking"]["chosen_with_truth"] is True
+        text = Path("out/leaderboard.md").read_text("utf-8")
+        assert f"| Noise | {told['methods']['noise']['mean_rank']:.2f} † | 6 of 6 |" in text
+        assert f"| RX | {told['methods']['rx']['mean_rank']:.2f} * | – |" in text
+        assert "No scene is left that took part in no choice" in text
+
+    def test_a_scene_that_nobody_knows(self, scenes, monkeypatch, capsys):
+        monkeypatch.setattr(Noise, "chosen_on", ("cost",), raising=False)
+        assert bench(scenes[0], "--detectors", "noise") == 2
+        assert "chosen on 'cost'; expected the SHA-256 of a truth, or one of" in (
+            capsys.readouterr().err
+        )
+
+    def test_presets_and_variants_are_named(self):
+        from lren_tf.benchmark.methods import detector_method
+
+        titles = [
+            detector_method("lren", settings, 1, False).label
+            for settings in ({}, {"preset": "paper"}, {"settings": {"epochs": 3}})
+        ]
+        assert titles == ["LREN (robust)", "LREN (paper)", "LREN (robust, epochs=3)"]
+        four = detectors.create("lren", preset="paper").chosen_on
+        assert four == tuple(datasets.names()) != detectors.create("lren").chosen_on
 
     def test_defaults_in_other_words_are_the_defaults(self, scenes, performed):
         assert bench(scenes[0], "--detectors", "noise", "--set", "noise.window=3") == 0
