@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -213,6 +214,15 @@ class ADLR(InductiveDetector):
                 raise InputError(
                     f"setting {name!r} is {getattr(self, name)!r}; expected True or False."
                 )
+
+    def prepare(self) -> None:
+        """Import the solver, which imports TensorFlow."""
+        importlib.import_module("lren_tf.low_rank.solve")
+
+    def effective_config(self) -> dict[str, Any]:
+        """All settings by name, None replaced by what the variant has, but for λ."""
+        filled = {name: self.resolved(name) for name in _DEFAULTS[self.variant]}
+        return {**self.get_config(), **filled}
 
     @property
     def chosen_on(self) -> tuple[str, ...]:

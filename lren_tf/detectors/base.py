@@ -54,6 +54,17 @@ class Detector(Estimator, abc.ABC):
     false_alarm_rate: float = dataclasses.field(default=1e-3, kw_only=True)
     """Share of the background pixels that `predict` may call anomalies; it changes no score."""
 
+    def prepare(self) -> None:
+        """Import what the module of the detector leaves to `score`: it is no time of a scene."""
+
+    def effective_config(self) -> dict[str, Any]:
+        """Settings as of `get_config`, those that stand for others replaced by what they mean.
+
+        A preset by its name, or None for what a variant has, is the same setting when the preset
+        or the variant changes; the values are not.
+        """
+        return self.get_config()
+
     @property
     def draws(self) -> bool:
         """True if the map depends on the seed with these settings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -87,6 +88,16 @@ class LREN(InductiveDetector):
             "settings": dict(self.settings),
             "device": self.device,
         }
+
+    def prepare(self) -> None:
+        """Import TensorFlow and the model."""
+        importlib.import_module("lren_tf.model.lren")
+
+    def effective_config(self) -> dict[str, Any]:
+        """All settings by name, those of the preset by their values."""
+        resolved = presets.resolve(self.preset, **{**dict(self.settings), "seed": self.seed})
+        values = resolved.as_dict()
+        return {**self.get_config(), "settings": {n: v for n, v in values.items() if n != "seed"}}
 
     @property
     def chosen_on(self) -> tuple[str, ...]:

@@ -200,6 +200,11 @@ class PABDC(Detector):
         value = getattr(self, name)
         return _DEFAULTS[self.variant][name] if value is None else value
 
+    def effective_config(self) -> dict[str, Any]:
+        """All settings by name, None replaced by what the variant has."""
+        filled = {name: self.resolved(name) for name in _DEFAULTS[self.variant]}
+        return {**self.get_config(), **filled}
+
     @property
     def chosen_on(self) -> tuple[str, ...]:
         """San Diego, for which the released demonstration has its settings."""

@@ -285,6 +285,16 @@ class TestResuming:
         assert performed == 2 * ["rx s0 None"]
 
 
+def test_what_a_detector_imports_late_is_no_time_of_a_scene(scenes, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(Noise, "prepare", lambda self: prepared.append("noise"), raising=False)
+    score = Noise._score
+    monkeypatch.setattr(Noise, "_score", lambda *a: prepared.append("scores") or score(*a))
+    assert bench(scenes[0], "--detectors", "noise") == 0
+    assert main(["compare", scenes[0], "--detectors", "noise", "--out", "compared"]) == 0
+    assert prepared == 2 * ["noise", "scores"]
+
+
 class TestSettings:
     def test_they_are_a_method_of_their_own(self, scenes):
         more = ("--detectors", "rx", "--set", "rx.ridge=0.5", "--chosen-with-truth", "no")
@@ -573,9 +583,9 @@ def test_scene_area_is_in_the_key(scenes, performed, monkeypatch):
     assert bench(scenes[0], "--detectors", "rx", out="new") == 0
     told = report("new/leaderboard.json")["methods"]["rx"]["mean"]
     score, truth = detectors.create("rx").score(scene(0)), scene(0).truth
-    from lren_tf.evaluation.objects import objects_record
+    from lren_tf.evaluation.objects import JudgedObjects
 
-    want = objects_record(score, truth, 100.0)["at_1_percent"]
+    want = JudgedObjects.of(score, truth).record(100.0)["at_1_percent"]
     assert told["false_alarms_per_km2_at_1_percent"]["mean"] == want["false_alarms_per_km2"]
     assert told["objects_found_at_1_percent"]["mean"] == want["found"]
     text = Path("new/leaderboard.md").read_text("utf-8")
