@@ -16,12 +16,12 @@ from lren_tf.io.base.attributes import (
     plain,
     scaling_among,
     tables_among,
-    valid_range_among,
     words,
 )
 from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.band_tables import BandTable
 from lren_tf.io.base.scaling import Scaling
+from lren_tf.io.base.valid_range import ValidRange, valid_range_among
 
 # Attributes that list the names of axes, in lower case without underscores.
 _AXIS_LISTS = ("arraydimensions", "dimensionlabels", "dimensionnames", "dimnames", "dims", "axes")
@@ -109,9 +109,9 @@ def fill_values(node: h5py.Dataset) -> tuple[float, ...]:
     return fill_values_among(attributes(node))
 
 
-def valid_range(node: h5py.Dataset) -> tuple[float, float] | None:
-    """The least and the largest stored value that is a measurement (`valid_range_among`)."""
-    return valid_range_among(attributes(node), node.dtype)
+def valid_range(node: h5py.Dataset) -> ValidRange | None:
+    """The range of stored values that are measurements (`valid_range_among`)."""
+    return valid_range_among(attributes(node), node.dtype, node.ndim)
 
 
 def scaling_of(node: h5py.Dataset) -> Scaling:
