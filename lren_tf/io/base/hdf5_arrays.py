@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 
 from lren_tf.io.base.acquired import iso_time
-from lren_tf.io.base.hdf5_evidence import attributes, fill_values, scaling_of, valid_range
+from lren_tf.io.base.hdf5_attributes import attributes
+from lren_tf.io.base.hdf5_evidence import fill_values, scaling_of, valid_range
 from lren_tf.io.base.hdf5_nodes import values
 from lren_tf.io.base.hdf5_stream import path_of
 from lren_tf.io.base.metadata import Details

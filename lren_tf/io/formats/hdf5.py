@@ -18,12 +18,8 @@ from lren_tf.io.base.attributes import plain, words
 from lren_tf.io.base.cf_grid import Place
 from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
-from lren_tf.io.base.hdf5_evidence import (
-    attribute_tables,
-    attributes,
-    dimension_names,
-    unit_of,
-)
+from lren_tf.io.base.hdf5_attributes import attributes
+from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at
 from lren_tf.io.base.hdf5_places import place_of
 from lren_tf.io.base.metadata import Details

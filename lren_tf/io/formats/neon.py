@@ -17,7 +17,7 @@ import numpy as np
 from lren_tf.data.georeference import Georeference
 from lren_tf.io.base.cf_grid import Place
 from lren_tf.io.base.crs import wkt_of_epsg
-from lren_tf.io.base.hdf5_evidence import attributes
+from lren_tf.io.base.hdf5_attributes import attributes
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details, in_nanometres
 from lren_tf.io.base.scaling import AS_MEANT, Reading
