@@ -48,14 +48,22 @@ class _Parser(argparse.ArgumentParser):
     """argparse with its refusals in the form of all others."""
 
     def error(self, message: str) -> NoReturn:
-        _, _, more = message.partition("unrecognized arguments: ")
-        if more and all(map(os.path.exists, more.split())):
-            raise InputError(
-                f"{more.split()[0]} is one file too many; expected one file or folder of a scene, "
-                "put TIFFs of single bands into a folder of their own, and pass several scenes to "
-                "lren-tf batch."
-            )
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse as argparse does, and say of a file too many what to do with it."""
+        found, more = self.parse_known_args(args, namespace)
+        if not more:
+            return found
+        if any(map(os.path.exists, more)) and not any(each.startswith("-") for each in more):
+            expected = "as many as the command takes, run it once for each"
+            if hasattr(found, "scene"):
+                expected = (
+                    "one file or folder of a scene, put TIFFs of single bands into a folder of "
+                    "their own, and pass several scenes to lren-tf batch"
+                )
+            raise InputError(f"{more[0]} is one file too many; expected {expected}.")
+        return self.error(f"unrecognized arguments: {' '.join(more)}")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parse as argparse does, but take `-9999,0` and `-1e5` after an option for its value."""
