@@ -193,8 +193,8 @@ def _variable_73(name: str, node: h5py.Group | h5py.Dataset, reversed_axes: bool
     kind = next(iter(words(dict(attributes(node)).get("MATLAB_class", ()), split=False)), "")
     if isinstance(node, h5py.Group):
         if "MATLAB_sparse" in node.attrs:
-            rows, columns = int(np.asarray(attribute(node, "MATLAB_sparse"))), node["jc"].shape[0] - 1
-            return Variable(name, (rows, columns), "sparse", readable=False)
+            rows = int(np.asarray(attribute(node, "MATLAB_sparse")))
+            return Variable(name, (rows, node["jc"].shape[0] - 1), "sparse", readable=False)
         return Variable(name, (1, 1), kind or "struct", readable=False)
     if "MATLAB_empty" in node.attrs:
         # An empty array's dataset holds its shape instead of its values: 32 axes at most.
