@@ -124,6 +124,11 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
 
     made = command("threshold", threshold, "List what is above a threshold of a score map.")
+    made.add_argument(
+        "--refit", action="store_true",
+        help="fit the tail of a map of lren --preset robust too, whose scores are decades of the "
+        "false-alarm rate already (default: cut it at -log10 of the rate)",
+    )  # fmt: skip
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     add_threshold_options(made, required=True)
