@@ -36,6 +36,7 @@ PAGES = {
     "reach": "docs/detectors.md",
     "comparators": "docs/detectors.md",
     "recent_methods": "docs/detectors.md",
+    "recent_methods_as_long": "docs/detectors.md",
     "recent_methods_costs": "docs/detectors.md",
     "robust": "docs/robust.md",
     "robust_lines": "docs/robust.md",

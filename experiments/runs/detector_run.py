@@ -6,9 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from experiments.reporting.provenance import provenance
 from experiments.runs.run import Run, Workspace, keep_failure, keep_score
@@ -18,6 +16,9 @@ from lren_tf.data.scene import data_sha256
 from lren_tf.errors import TrainingDiverged
 from lren_tf.records import scene_record
 from lren_tf.runtime.startup import quiet_start
+
+if TYPE_CHECKING:  # its module loads TensorFlow
+    from lren_tf.detectors.aae import LatentTraining
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class DetectorRun(Run):
             "scene": scene_record(scene),
             **provenance(),
         }
-        share_latent(detector, record)
+        share_training(detector, record)
         started = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
@@ -87,38 +88,38 @@ class DetectorRun(Run):
         return keep_score(self, scene, space, record, score)
 
 
-_latents: dict[tuple[Any, ...], tuple[np.ndarray, float]] = {}
-"""The last latent samples that a detector trained for, by scene and settings, and the seconds
-that it took."""
+_trainings: dict[tuple[Any, ...], tuple[LatentTraining, float]] = {}
+"""The last training of an encoder, by scene and settings, and the seconds that it took."""
 
 
-def share_latent(detector: detectors.Detector, record: dict[str, Any]) -> None:
+def share_training(detector: detectors.Detector, record: dict[str, Any]) -> None:
     """Let AAE-RX and AAE of one seed and scene share their training, which is the same.
 
-    Whichever of the two runs second in this process takes the latent samples of the first.
+    Whichever of the two runs second in this process takes the training of the first.
 
     Args:
-        detector: about to score; one without latent samples is left as it is.
+        detector: about to score; any but those two is left as it is.
         record: gets ``shared_seconds``, the time of a training that need not run again.
     """
-    train = getattr(detector, "latent", None)
-    if train is None:
+    if detector.name not in ("aae_rx", "aae"):
         return
+    train = detector.train
     shared = {name: detector.get_config()[name] for name in detectors.create("aae_rx").get_config()}
 
-    def latent(pixels: FilledPixels) -> np.ndarray:
+    def once(pixels: FilledPixels) -> LatentTraining:
         key = (data_sha256(pixels[:]), *sorted(shared.items(), key=str))
-        if key in _latents:
-            record["shared_seconds"] = _latents[key][1]
+        if key in _trainings:
+            record["shared_seconds"] = _trainings[key][1]
         else:
             started = time.perf_counter()
-            z = train(pixels)
-            _latents.clear()
-            _latents[key] = z, time.perf_counter() - started
-        return _latents[key][0].copy()
+            training = train(pixels)
+            _trainings.clear()
+            _trainings[key] = training, time.perf_counter() - started
+        training, _ = _trainings[key]
+        return training._replace(samples=training.samples.copy())
 
     # The detector is frozen; its method is shadowed in this one object.
-    object.__setattr__(detector, "latent", latent)
+    object.__setattr__(detector, "train", once)
 
 
 def seeds_of(detector: str, count: int, **settings: Any) -> tuple[int | None, ...]:

@@ -48,6 +48,24 @@ class LatentBackground(NamedTuple):
     """Statistics of the latent samples of the scene."""
 
 
+class LatentTraining(NamedTuple):
+    """Result of training an encoder on a scene."""
+
+    low: float
+    """Value that the encoder sees as 0."""
+    high: float
+    """Value that it sees as 1."""
+    encoder: keras.Sequential
+    """Trained."""
+    samples: npt.NDArray[np.float64]
+    """Latent samples [N, z] of the scene's pixels."""
+
+    def with_background(self) -> tuple[LatentBackground, npt.NDArray[np.float64]]:
+        """State that AAE-RX learns, and the samples."""
+        background = GlobalBackground.of(self.samples)
+        return LatentBackground(self.low, self.high, self.encoder, background), self.samples
+
+
 @dataclass(frozen=True)
 class AAERX(InductiveDetector):
     """RX on the latent space of an adversarial autoencoder.
@@ -125,18 +143,12 @@ class AAERX(InductiveDetector):
         object.__setattr__(self, "seed", whole("seed", self.seed, 0))
         resolve_device(self.device)
 
-    def latent(self, pixels: FilledPixels) -> npt.NDArray[np.float64]:
-        """Latent samples [H, W, z] of the pixels of an image after training on them.
+    def train(self, pixels: FilledPixels) -> LatentTraining:
+        """Encoder trained on the pixels of an image, and their latent samples.
 
         Raises:
             TrainingDiverged: a loss became NaN or infinite.
         """
-        return self._trained(pixels)[1].reshape(*pixels.grid, self.latent_units)
-
-    def _trained(
-        self, pixels: FilledPixels
-    ) -> tuple[tuple[float, float, keras.Sequential], npt.NDArray[np.float64]]:
-        """Range and encoder of a training, and the latent samples [N, z] of its pixels."""
         rng = np.random.default_rng(self.seed)
         low, high = pixels.extremes()
         unit = adversarial.UnitRange(pixels, low, high)
@@ -151,12 +163,11 @@ class AAERX(InductiveDetector):
                 title=self.title,
             )
             z = adversarial.apply(model.encoder, unit, self.title)
-        return (low, high, model.encoder), z.astype(np.float64)
+        return LatentTraining(low, high, model.encoder, z.astype(np.float64))
 
     def _fit(self, pixels: FilledPixels) -> tuple[Any, np.ndarray]:
-        trained, z = self._trained(pixels)
-        background = GlobalBackground.of(z)
-        return LatentBackground(*trained, background), background.distances_of(z)
+        learned, z = self.train(pixels).with_background()
+        return learned, learned.background.distances_of(z)
 
     def _score_by(self, learned: Any, pixels: FilledPixels) -> np.ndarray:
         return learned.background.distances_of(self._encoded(learned, pixels))
@@ -261,8 +272,7 @@ class AAE(AAERX):
 
     def _fit(self, pixels: FilledPixels) -> tuple[Any, np.ndarray]:
         morphology()  # missing it is said before the training
-        trained, z = self._trained(pixels)
-        latent = LatentBackground(*trained, GlobalBackground.of(z))
+        latent, z = self.train(pixels).with_background()
         rx = latent.background.distances_of(z).reshape(pixels.grid)
         fusion, score = self._fused(z.reshape(*pixels.grid, -1), rx, None)
         return (latent, fusion), score

@@ -22,6 +22,8 @@ _CORNERS = np.ones((3, 3), int)
 """Pixels that touch at a corner are one region."""
 _FEWEST = 2
 """Pixels that a forest can tell apart."""
+_DENSE = 4000
+"""Samples up to which all eigenvalues of the kernel are computed: their time grows cubed."""
 
 
 def kernel_components(
@@ -31,7 +33,8 @@ def kernel_components(
 
     Every band is scaled to [0, 1]. The kernel is exp(−‖x − y‖² / 2σ²) with σ, the mean distance
     between two of the sampled pixels, on which the components are computed; the others are
-    projected. Components whose eigenvalue is rounding error are left out.
+    projected. Components whose eigenvalue is rounding error are left out. Above 4000 samples the
+    leading components alone are computed, by a randomized range finder.
 
     Raises:
         InputError: the sampled pixels are all alike.
@@ -54,12 +57,14 @@ def kernel_components(
             f"the {len(sampled):,} pixels drawn for the kernel are all alike; expected at least "
             "two spectra among them, draw more with samples or others with seed."
         )
+    dense = len(sampled) <= _DENSE
     kernel = KernelPCA(
         min(components, len(sampled)),
         kernel="rbf",
         gamma=1 / (2 * sigma**2),
-        eigen_solver="dense",
+        eigen_solver="dense" if dense else "randomized",
         remove_zero_eig=True,
+        random_state=None if dense else int(rng.integers(2**31)),
     ).fit(sampled)
     projected = by_chunks(
         lambda chunk: kernel.transform(scaled(chunk)).astype(np.float32),

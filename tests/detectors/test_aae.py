@@ -9,7 +9,7 @@ import tensorflow as tf
 from lren_tf import datasets, metrics
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors.aae import AAE, AAERX, _Autoencoder, fused_nodes, mean_angle
+from lren_tf.detectors.aae import AAE, AAERX, LatentTraining, _Autoencoder, fused_nodes, mean_angle
 from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter
 from lren_tf.detectors.rx import global_rx
 from lren_tf.errors import InputError, TrainingDiverged
@@ -123,8 +123,8 @@ def test_latent_maps_without_contrast_score_nothing() -> None:
 
 def test_both_rows_score_the_same_latent_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     z = RNG.normal(size=(24, 24, 5))
-    trained = (0.0, 1.0, None), z.reshape(-1, 5)
-    monkeypatch.setattr(AAERX, "_trained", lambda self, pixels: trained)
+    trained = LatentTraining(0.0, 1.0, None, z.reshape(-1, 5))
+    monkeypatch.setattr(AAERX, "train", lambda self, pixels: trained)
     scene = simulate(24, 24, 20, seed=4)
     rx = global_rx(z.reshape(-1, 5)).reshape(24, 24)
     np.testing.assert_array_equal(AAERX().score(scene), rx.astype(np.float32))
@@ -192,7 +192,7 @@ def test_anomalies_of_a_real_scene_are_found() -> None:
         scene = datasets.load("pavia", download=False)
     except InputError as error:
         pytest.skip(str(error))
-    z = AAE(steps=150).latent(FilledPixels(scene))
+    z = AAE(steps=150).train(FilledPixels(scene)).samples.reshape(*scene.shape[:2], 15)
     score = global_rx(z.reshape(-1, 15)).reshape(scene.shape[:2])
     assert metrics.auc_pd_pf(score, scene.truth) > 0.95
     assert metrics.auc_pd_pf(AAE().fuse(z), scene.truth) > 0.95

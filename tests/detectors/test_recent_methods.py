@@ -9,6 +9,7 @@ from sklearn.ensemble import IsolationForest
 
 from lren_tf import detectors, metrics
 from lren_tf.datasets.simulation import simulate
+from lren_tf.detectors import kifd
 from lren_tf.detectors.auto_ad import AutoAD, _Training, weights_of
 from lren_tf.detectors.kifd import isolation, kernel_components
 from lren_tf.detectors.parts.skip_autoencoder import skip_autoencoder
@@ -37,6 +38,14 @@ def test_kernel_components_are_those_of_the_centred_kernel_matrix() -> None:
     values, axes = np.linalg.eigh(C @ K @ C)
     expected = axes[:, ::-1][:, :5] * np.sqrt(values[::-1][:5])
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-4)
+
+
+def test_many_samples_give_the_same_leading_components(monkeypatch) -> None:
+    x = np.random.default_rng(7).normal(size=(60, 3))
+    dense = kernel_components(x, 4, 60, np.random.default_rng(0))
+    monkeypatch.setattr(kifd, "_DENSE", 50)
+    leading = kernel_components(x, 4, 60, np.random.default_rng(0))
+    np.testing.assert_allclose(np.abs(leading), np.abs(dense), rtol=1e-3, atol=1e-4)
 
 
 def test_spectra_that_are_all_alike_are_refused() -> None:

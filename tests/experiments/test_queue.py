@@ -132,8 +132,8 @@ def test_what_shares_a_training_is_counted_once(monkeypatch):
 def test_aae_and_aae_rx_share_a_training_and_give_the_maps_of_two(tmp_path, monkeypatch):
     quick = (("batch_size", 20), ("hidden_units", 6), ("latent_units", 3), ("steps", 3))
     space, trained = Workspace(tmp_path), []
-    latent = AAERX.latent
-    monkeypatch.setattr(AAERX, "latent", lambda *a: trained.append(1) or latent(*a))
+    train = AAERX.train
+    monkeypatch.setattr(AAERX, "train", lambda *a: trained.append(1) or train(*a))
     both = [DetectorRun("s", "pavia", name, 5, quick) for name in ("aae_rx", "aae")]
     for run in both:
         record = run.execute(SCENE, space)

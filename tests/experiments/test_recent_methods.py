@@ -10,7 +10,7 @@ from experiments.studies import comparison, recent_methods
 
 def test_what_runs() -> None:
     planned = recent_methods.planned()
-    assert len(planned) == len(set(planned)) == 11 + 3 + 3 * 11 + 1
+    assert len(planned) == len(set(planned)) == 11 + 3 + 3 * 11 + 1 + 3 * 4 + 1
     own = recent_methods.runs_of_its_own_settings("sandiego-58")[0]
     assert own.settings == (("components", 6), ("dictionary_weight", 0.02))
     assert not {run.detector for run in comparison.planned(["coast"])} & set(
