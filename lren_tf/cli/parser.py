@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lren_tf import detectors, presets
 from lren_tf.benchmark.scenes import IMPLANTS
@@ -50,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, and say of a file too many what to do with it."""
         found, more = self.parse_known_args(args, namespace)
         if not more:
@@ -65,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
             raise InputError(f"{more[0]} is one file too many; expected {expected}.")
         return self.error(f"unrecognized arguments: {' '.join(more)}")
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, but take `-9999,0` and `-1e5` after an option for its value."""
         given = list(sys.argv[1:] if args is None else args)
         joined: list[str] = []

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class LabelledReader(Reader):
         if hasattr(data, "data_vars"):
             self._arrays |= {str(name): array for name, array in data.data_vars.items()}
         else:
-            self._arrays[str(data.name or "")] = data
+            self._arrays[str(data.name or "")] = cast("xr.DataArray", data)
         self._arrays = {name: _without_single(array) for name, array in self._arrays.items()}
         cubes = set(self._arrays)
         for name, array in data.coords.items():
@@ -141,6 +141,7 @@ class LabelledReader(Reader):
         scaling = _scaling(name, array)
         scaled = bool(scaling) and not how.raw
         fills = fill_values_among(array.attrs.items())
+        rows, columns = _order(array)[:2] if array.ndim in (2, 3) else (0, 1)
         limits = _valid_range(array) if how.fill else None
         texts = scaling.text(how.raw), "" if limits is None else limits.text
         return Details(
@@ -148,7 +149,7 @@ class LabelledReader(Reader):
             filled=scaled and bool(fills),
             wavelengths=_named_wavelengths(array),
             georeference=place_of(self.file.name, array),
-            grid_axes=_order(array)[:2] if array.ndim in (2, 3) else (0, 1),
+            grid_axes=(rows, columns),
             reading=tuple(text for text in texts if text),
         )
 

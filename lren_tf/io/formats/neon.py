@@ -88,6 +88,8 @@ class NeonReader(Hdf5Reader):
         if table is None or table.shape != (count,):
             return None
         centres = in_nanometres(values(table), None)
+        if centres is None:
+            return None
         good = np.ones(count, bool)
         for key, value in attributes(self.hdf[f"{self._site}/Reflectance"]):
             limits = np.asarray(value)
