@@ -63,7 +63,9 @@ class _Parser(argparse.ArgumentParser):
                     "their own, and pass several scenes to lren-tf batch"
                 )
             raise InputError(f"{more[0]} is one file too many; expected {expected}.")
-        return self.error(f"unrecognized arguments: {' '.join(more)}")
+        # argparse sends whoever has misspelt an option of a command to the help without options.
+        shown = f"{self.prog} {found.command}" if hasattr(found, "command") else self.prog
+        raise InputError(f"unrecognized arguments: {' '.join(more)}; see {shown} --help.")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, but take `-9999,0` and `-1e5` after an option for its value."""
@@ -91,7 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(
         name: str, run: Callable[..., None], help: str, *, writes: bool = True

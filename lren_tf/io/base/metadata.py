@@ -62,7 +62,15 @@ class Details:
     unit: str = ""
 
     def place_by(self, axes: tuple[int, ...]) -> Georeference | None:
-        """The georeference of an image whose rows and columns are these axes of a stored array."""
+        """The georeference of an image whose rows and columns are these axes of a stored array.
+
+        Args:
+            axes: of rows and of columns.
+
+        Returns:
+            The georeference, transposed where the image is; None where there is none, or where
+            the axes are others than those that it is about.
+        """
         place = self.georeference
         if place is None or axes == self.grid_axes:
             return place

@@ -26,7 +26,7 @@ from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable
+from lren_tf.io.base.variable import Variable, listed
 
 _TITLES = ("longname", "standardname", "title", "description")
 _MEANINGS, _FLAGS = "flagmeanings", "flags, by its attribute flag_meanings"
@@ -77,7 +77,7 @@ class Hdf5Reader(Reader):
                 argument="key",
                 received=f"{self.file.name} has no array of real numbers at '{name}'",
                 expected="the path of one",
-                remedy="pass another",
+                remedy=f"pass another (found: {listed(self.variables)})",
             )
         notes: list[str] = []
         with self.library():
