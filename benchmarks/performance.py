@@ -25,6 +25,7 @@ _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
     "growth": ("scaling", tables.growth_table),
     "scenes": ("scaling", tables.scenes_table),
     "machines": ("scaling", tables.machines_table),
+    "granule": ("granule", tables.granule_table),
     "memory": ("memory", tables.memory_table),
     "workers": ("distribution", tables.workers_table),
     "trials": ("trials", tables.trials_table),

@@ -152,6 +152,24 @@ def large_scenes_table(large: Record | None) -> str:
     return markdown_table(header, rows)
 
 
+def granule_table(granule: Record) -> str:
+    """Whole commands on one granule as several kinds of file."""
+    detectors_of = list(dict.fromkeys(case["detector"] for case in granule["cases"]))
+    found = {(case["form"], case["detector"]): case for case in granule["cases"]}
+    sizes = {case["form"]: case["bytes"] for case in granule["cases"]}
+    rows = []
+    for form, size in sizes.items():
+        row = [form, f"{size / 2**30:.2f} GiB"]
+        for name in detectors_of:
+            case = found[form, name]
+            row.append(
+                f"{_duration(case['seconds'])}, {case['peak_anonymous_bytes'] / 2**30:.2f} GiB, "
+                f"{case['auc_pd_pf']:.4f}"
+            )
+        rows.append(row)
+    return markdown_table(("file", "size", *(f"`{name}`" for name in detectors_of)), rows)
+
+
 def _robust_rows(robust: Record) -> list[list[str]]:
     """Rows of the preset `robust`: step, fit, command, and a large scene."""
     step, large = robust["step"], robust["large"]
