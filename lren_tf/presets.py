@@ -4,8 +4,8 @@
 explicit; ``release`` follows the program that its authors released and ran. They differ
 in the optimiser, the batches, the loss, the dictionary and the score; both are needed,
 because the published tables come from the second. ``robust`` belongs to this project: one
-setting for every scene, chosen without the ground truth of the scene it is used on
-(``docs/robust.md`` explains how).
+setting for every scene, chosen with the ground truth of eleven scenes (``docs/robust.md``
+explains how, and has what it gives on a scene that took no part).
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ PAGES = {
     "evidence_rates": "docs/robust.md",
     "evidence_choice": "docs/robust.md",
     "leaderboard": "docs/leaderboard.md",
+    "leaderboard_held_out": "docs/leaderboard.md",
     "leaderboard_extent": "docs/leaderboard.md",
     "leaderboard_published": "docs/leaderboard.md",
 }

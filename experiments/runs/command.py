@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from experiments import published
 from experiments.runs import queue
-from experiments.runs.run import RESULTS, Run, Workspace, available_scenes, is_finished
+from experiments.runs.run import (
+    REFERENCE,
+    RESULTS,
+    Run,
+    Workspace,
+    available_scenes,
+    is_finished,
+)
 
 
 def execute_missing(
@@ -46,6 +54,8 @@ def carry_out(
     *,
     available: Callable[[], list[str]] | None = None,
     needs: str | None = "the real scenes",
+    detectors: Sequence[str] = (),
+    committed: bool = False,
 ) -> int:
     """Run a study's command; everything it writes is under ``results/``.
 
@@ -57,6 +67,10 @@ def carry_out(
         write: writes tables and figures of a workspace and returns the main table.
         available: names of the data at hand; None for the real scenes.
         needs: data without which no run is possible; None if some run always is.
+        detectors: names among which ``--detectors`` chooses, of runs that have one; none for a
+            study without that option.
+        committed: whether runs whose committed record is still that of these settings and data
+            are finished, and are in the tables.
 
     Returns:
         The exit code: 2 without data, else 0.
@@ -69,13 +83,33 @@ def carry_out(
         "--tables", action="store_true", help="render the finished runs, execute nothing"
     )
     parser.add_argument("--processes", type=int, help="runs at a time; one a core by default")
+    if detectors:
+        parser.add_argument(
+            "--detectors", metavar="NAME,NAME,…", type=lambda text: _chosen(text, detectors),
+            default=tuple(detectors), help=f"run these only, of {', '.join(detectors)}",
+        )  # fmt: skip
     options = parser.parse_args(arguments)
+    space = replace(RESULTS, beneath=REFERENCE) if committed else RESULTS
     if not options.tables:
         names = (available or available_scenes)()
         if needs is not None and not names:
             print(f"This study needs {needs}, and none can be had here.")
             return 2
-        execute_missing(planned(names), RESULTS, force=options.force, processes=options.processes)
-    print(f"\n{write(RESULTS, tuple(published.SCENES))}\n")
+        runs = planned(names)
+        if detectors:
+            runs = [run for run in runs if getattr(run, "detector", None) in options.detectors]
+        execute_missing(runs, space, force=options.force, processes=options.processes)
+    print(f"\n{write(space, tuple(published.SCENES))}\n")
     print(f"wrote {RESULTS.tables} and {RESULTS.figures}")
     return 0
+
+
+def _chosen(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Names in a list separated by commas."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no detector of this study; expected some of {', '.join(known)}"
+            )
+    return names

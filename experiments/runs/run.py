@@ -34,6 +34,8 @@ class Workspace:
     """Name of the folder of records below the root."""
     output: Path | None = None
     """Root of tables, figures and report; None for `root`."""
+    beneath: Workspace | None = None
+    """Workspace whose records count where this one has none, see :func:`is_kept`."""
 
     @property
     def simulated(self) -> bool:
@@ -122,7 +124,11 @@ class Run(abc.ABC):
 def load_result(run: Run, space: Workspace) -> dict[str, Any] | None:
     """Return the record of a run, None if there is none."""
     path = run.result_path(space)
-    return load_record(path) if path.is_file() else None
+    if path.is_file():
+        return load_record(path)
+    if space.beneath is not None and is_kept(run, space.beneath):
+        return load_result(run, space.beneath)
+    return None
 
 
 def load_areas(runs: Iterable[Run], space: Workspace) -> list[float]:
@@ -160,17 +166,53 @@ def is_finished(run: Run, space: Workspace) -> bool:
 
     A record of other settings is one of another run: a preset or a default has changed since.
     """
+    if space.beneath is not None and not run.result_path(space).is_file():
+        return is_kept(run, space.beneath)
     result = load_result(run, space)
-    if result is None:
-        return False
-    settings = run.resolved_settings
-    # Through JSON, in which a tuple is a list.
-    if settings is not None and json.loads(json.dumps(settings)) != result.get("settings"):
+    if result is None or not has_settings_of(result, run):
         return False
     if result["status"] != "finished":
         return True
     path = run.map_path(space)
     return path.is_file() and data_sha256(np.load(path)) == result["map_sha256"]
+
+
+def is_kept(run: Run, space: Workspace) -> bool:
+    """Return whether a run need not be made again because of its record, whose map may be gone.
+
+    The record has the settings that the run would have now, and is of an unchanged tree and of
+    the scene that is at hand, if it is. A setting that came into being since is a difference: a
+    map could have changed with it. Where the code of a method has changed and its settings have
+    not, a record does not tell; run it again with ``--force``.
+    """
+    result = load_result(run, space)
+    return (
+        result is not None
+        and result.get("clean") is True
+        and has_settings_of(result, run)
+        and _sha256_of_scene(run) in (None, result["scene"]["sha256"])
+    )
+
+
+def has_settings_of(result: Mapping[str, Any], run: Run) -> bool:
+    """Return whether a record has the settings that a run would have now."""
+    settings = run.resolved_settings
+    # Through JSON, in which a tuple is a list.
+    return settings is None or json.loads(json.dumps(settings)) == result.get("settings")
+
+
+_hashes: dict[tuple[type[Run], str], str | None] = {}
+
+
+def _sha256_of_scene(run: Run) -> str | None:
+    """SHA-256 of the cube that a run would score; None where it is not at hand."""
+    key = type(run), run.scene
+    if key not in _hashes:
+        # Nothing is downloaded to render a table.
+        benchmark = run.scene in (*datasets.names(), *datasets.further_names())
+        at_hand = not benchmark or datasets.find(run.scene) is not None
+        _hashes[key] = data_sha256(run.load().cube) if at_hand else None
+    return _hashes[key]
 
 
 def load_scene(name: str) -> Scene:

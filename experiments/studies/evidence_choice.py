@@ -294,6 +294,21 @@ def choice_table(space: Workspace) -> str:
     return f"{text}\n\n{markdown_table(header, lines)}"
 
 
+def held_out(space: Workspace) -> dict[str, float]:
+    """Return AUC(Pd,Pf) of each scene with the candidate that the other ten choose, by scene.
+
+    The median over the seeds, of the candidates that pass the simulated scenes where these ran; no
+    scene where there is no record.
+    """
+    path = record_path(space)
+    if not path.is_file():
+        return {}
+    record = load_record(path)
+    names = list(groups(record).values())[-1]
+    found = choose(_values(record), names).held_out
+    return {scene: float(found[place, 0]) for place, scene in enumerate(SCENES)}
+
+
 def _cells(values: Sequence[float]) -> list[str]:
     return [f"{value:.4f}" for value in values]
 

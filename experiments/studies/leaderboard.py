@@ -17,6 +17,8 @@ from typing import Any
 from experiments import published
 from experiments.reporting.markdown import markdown_table
 from experiments.reporting.provenance import ROOT, write_record
+from experiments.runs.run import REFERENCE, Workspace
+from experiments.studies import evidence_choice
 from lren_tf import detectors
 from lren_tf.benchmark.leaderboard import Ended, leaderboard
 from lren_tf.benchmark.plan import Plan, read_plan
@@ -58,6 +60,7 @@ def blocks(record: Path = RECORD) -> dict[str, str]:
     board = json.loads(record.read_text(encoding="utf-8"))
     return {
         "leaderboard": markdown(board, level=3).strip(),
+        "leaderboard_held_out": held_out_table(list(board["scenes"])),
         "leaderboard_extent": extent(board),
         "leaderboard_published": published_table(list(board["scenes"])),
     }
@@ -79,9 +82,10 @@ def extent(board: Mapping[str, Any]) -> str:
     if missing:
         lines.append(f"- Missing, for want of time: {', '.join(missing)}.")
     for machine in board["machines"]:
+        threads = machine["threads"]
         lines.append(
-            f"- Machine: {machine['processor']}, {machine['cores']} cores, {machine['threads']} "
-            "thread of TensorFlow."
+            f"- Machine: {machine['processor']}, {machine['cores']} cores, {threads} "
+            f"thread{'' if threads == 1 else 's'} of TensorFlow."
         )
     # TensorFlow is among those of the runs that need it.
     versions = {name: of for each in board["versions"] for name, of in each.items()}
@@ -89,6 +93,21 @@ def extent(board: Mapping[str, Any]) -> str:
     shown = [f"{name} {versions[name]}" for name in named if versions.get(name)]
     lines.append(f"- Versions: {', '.join(shown)}.")
     return "\n".join(lines)
+
+
+def held_out_table(scenes: list[str], space: Workspace = REFERENCE) -> str:
+    """Return AUC(Pd,Pf) of LREN where each scene took no part in choosing the values of its grid.
+
+    Empty where the study has no record of all these scenes.
+    """
+    areas = evidence_choice.held_out(space)
+    if not set(scenes) <= set(areas):
+        return ""
+    cells = [f"{areas[scene]:.4f}" for scene in scenes]
+    mean = f"{sum(areas[scene] for scene in scenes) / len(scenes):.4f}"
+    return markdown_table(
+        ["method", "mean", *scenes], [["LREN (robust), leave one scene out", mean, *cells]]
+    )
 
 
 def published_table(scenes: list[str]) -> str:

@@ -59,9 +59,10 @@ def leaderboard(plan: Plan, ended: Sequence[Ended]) -> dict[str, Any]:
         ended: one for each run of the plan.
 
     Returns:
-        ``scenes`` and ``methods`` by name and key, each method with a cell for each scene and
-        ``mean``; ``ranking``; ``failures``; ``made``, time of the first and the last run;
-        ``versions`` and ``machines`` of the runs.
+        ``scenes`` and ``methods`` by name and key, each method with a cell for each scene, whose
+        ``chosen_with_truth`` says whether that scene took part in choosing the method, and
+        ``mean``; ``ranking``, and the scenes ``over`` which it is; ``failures``; ``made``, time of
+        the first and the last run; ``versions`` and ``machines`` of the runs.
     """
     rows = {
         key: _row(method, plan, [each for each in ended if each.run.method.key == key])
@@ -80,7 +81,7 @@ def leaderboard(plan: Plan, ended: Sequence[Ended]) -> dict[str, Any]:
         "ranking": ranking,
         "methods": {key: rows[key] for key in _order(rows)},
         "failures": [
-            {"method": e.run.method.title, "scene": e.run.scene.name, "seed": e.run.seed,
+            {"method": e.run.method.label, "scene": e.run.scene.name, "seed": e.run.seed,
              "failure": e.failure}
             for e in ended if e.failure is not None
         ],
@@ -96,6 +97,7 @@ def _row(method: Method, plan: Plan, ended: Sequence[Ended]) -> dict[str, Any]:
     for scene in plan.scenes.values():
         own = [each for each in ended if each.run.scene.name == scene.name]
         cells[scene.name] = _counts(own)
+        cells[scene.name]["chosen_with_truth"] = method.took_part(scene.content)
         records = [each.record for each in own if each.record is not None]
         if not records:
             continue
@@ -111,7 +113,7 @@ def _row(method: Method, plan: Plan, ended: Sequence[Ended]) -> dict[str, Any]:
     if counts["missing"]:
         reason = UNFINISHED
     return {
-        "title": method.title,
+        "title": method.label,
         "detector": method.detector,
         "settings": dict(method.settings),
         "chosen_with_truth": method.chosen_with_truth,
@@ -181,13 +183,20 @@ def _mean(
 
 
 def _rank(scenes: Sequence[str], rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Rank the methods that are to be; enter the mean rank of each."""
+    """Rank the methods that are to be; enter the mean rank of each.
+
+    The ranks are over the scenes that took part in choosing none of them; where there is no such
+    scene, over all.
+    """
     ranked = {key: row for key, row in rows.items() if row["not_ranked"] is None}
+    apart = [s for s in scenes if not any(took_part(row, s) for row in ranked.values())]
+    blind, scenes = bool(apart), apart or scenes
     values = np.array(
         [[_ranking_value(row["by_scene"][scene]) for row in ranked.values()] for scene in scenes]
     )
     found: dict[str, Any] = {
-        "measure": RANKED_BY, "scenes": len(scenes), "methods": len(ranked), "friedman": None,
+        "measure": RANKED_BY, "scenes": len(scenes), "over": list(scenes),
+        "chosen_with_truth": not blind, "methods": len(ranked), "friedman": None,
         "critical_difference": None,
     }  # fmt: skip
     if not values.size:
@@ -204,6 +213,11 @@ def _rank(scenes: Sequence[str], rows: Mapping[str, dict[str, Any]]) -> dict[str
             within = mean - means.min() < found["critical_difference"]
             row["as_good_as_the_best"] = bool(within)
     return found
+
+
+def took_part(row: Mapping[str, Any], scene: str) -> bool:
+    """Return whether the truth of a scene took part in choosing the method of a row."""
+    return bool(row["by_scene"][scene]["chosen_with_truth"])
 
 
 def _ranking_value(cell: Cell) -> float:

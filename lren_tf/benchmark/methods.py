@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lren_tf import detectors
+from lren_tf import datasets, detectors
 from lren_tf.errors import InputError
 from lren_tf.io.load import scene_stem
 from lren_tf.records import json_text
@@ -61,6 +62,31 @@ class Method:
             return self.detector
         digest = hashlib.sha256(self.key.encode()).hexdigest()[:8]
         return f"{self.detector or 'maps'}-{digest}"
+
+    @property
+    def label(self) -> str:
+        """Title, with the preset or variant of a detector that has some.
+
+        Raises:
+            InputError: as `made`.
+        """
+        return self.title if self.detector is None else _title(self.made(), self.settings)
+
+    def took_part(self, content: Mapping[str, Any]) -> bool:
+        """Return whether the truth of a scene took part in choosing what the method is.
+
+        That is declared of settings and of score maps for all scenes of the benchmark, and of
+        defaults by the detector (`chosen_on`) for some.
+
+        Args:
+            content: of the scene, see :class:`~lren_tf.benchmark.scenes.JudgedScene`.
+
+        Raises:
+            InputError: as `made`, or the detector names a scene that nobody knows.
+        """
+        if self.chosen_with_truth or self.detector is None:
+            return bool(self.chosen_with_truth)
+        return content["truth_sha256"] in _truths_of(self.made())
 
     def with_seeds(self, seeds: int) -> Method:
         """Return the method with another number of seeds."""
@@ -133,8 +159,8 @@ def detector_method(
         chosen_with_truth: counts where settings are left.
 
     Raises:
-        InputError: an unknown detector, a setting that it has not or cannot have, a seed, or a
-            declaration that is missing.
+        InputError: an unknown detector, a setting that it has not or cannot have, a seed, a
+            declaration that is missing, or one of the detector that names a scene nobody knows.
     """
     for setting in _ELSEWHERE:
         if setting in settings:
@@ -143,17 +169,15 @@ def detector_method(
                 "other settings: --seeds gives the seeds, and the device is what there is."
             )
     made = detectors.create(name, **settings)
+    _truths_of(made)
     values, defaults = _own(made), _own(detectors.create(name))
     changed = {n: v for n, v in values.items() if v != defaults[n]}
     if not changed:
-        return Method(name, made.title, name, {}, None, seeds)
-    shown = dict(changed)
-    # The settings of LREN's preset are settings like any other.
-    shown |= shown.pop("settings", None) or {}
-    text = ", ".join(f"{n}={v}" for n, v in sorted(shown.items()))
+        return Method(name, _title(made, {}), name, {}, None, seeds)
+    text = ", ".join(f"{n}={v}" for n, v in sorted(_shown(changed).items()))
     _need_declaration(f"the settings {text} of {made.title}", chosen_with_truth)
     return Method(
-        f"{name}({text})", f"{made.title} ({text})", name, changed, None, seeds, chosen_with_truth
+        f"{name}({text})", _title(made, changed), name, changed, None, seeds, chosen_with_truth
     )
 
 
@@ -174,6 +198,34 @@ def maps_method(folder: str, chosen_with_truth: bool | None) -> Method:
         f"{MAPS}{path.name}", f"{path.name} (score maps)", maps=str(path),
         chosen_with_truth=chosen_with_truth,
     )  # fmt: skip
+
+
+def _shown(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name; those of LREN's preset are settings like any other."""
+    shown = dict(changed)
+    return shown | (shown.pop("settings", None) or {})
+
+
+def _title(made: Detector, changed: Mapping[str, Any]) -> str:
+    shown = _shown(changed)
+    shown.pop(made.named_by, None)
+    parts = [str(getattr(made, made.named_by))] if made.named_by else []
+    parts += [f"{n}={v}" for n, v in sorted(shown.items())]
+    return f"{made.title} ({', '.join(parts)})" if parts else made.title
+
+
+def _truths_of(made: Detector) -> list[str]:
+    """SHA-256 of the truths of the scenes that a detector names."""
+    known = {**datasets.BENCHMARKS, **datasets.FURTHER}
+    found = []
+    for scene in made.chosen_on:
+        if scene not in known and not re.fullmatch("[0-9a-f]{64}", scene):
+            raise InputError(
+                f"{made.title} says that its defaults were chosen on {scene!r}; expected the "
+                f"SHA-256 of a truth, or one of {', '.join(known)}."
+            )
+        found.append(known[scene].truth_sha256 if scene in known else scene)
+    return found
 
 
 def _own(made: Detector) -> dict[str, Any]:

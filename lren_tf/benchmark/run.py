@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import sys
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from lren_tf.benchmark.scenes import JudgedScene
 from lren_tf.data.scene import Scene
 from lren_tf.detectors.measured import measured_score
 from lren_tf.errors import InputError
-from lren_tf.evaluation.objects import object_scores, objects_record
+from lren_tf.evaluation.objects import JudgedObjects
 from lren_tf.io import load_map
 from lren_tf.records import detector_record, json_text
 from lren_tf.runtime.files import atomic_path, ensure_writable_folder
@@ -30,9 +29,10 @@ from lren_tf.runtime.startup import repeatable_start
 from lren_tf.runtime.versions import loaded_versions
 from lren_tf.tasks.run import Task
 
+_EFFECTIVE = "effective"
+"""Entry of the settings as they act, where their names do not say it."""
 RUNS = "runs"
 """Folder of the runs, with a folder for each scene."""
-_LREN = "lren"
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,10 @@ class Run:
             files = {"map": [self.method.map_of(self.scene.name)]}
             return Result(self.record, settings, files)
         made = self.method.made(self.seed)
-        config = {n: v for n, v in made.get_config().items() if n not in ("seed", "device")}
+        config, effective = (_own(each) for each in (made.get_config(), made.effective_config()))
         settings |= {"detector": made.name, "settings": config, "plugin": made.plugin}
+        if effective != config:
+            settings[_EFFECTIVE] = effective
         return Result(self.record, settings, {})
 
     def task(self) -> Task:
@@ -84,9 +86,12 @@ class Run:
     def finished(self) -> dict[str, Any] | None:
         """The record of the run, or None where it is to be made."""
         try:
-            return self.result().found()
+            result = self.result()
         except InputError:  # which the task will say
             return None
+        known = {n: v for n, v in result.settings.items() if n != _EFFECTIVE}
+        # Records of before knew a preset by its name alone.
+        return result.found() or replace(result, settings=known).found()
 
 
 def perform(run: Run) -> dict[str, Any]:
@@ -110,9 +115,8 @@ def perform(run: Run) -> dict[str, Any]:
 def _performed(run: Run) -> dict[str, Any]:
     with repeatable_start():
         result = run.result()
-        if run.method.detector == _LREN:
-            # Its own module leaves this to the first score, which would count as its time.
-            importlib.import_module("lren_tf.model.lren")
+        if run.method.detector is not None:
+            run.method.made(run.seed).prepare()
     entry = result.entry()
     found = result.found_by(entry)
     if found is not None:
@@ -162,6 +166,10 @@ def _scored(run: Run, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
     }  # fmt: skip
 
 
+def _own(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v for n, v in config.items() if n not in ("seed", "device")}
+
+
 def _forget_networks() -> None:
     """Free what networks leave, which would grow with every run."""
     if "keras" in sys.modules:
@@ -190,11 +198,11 @@ def _judged(score: np.ndarray, scene: Scene) -> dict[str, Any]:
 
     truth = scene.truth
     assert truth is not None  # of a `JudgedScene`
-    objects = object_scores(score, truth)
+    objects = JudgedObjects.of(score, truth)
     return {
         "metrics": metrics.evaluate(score, truth),
-        "objects": objects_record(score, truth, pixel_area(scene.georeference, scene.shape)),
-        "object_scores": objects._asdict(),
+        "objects": objects.record(pixel_area(scene.georeference, scene.shape)),
+        "object_scores": objects.scores()._asdict(),
     }
 
 

@@ -8,11 +8,19 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lren_tf.benchmark.leaderboard import MEASURES, RANKED_BY, UNFINISHED, WITH_TRUTH
+from lren_tf.benchmark.leaderboard import (
+    MEASURES,
+    RANKED_BY,
+    UNFINISHED,
+    WITH_TRUTH,
+    took_part,
+)
 from lren_tf.evaluation.objects import RATES
 
 MISSING = "–"
 """Cell without a value."""
+TOOK_PART = "†"
+"""Mark of a value on scenes whose truth took part in choosing the method."""
 _RATES = dict(zip(RATES, ("1 %", "0.1 %"), strict=True))
 _OBJECTS = ("objects_found", "false_alarms_per_km2")
 _MIB = 1 << 20
@@ -36,7 +44,10 @@ def tables(board: Mapping[str, Any]) -> list[Table]:
     methods = board["methods"]
     ranked = {key: row for key, row in methods.items() if row["not_ranked"] is None}
     found = [
-        _overall("Mean over the scenes", ranked, _ranking_note(board), ranks=True),
+        _overall(
+            "Mean over the scenes", ranked, _ranking_note(board, ranked),
+            over=board["ranking"]["over"],
+        ),
         _by_scene(board, ranked),
         _objects(board, ranked),
     ]
@@ -46,7 +57,7 @@ def tables(board: Mapping[str, Any]) -> list[Table]:
     ):
         apart = {key: row for key, row in methods.items() if row["not_ranked"] == reason}
         if apart:
-            found.append(_overall(reason.capitalize(), apart, note, ranks=False))
+            found.append(_overall(reason.capitalize(), apart, note))
             found.append(_by_scene(board, apart, f"{reason.capitalize()}: AUC(Pd,Pf) by scene"))
     if board["failures"]:
         rows = [
@@ -120,7 +131,9 @@ def csv_text(board: Mapping[str, Any]) -> str:
             low, high = (cell.get("intervals") or {}).get(RANKED_BY, (None, None))
             area = cell.get(RANKED_BY) or {}
             line = {"method": row["title"], "scene": scene, "mean_rank": row.get("mean_rank")}
-            line |= {name: row[name] for name in ("not_ranked", "chosen_with_truth")}
+            of_line = list(row["by_scene"]) if scene == "mean" else [scene]
+            line |= {"not_ranked": row["not_ranked"]}
+            line |= {"chosen_with_truth": bool(_chosen_on(row, of_line))}
             line |= {name: cell[name] for name in ("runs", "failed", "missing")}
             line |= {name: (cell.get(name) or {}).get("mean") for name in measures}
             line |= {f"{RANKED_BY}_{end}": area.get(end) for end in ("lowest", "highest")}
@@ -130,11 +143,13 @@ def csv_text(board: Mapping[str, Any]) -> str:
 
 
 def _overall(
-    title: str, rows: Mapping[str, Any], note: str, *, ranks: bool
+    title: str, rows: Mapping[str, Any], note: str, *, over: Sequence[str] = ()
 ) -> Table:
+    """Table of means, with ranks where there are scenes over which they are."""
+    ranks = bool(over)
     header = [
-        "method", *["mean rank"] * ranks, "AUC(Pd,Pf)", "95 % interval", "over seeds",
-        *list(MEASURES.values())[1:], "seconds", "peak MiB", "failed runs",
+        "method", *["mean rank"] * ranks, "chosen with truth", "AUC(Pd,Pf)", "95 % interval",
+        "over seeds", *list(MEASURES.values())[1:], "seconds", "peak MiB", "failed runs",
     ]  # fmt: skip
     cells = []
     for row in rows.values():
@@ -142,9 +157,14 @@ def _overall(
         rank = _number(row.get("mean_rank"), 2)
         if row.get("as_good_as_the_best"):
             rank += " *"
+        chosen = len(_chosen_on(row, list(row["by_scene"])))
+        if over and _chosen_on(row, over):
+            rank += f" {TOOK_PART}"
         interval = (mean.get("intervals") or {}).get(RANKED_BY)
         cells.append([
-            row["title"], *[rank] * ranks, _mean(mean, RANKED_BY, 4),
+            row["title"], *[rank] * ranks,
+            f"{chosen} of {len(row['by_scene'])}" if chosen else MISSING,
+            _mean(mean, RANKED_BY, 4),
             MISSING if interval is None else _range(*interval), _over_seeds(row),
             *(_mean(mean, name, 4) for name in list(MEASURES)[1:]),
             _mean(mean, "seconds", 2), _mean(mean, "peak_memory_bytes", 0, _MIB),
@@ -153,12 +173,13 @@ def _overall(
     return Table(title, header, cells, note)
 
 
-def _ranking_note(board: Mapping[str, Any]) -> str:
+def _ranking_note(board: Mapping[str, Any], ranked: Mapping[str, Any]) -> str:
     ranking = board["ranking"]
     note = (
         "Mean ranks are by AUC(Pd,Pf); a scene on which a run failed ranks worst. Intervals are "
         f"those of {board['bootstrap']['draws']} resamples of the anomalous objects."
     )
+    note += _choice_note(board, ranked)
     if ranking["critical_difference"] is None:
         return (
             f"{note} Whether the ranks differ was not tested: that needs at least five scenes and "
@@ -174,15 +195,49 @@ def _ranking_note(board: Mapping[str, Any]) -> str:
     return note
 
 
+def _choice_note(board: Mapping[str, Any], ranked: Mapping[str, Any]) -> str:
+    """Sentences on ranked methods that were chosen with the truth of scenes of the table."""
+    scenes, over = list(board["scenes"]), board["ranking"]["over"]
+    chosen = [row["title"] for row in ranked.values() if _chosen_on(row, scenes)]
+    if not chosen:
+        return ""
+    note = (
+        " Chosen with truth: number of scenes whose truth was used to choose the defaults of "
+        f"{_listed(chosen)}."
+    )
+    if board["ranking"]["chosen_with_truth"]:
+        return (
+            f"{note} No scene is left that took part in no choice, so ranks marked "
+            f"{TOOK_PART} are in part those of a choice made for these very scenes: they say "
+            "little about the next one."
+        )
+    left = [scene for scene in scenes if scene not in over]
+    return (
+        f"{note} Ranks are over the {len(over)} that took part in no choice: {', '.join(over)}. "
+        f"The means are over all, those left out as well: {', '.join(left)}."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names with commas, the last with "and"."""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
+
+
+def _chosen_on(row: Mapping[str, Any], scenes: Sequence[str]) -> list[str]:
+    """Select the scenes whose truth took part in choosing a method."""
+    return [scene for scene in scenes if took_part(row, scene)]
+
+
 def _by_scene(
     board: Mapping[str, Any], rows: Mapping[str, Any], title: str = "AUC(Pd,Pf) by scene"
 ) -> Table:
     scenes = list(board["scenes"])
     cells = [
-        [row["title"], *(_mean(row["by_scene"][scene], RANKED_BY, 4) for scene in scenes)]
-        for row in rows.values()
+        [row["title"], *(_area(row, scene) for scene in scenes)] for row in rows.values()
     ]
     note = "Mean over the seeds. A dash: no run is done."
+    if any(_chosen_on(row, scenes) for row in rows.values()):
+        note += f" {TOOK_PART}: the truth of this scene was used to choose the method's settings."
     return Table(title, ["method", *scenes], cells, note)
 
 
@@ -216,6 +271,11 @@ def _over_seeds(row: Mapping[str, Any]) -> str:
     if len(row["seeds"]) < 2 or "lowest" not in area:
         return MISSING
     return f"{_range(area['lowest'], area['highest'])} ({len(row['seeds'])})"
+
+
+def _area(row: Mapping[str, Any], scene: str) -> str:
+    text = _mean(row["by_scene"][scene], RANKED_BY, 4)
+    return f"{text} {TOOK_PART}" if took_part(row, scene) and text != MISSING else text
 
 
 def _mean(cell: Mapping[str, Any], name: str, digits: int, unit: float = 1) -> str:

@@ -11,6 +11,28 @@ from lren_tf.errors import InputError
 _BASE_URL = "https://github.com/xdjiangkai/LREN/raw/main/datasets/avirs/"
 
 
+_TRUTHS: Mapping[str, str] = MappingProxyType(
+    {
+        "sandiego": "6619d7e01ae6854fcdd4b03fc2e920fdbc9944dcca189ec39cae74fbfd81c23a",
+        "hydice": "3afc0a73b84c11e0b518ca49b2c0d05d2ba13d56e4565010ef6380012a8b1676",
+        "coast": "fe45988c6de8961b2b7ddb039cc57e5b38715bce3cd5d9d5c0fe93bf3d51b53b",
+        "pavia": "d1e5749e8a7b0783ffb13b31a29815037aeda67184cc793d9614d4c7d4a53636",
+        "airport-1": "3fd431dd7b2e95e5cc051725c1a6a1057d71cb6d1af0b132bb093a2da3c65c4c",
+        "airport-3": "7e10d0280ec2eef5c2431faa531bc9e7b961bd3a6e5c3fac4cdc02a1ffa41167",
+        "beach-2": "7e608de0c4c3fb46bca732e8562d7f54800fb881e5ea3467d76a102f6bcaf492",
+        "urban-3": "5514e914637c539853083b2ef2f35e1ca161e6cad551098f5e35a09e648f3b85",
+        "urban-4": "eafe83afff8760ce899d5d81678da5879f7a700a1434c9ff49788d40ca60c15f",
+        "muufl": "c1a68fe359181d765b4c15cfb1d8de363c51991d3c49bacae9432af6b77b2990",
+        "sandiego-58": "4a8f249df001086fc6028f0b07ab2152f5f555849683b81ed10dc74b41c69cff",
+    }
+)
+STUDIED = (
+    "sandiego", "hydice", "coast", "pavia", "airport-1", "airport-3", "beach-2", "urban-3",
+    "urban-4", "muufl", "sandiego-58",
+)  # fmt: skip
+"""Scenes with whose truth this project has chosen settings."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
     """One published scene.
@@ -28,6 +50,7 @@ class Benchmark:
             downloaded.
         source: sensor, place and collection of a scene without an address; "" of the others.
         truth_key: variable of the truth in the file; that of the cube is ``data``.
+        truth_sha256: of the truth as it is loaded, :func:`lren_tf.data.scene.data_sha256`.
     """
 
     name: str
@@ -40,6 +63,7 @@ class Benchmark:
     url: str | None
     source: str = ""
     truth_key: str = "map"
+    truth_sha256: str = ""
 
 
 def _benchmark(
@@ -52,7 +76,10 @@ def _benchmark(
     map_released: bool = True,
 ) -> Benchmark:
     map_file = file if map_released else None
-    return Benchmark(name, title, file, sha256, shape, anomalous, map_file, _BASE_URL + file)
+    return Benchmark(
+        name, title, file, sha256, shape, anomalous, map_file, _BASE_URL + file,
+        truth_sha256=_TRUTHS[name],
+    )  # fmt: skip
 
 
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
@@ -104,7 +131,9 @@ def _further(
 ) -> Benchmark:
     file = f"scenes/{name}.mat"
     shape = (100, 100, bands)
-    return Benchmark(name, name, file, sha256, shape, anomalous, None, None, source, truth_key)
+    return Benchmark(
+        name, name, file, sha256, shape, anomalous, None, None, source, truth_key, _TRUTHS[name]
+    )
 
 
 _ABU = (

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
-from lren_tf.detectors.base import Detector
+from lren_tf.datasets.benchmarks import STUDIED
+from lren_tf.detectors.base import InductiveDetector
 from lren_tf.detectors.parts.mean_shift import mean_shift
-from lren_tf.detectors.parts.unmixing import mvc_nmf, successive_projections, vca
+from lren_tf.detectors.parts.unmixing import (
+    Unmixing,
+    fcls,
+    mvc_nmf,
+    successive_projections,
+    vca,
+)
 from lren_tf.errors import InputError
 from lren_tf.latent.dictionary import centroid_and_farthest
 
@@ -29,8 +37,33 @@ STARTS = ("spa", "vca")
 """Starts of MVC-NMF: successive projections, which draw nothing, or VCA."""
 
 
+class Axes(NamedTuple):
+    """Scale and leading singular directions of the pixels of a scene."""
+
+    largest: float
+    """Largest magnitude."""
+    directions: npt.NDArray[np.float64]
+    """``[L, p]``."""
+
+    def seen(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Pixels ``[N, L]`` over the largest magnitude, in these directions."""
+        return X / self.largest @ self.directions @ self.directions.T
+
+
+class Mixtures(NamedTuple):
+    """State that ADLR learns from a scene."""
+
+    axes: Axes
+    endmembers: npt.NDArray[np.float64]
+    """``[p, L]``."""
+    dictionary: npt.NDArray[np.float64]
+    """Atoms ``[m, p]``, in abundances."""
+    magnitudes: npt.NDArray[np.float64]
+    """Mean magnitude ``[p]`` of the entries of E by endmember, 0 where nothing is left of one."""
+
+
 @dataclass(frozen=True)
-class ADLR(Detector):
+class ADLR(InductiveDetector):
     """Abundance- and dictionary-based low-rank decomposition.
 
     Source: Y. Qu, W. Wang, R. Guo, B. Ayhan, C. Kwan, S. Vance and H. Qi, "Hyperspectral
@@ -97,6 +130,12 @@ class ADLR(Detector):
     J. ACM 58(3), 2011), where the dictionary is the identity. Where the sign of its score varies
     the background lies in the middle of the range, so AUC(Pf, τ) is far from 0.
 
+    Another scene is scored by the scale, the singular directions, the endmembers, the dictionary
+    and, in the variant robust, the mean magnitudes of the fitted one. Its abundances and the
+    decomposition of step 5 are its own: the nuclear norm joins all pixels that are scored
+    together, so a score depends on them, and λ on λ₀ or N of that scene. A few pixels alone say
+    little.
+
     Assumptions, where the paper was not at hand and the release says nothing or cannot be meant:
 
     - The scale is the largest magnitude, which for radiance or reflectance is the largest value.
@@ -124,9 +163,7 @@ class ADLR(Detector):
 
     name: ClassVar[str] = "adlr"
     title: ClassVar[str] = "ADLR"
-    why_not_inductive: ClassVar[str] = (
-        "its low-rank and sparse parts are those of all pixels of a scene together"
-    )
+    named_by: ClassVar[str] = "variant"
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = False
 
@@ -178,6 +215,20 @@ class ADLR(Detector):
                     f"setting {name!r} is {getattr(self, name)!r}; expected True or False."
                 )
 
+    def prepare(self) -> None:
+        """Import the solver, which imports TensorFlow."""
+        importlib.import_module("lren_tf.low_rank.solve")
+
+    def effective_config(self) -> dict[str, Any]:
+        """All settings by name, None replaced by what the variant has, but for λ."""
+        filled = {name: self.resolved(name) for name in _DEFAULTS[self.variant]}
+        return {**self.get_config(), **filled}
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth the variant robust was chosen; none of release."""
+        return STUDIED if self.variant == "robust" else ()
+
     @property
     def draws(self) -> bool:
         """True if the map depends on the seed with these settings."""
@@ -188,27 +239,35 @@ class ADLR(Detector):
         value = getattr(self, name)
         return _DEFAULTS[self.variant][name] if value is None else value
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        X = self._pixels_of_rank_p(cube)
+    def _fit(self, cube: npt.NDArray[np.float64]) -> tuple[Mixtures, np.ndarray]:
+        axes = self._axes(cube)
+        X = axes.seen(cube.reshape(-1, cube.shape[2]))
         rng = np.random.default_rng(self.seed) if self.draws else None
-        S = self._abundances(X, rng)
-        D = self._dictionary(S, rng)
-        return self._sums(self._anomalous_part(S, D)).reshape(cube.shape[:2])
+        found = self._unmixed(X, rng)
+        D = self._dictionary(found.abundances, rng)
+        E = self._anomalous_part(found.abundances, D)
+        magnitudes = _magnitudes(E)
+        learned = Mixtures(axes, found.endmembers, D, magnitudes)
+        return learned, self._sums(E, magnitudes).reshape(cube.shape[:2])
 
-    def _pixels_of_rank_p(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
-        """Pixels [N, L] over the largest magnitude, in their p leading singular directions."""
+    def _score_by(self, learned: Mixtures, cube: npt.NDArray[np.float64]) -> np.ndarray:
+        X = learned.axes.seen(cube.reshape(-1, cube.shape[2]))
+        S = fcls(X, learned.endmembers, _SUM_WEIGHT)
+        E = self._anomalous_part(S, learned.dictionary)
+        return self._sums(E, learned.magnitudes).reshape(cube.shape[:2])
+
+    def _axes(self, cube: npt.NDArray[np.float64]) -> Axes:
         X = cube.reshape(-1, cube.shape[2])
         if self.endmembers > min(X.shape):
             raise InputError(
                 f"setting 'endmembers' is {self.endmembers}, but the cube has {X.shape[0]} pixels "
                 f"of {X.shape[1]} bands; expected no more endmembers than either."
             )
-        X = X / np.abs(X).max()
-        U = np.linalg.eigh(X.T @ X)[1][:, -self.endmembers :]
-        return X @ U @ U.T
+        largest = float(np.abs(X).max())
+        X = X / largest
+        return Axes(largest, np.linalg.eigh(X.T @ X)[1][:, -self.endmembers :])
 
-    def _abundances(self, X: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        """S [N, p]."""
+    def _unmixed(self, X: np.ndarray, rng: np.random.Generator | None) -> Unmixing:
         p = self.endmembers
         return mvc_nmf(
             X,
@@ -216,7 +275,7 @@ class ADLR(Detector):
             volume_weight=self.volume_weight,
             sum_weight=_SUM_WEIGHT,
             iterations=self.iterations,
-        ).abundances
+        )
 
     def _dictionary(self, S: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """D [m, p], m ≤ 2K: the mode of each cluster and the member farthest from it."""
@@ -253,15 +312,12 @@ class ADLR(Detector):
                 )
         return result.A
 
-    def _sums(self, E: np.ndarray) -> np.ndarray:
-        """Scores [N] from E [N, p]."""
-        magnitudes = np.abs(E)
-        entries = E if self.resolved("signed") else magnitudes
+    def _sums(self, E: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+        """Scores [N] from E [N, p] and mean magnitudes [p]."""
+        entries = E if self.resolved("signed") else np.abs(E)
         if self.resolved("scaled"):
-            # Entries of an endmember of which nothing is left are what the solver rounds to.
-            left = magnitudes.max(axis=0) >= _NOTHING
-            mean = magnitudes.mean(axis=0)
-            entries = np.divide(entries, mean, out=np.zeros_like(entries), where=left)
+            out = np.zeros_like(entries)
+            entries = np.divide(entries, magnitudes, out=out, where=magnitudes > 0)
         return entries.sum(axis=1)
 
 
@@ -272,6 +328,13 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 """Settings that None stands for, by variant, but for λ."""
 _RATIOS = (5.0, 3.0, 2.0, 1.5)
 """λ / λ₀ of the variant `robust`, the first that leaves something in E."""
+
+
+def _magnitudes(E: np.ndarray) -> np.ndarray:
+    """Mean magnitudes [p] of the entries of E [N, p], 0 where nothing is left."""
+    # Entries of an endmember of which nothing is left are what the solver rounds to.
+    left = np.abs(E).max(axis=0) >= _NOTHING
+    return np.where(left, np.abs(E).mean(axis=0), 0.0)
 
 
 def lowest_weight(S: npt.NDArray[np.float64], D: npt.NDArray[np.float64]) -> float:

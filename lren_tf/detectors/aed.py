@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.detectors.base import Detector
-from lren_tf.detectors.parts.principal_components import principal_maps, unit_range
+from lren_tf.detectors.base import InductiveDetector
+from lren_tf.detectors.parts.min_max import MinMax
+from lren_tf.detectors.parts.principal_components import PrincipalAxes
 from lren_tf.detectors.parts.spatial import area_opening, attribute_difference, morphology
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import tracked
@@ -61,8 +62,16 @@ def domain_transform_filter(
     return image
 
 
+class AxesAndRange(NamedTuple):
+    """State that AED learns from a scene."""
+
+    axes: PrincipalAxes
+    difference: MinMax
+    """Range of the mean of the maps' attribute differences."""
+
+
 @dataclass(frozen=True)
-class AED(Detector):
+class AED(InductiveDetector):
     """Attribute and edge-preserving filters.
 
     Source: X. Kang, X. Zhang, S. Li, K. Li, J. Li and J. A. Benediktsson, "Hyperspectral
@@ -86,13 +95,13 @@ class AED(Detector):
         * The edge-preserving filter is the recursive domain transform in its authors' three
           iterations, 5 and 0.5 are its σ_s and σ_r, and its guide is scaled to [0, 1].
         * The program's larger and smaller areas for single scenes are not followed.
+
+    Another scene is seen along the principal axes of the fitted one and in its ranges; what is
+    small or large, and where edges are, is that of the scored image.
     """
 
     name: ClassVar[str] = "aed"
     title: ClassVar[str] = "AED"
-    why_not_inductive: ClassVar[str] = (
-        "the scales of its maps are not kept for another scene"
-    )
     streams: ClassVar[bool] = True
 
     area: int = 25
@@ -115,7 +124,7 @@ class AED(Detector):
         for field in ("sigma_s", "sigma_r"):
             object.__setattr__(self, field, positive(field, getattr(self, field)))
 
-    def _score(self, pixels: FilledPixels) -> np.ndarray:
+    def _fit(self, pixels: FilledPixels) -> tuple[AxesAndRange, np.ndarray]:
         height, width = pixels.grid
         bands = pixels.shape[1]
         most = min(height * width, bands)
@@ -124,18 +133,43 @@ class AED(Detector):
                 f"setting 'components' is {self.components} for {height * width} pixels × "
                 f"{bands} bands; expected {most} or less, lower it."
             )
+        self._check_area(pixels.grid)
+        morphology()
+        axes = PrincipalAxes.of(pixels, self.components)
+        maps = axes.maps(pixels, pixels.grid)
+        difference = self._difference(maps)
+        learned = AxesAndRange(axes, MinMax.of(difference))
+        return learned, self._fused(learned, difference, maps[0])
+
+    def _score_by(self, learned: AxesAndRange, pixels: FilledPixels) -> np.ndarray:
+        self._check_area(pixels.grid)
+        maps = learned.axes.maps(pixels, pixels.grid)
+        return self._fused(learned, self._difference(maps), maps[0])
+
+    def _check_area(self, grid: tuple[int, int]) -> None:
+        height, width = grid
         if self.area >= height * width:
             raise InputError(
                 f"setting 'area' is {self.area} for an image of {height} × {width} pixels; "
                 f"expected less than {height * width}, lower it."
             )
-        morphology()
-        maps = principal_maps(pixels, pixels.grid, self.components)
+
+    def _difference(self, maps: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """Mean over maps of the structures [H, W] that the area filter removes."""
         filtered = tracked(maps, "attribute filter", unit="map")
-        difference = np.mean([attribute_difference(image, self.area) for image in filtered], axis=0)
-        initial = boolean_fusion(unit_range(difference), self.levels, self.area)
+        return np.mean([attribute_difference(image, self.area) for image in filtered], axis=0)
+
+    def _fused(
+        self,
+        learned: AxesAndRange,
+        difference: npt.NDArray[np.float64],
+        guide: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.float64]:
+        # Below the range of the fitted scene there is nothing, not less than nothing.
+        scaled = np.maximum(learned.difference.scaled(difference), 0.0)
+        initial = boolean_fusion(scaled, self.levels, self.area)
         return domain_transform_filter(
-            initial, maps[0], self.sigma_s, self.sigma_r, self.iterations
+            initial, guide, self.sigma_s, self.sigma_r, self.iterations
         )
 
 

@@ -46,16 +46,39 @@ class Detector(Estimator, abc.ABC):
     memory."""
     takes_background: ClassVar[bool] = False
     """True if it can take its statistics from a part of the scene (`Scene.background`)."""
+    named_by: ClassVar[str] = ""
+    """Setting that names a set of defaults, such as a preset, which titles of a benchmark tell."""
     plugin: ClassVar[str] = ""
     """Name and package of the plug-in that it is, which the registry enters; empty for none."""
 
     false_alarm_rate: float = dataclasses.field(default=1e-3, kw_only=True)
     """Share of the background pixels that `predict` may call anomalies; it changes no score."""
 
+    def prepare(self) -> None:
+        """Import what the module of the detector leaves to `score`: it is no time of a scene."""
+
+    def effective_config(self) -> dict[str, Any]:
+        """Settings as of `get_config`, those that stand for others replaced by what they mean.
+
+        A preset by its name, or None for what a variant has, is the same setting when the preset
+        or the variant changes; the values are not.
+        """
+        return self.get_config()
+
     @property
     def draws(self) -> bool:
         """True if the map depends on the seed with these settings."""
         return self.stochastic
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth the defaults were chosen, by this project or by their source.
+
+        Names of the catalogue, or SHA-256 of a truth (:func:`lren_tf.data.scene.data_sha256` of
+        the bool map), by which a benchmark marks them. Settings that replace single defaults
+        change nothing here.
+        """
+        return ()
 
     @property
     def takes_tables(self) -> bool:

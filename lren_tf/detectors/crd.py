@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import validators
+from lren_tf.datasets.benchmarks import STUDIED
 from lren_tf.detectors.parts import dual_window
 from lren_tf.detectors.parts.background_only import Own
 from lren_tf.detectors.rings import RingDetector
@@ -105,6 +106,11 @@ class CRD(RingDetector):
     lam: float = 1e-2
     """λ, in the cube scaled to [0, 1]; chosen as above. The paper has 1e-6 and finds the result
     insensitive to it, which it is not with a ring of about as many pixels as bands."""
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth windows and λ were chosen: see above."""
+        return STUDIED
 
     def __post_init__(self) -> None:
         inner, outer = dual_window.checked_windows(self.inner, self.outer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -13,20 +13,48 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.detectors.base import Detector
+from lren_tf.detectors.base import InductiveDetector
 from lren_tf.detectors.parts import adversarial
+from lren_tf.detectors.parts.global_background import GlobalBackground
+from lren_tf.detectors.parts.min_max import MinMax
 from lren_tf.detectors.parts.second_moments import Pixels, by_chunks
 from lren_tf.detectors.parts.spatial import attribute_difference, guided_filter, morphology
-from lren_tf.detectors.rx import global_rx
 from lren_tf.errors import InputError
-from lren_tf.evaluation.metrics import normalise
 from lren_tf.runtime.device import resolve_device
 from lren_tf.runtime.precision import single_precision
 from lren_tf.validators import not_negative, positive, real, whole
 
 
+class Reconstruction(NamedTuple):
+    """Network that HADGAN trains on a scene."""
+
+    low: float
+    """Value that the encoder sees as 0."""
+    high: float
+    """Value that it sees as 1."""
+    network: keras.Sequential
+    """Encoder and decoder, trained."""
+
+
+class ResidualScales(NamedTuple):
+    """Statistics that HADGAN's detection takes from the residual of a scene."""
+
+    bands: npt.NDArray[np.intp]
+    """Bands of least energy, in this order."""
+    quiet: tuple[MinMax, ...]
+    """Range of each of them."""
+    small: MinMax
+    """Range of the mean of their attribute differences."""
+    spatial: MinMax
+    """Range of the spatial map."""
+    background: GlobalBackground
+    """Mean and covariance."""
+    spectral: MinMax
+    """Range of the RX map."""
+
+
 @dataclass(frozen=True)
-class HADGAN(Detector):
+class HADGAN(InductiveDetector):
     """Discriminative reconstruction constrained generative adversarial network.
 
     Source: T. Jiang, Y. Li, W. Xie and Q. Du, "Discriminative reconstruction constrained
@@ -70,13 +98,13 @@ class HADGAN(Detector):
       re-implementation has 5, "to be tuned".
     - Of more than 262,144 pixels so many, drawn with the seed, are trained on; all are scored.
     - The guided filter sees maps in [0, 1], the scale for which its authors give ε.
+
+    Another scene is scored by the network, the bands, the statistics of RX and the ranges of all
+    maps of the fitted one; what its maps have below such a range counts as the range's low end.
     """
 
     name: ClassVar[str] = "hadgan"
     title: ClassVar[str] = "HADGAN"
-    why_not_inductive: ClassVar[str] = (
-        "the scales of its maps are not kept for another scene"
-    )
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 
@@ -141,48 +169,81 @@ class HADGAN(Detector):
         Raises:
             TrainingDiverged: a loss became NaN or infinite.
         """
+        return self._residual_by(self._trained(pixels), pixels)
+
+    def detect(self, R: Pixels, grid: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """Score [H, W] of the residual [N, L] of an image of a grid (H, W)."""
+        return self._detected(R, grid, None)[1]
+
+    def _trained(self, pixels: FilledPixels) -> Reconstruction:
         rng = np.random.default_rng(self.seed)
-        unit = adversarial.UnitRange(pixels, *pixels.extremes())
+        low, high = pixels.extremes()
         with single_precision(), tf.device(resolve_device(self.device)):
             model = _Gan(pixels.shape[1], self, rng)
             adversarial.train(
                 model.step,
-                unit,
+                adversarial.UnitRange(pixels, low, high),
                 steps=self.steps,
                 batch_size=self.batch_size,
                 rng=rng,
                 title=self.title,
             )
-            reconstruct = keras.Sequential([model.encoder, model.decoder])
-            return Residual(unit, adversarial.apply(reconstruct, unit, self.title))
+            return Reconstruction(low, high, keras.Sequential([model.encoder, model.decoder]))
 
-    def detect(self, R: Pixels, grid: tuple[int, int]) -> npt.NDArray[np.float64]:
-        """Score [H, W] of the residual [N, L] of an image of a grid (H, W)."""
-        energy = sum(by_chunks(lambda chunk: R[chunk].sum(axis=0), R, "energy of the residual"))
-        least = np.argsort(energy, kind="stable")[: self.spatial_bands]
-        quiet = np.concatenate(list(by_chunks(lambda chunk: R[chunk][:, least], R, "its bands")))
-        small = normalise(
-            np.mean(
-                [
-                    attribute_difference(normalise(band.reshape(grid)), self.area, corners=True)
-                    for band in quiet.T
-                ],
-                axis=0,
-            )
-        )
-        spatial = guided_filter(small, small, self.radius, self.guided_eps)
-        spectral = global_rx(R).reshape(grid)
+    def _residual_by(self, learned: Reconstruction, pixels: FilledPixels) -> Residual:
+        unit = adversarial.UnitRange(pixels, learned.low, learned.high)
+        with single_precision(), tf.device(resolve_device(self.device)):
+            return Residual(unit, adversarial.apply(learned.network, unit, self.title))
+
+    def _detected(
+        self, R: Pixels, grid: tuple[int, int], learned: ResidualScales | None
+    ) -> tuple[ResidualScales, npt.NDArray[np.float64]]:
+        """Statistics, where None is given those of R, and the score [H, W]."""
+        bands, ranges, small, spatial, background, spectral = learned or (None,) * 6
+        bands = self._quietest(R) if bands is None else bands
+        quiet = np.concatenate(list(by_chunks(lambda chunk: R[chunk][:, bands], R, "its bands"))).T
+        ranges = ranges or tuple(MinMax.of(band) for band in quiet)
+        differences = [
+            attribute_difference(of.scaled(band.reshape(grid)), self.area, corners=True)
+            for of, band in zip(ranges, quiet, strict=True)
+        ]
+        D = np.mean(differences, axis=0)
+        small = small or MinMax.of(D)
+        D = small.scaled(D)
+        filtered = guided_filter(D, D, self.radius, self.guided_eps)
+        background = background or GlobalBackground.of(R)
+        rx = background.distances_of(R).reshape(grid)
+        spatial, spectral = spatial or MinMax.of(filtered), spectral or MinMax.of(rx)
+        # Of another scene they can lie below the range, as quiet as what is at its low end.
+        in_space = np.maximum(spatial.scaled(filtered), 0.0)
+        in_spectrum = np.maximum(spectral.scaled(rx), 0.0)
         w = self.spatial_weight
-        return w * normalise(spatial) + (1.0 - w) * normalise(spectral)
+        kept = ResidualScales(bands, ranges, small, spatial, background, spectral)
+        return kept, w * in_space + (1.0 - w) * in_spectrum
 
-    def _score(self, pixels: FilledPixels) -> np.ndarray:
+    def _quietest(self, R: Pixels) -> npt.NDArray[np.intp]:
+        """Bands of R [N, L] with the least energy, `spatial_bands` of them."""
+        energy = sum(by_chunks(lambda chunk: R[chunk].sum(axis=0), R, "energy of the residual"))
+        return np.argsort(energy, kind="stable")[: self.spatial_bands]
+
+    def _fit(self, pixels: FilledPixels) -> tuple[Any, np.ndarray]:
         if self.spatial_bands > pixels.shape[1]:
             raise InputError(
                 f"the cube has {pixels.shape[1]} bands; expected at least the "
                 f"{self.spatial_bands} of spatial_bands, lower it."
             )
         morphology()  # missing it is said before the training
-        return self.detect(self.residual(pixels), pixels.grid)
+        reconstruction = self._trained(pixels)
+        scales, score = self._detected(
+            self._residual_by(reconstruction, pixels), pixels.grid, None
+        )
+        return (reconstruction, scales), score
+
+    def _score_by(self, learned: Any, pixels: FilledPixels) -> np.ndarray:
+        reconstruction: Reconstruction
+        scales: ResidualScales
+        reconstruction, scales = learned
+        return self._detected(self._residual_by(reconstruction, pixels), pixels.grid, scales)[1]
 
 
 class Residual:

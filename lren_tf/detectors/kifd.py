@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,16 @@ from scipy import ndimage
 from scipy.spatial.distance import pdist
 
 from lren_tf.data.filled_pixels import FilledPixels
-from lren_tf.detectors.base import Detector
+from lren_tf.detectors.base import InductiveDetector
 from lren_tf.detectors.parts.second_moments import Pixels, by_chunks, extremes
 from lren_tf.detectors.parts.spatial import filters, otsu_threshold
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import tracked
 from lren_tf.validators import real, whole
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import KernelPCA
+    from sklearn.ensemble import IsolationForest
 
 _CORNERS = np.ones((3, 3), int)
 """Pixels that touch at a corner are one region."""
@@ -26,61 +31,68 @@ _DENSE = 4000
 """Samples up to which all eigenvalues of the kernel are computed: their time grows cubed."""
 
 
-def kernel_components(
-    pixels: Pixels, components: int, samples: int, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """Kernel principal components [N, r] of pixels [N, L], r at most `components`.
+class KernelAxes(NamedTuple):
+    """Kernel principal axes of a sample of pixels, on which others are projected."""
 
-    Every band is scaled to [0, 1]. The kernel is exp(−‖x − y‖² / 2σ²) with σ, the mean distance
-    between two of the sampled pixels, on which the components are computed; the others are
-    projected. Components whose eigenvalue is rounding error are left out. Above 4000 samples the
-    leading components alone are computed, by a randomized range finder.
+    low: npt.NDArray[np.float64]
+    """Smallest value of each band, [L]."""
+    span: npt.NDArray[np.float64]
+    """Range of each band, 1 for one that does not vary, [L]."""
+    kernel: KernelPCA
 
-    Raises:
-        InputError: the sampled pixels are all alike.
-    """
-    from sklearn.decomposition import KernelPCA
+    @classmethod
+    def of(
+        cls, pixels: Pixels, components: int, samples: int, rng: np.random.Generator
+    ) -> KernelAxes:
+        """Compute them from `samples` of the pixels [N, L], bands scaled to [0, 1].
 
-    low, high = extremes(pixels)
-    span = high - low
-    span[span == 0] = 1.0
+        The kernel is exp(−‖x − y‖² / 2σ²) with σ, the mean distance between two of the sampled
+        pixels. Of the components, r at most `components`, those whose eigenvalue is rounding
+        error are left out. Above 4000 samples the leading components alone are computed, by a
+        randomized range finder.
 
-    def scaled(some: slice | np.ndarray) -> npt.NDArray[np.float64]:
-        return (pixels[some].astype(np.float64) - low) / span
+        Raises:
+            InputError: the sampled pixels are all alike.
+        """
+        from sklearn.decomposition import KernelPCA
 
-    count = pixels.shape[0]
-    drawn = np.sort(rng.choice(count, min(samples, count), replace=False))
-    sampled = scaled(drawn)
-    sigma = pdist(sampled).mean()
-    if not sigma > 0:
-        raise InputError(
-            f"the {len(sampled):,} pixels drawn for the kernel are all alike; expected at least "
-            "two spectra among them, draw more with samples or others with seed."
+        low, high = extremes(pixels)
+        span = high - low
+        span[span == 0] = 1.0
+        count = pixels.shape[0]
+        drawn = np.sort(rng.choice(count, min(samples, count), replace=False))
+        sampled = (pixels[drawn].astype(np.float64) - low) / span
+        sigma = pdist(sampled).mean()
+        if not sigma > 0:
+            raise InputError(
+                f"the {len(sampled):,} pixels drawn for the kernel are all alike; expected at "
+                "least two spectra among them, draw more with samples or others with seed."
+            )
+        dense = len(sampled) <= _DENSE
+        kernel = KernelPCA(
+            min(components, len(sampled)),
+            kernel="rbf",
+            gamma=1 / (2 * sigma**2),
+            eigen_solver="dense" if dense else "randomized",
+            remove_zero_eig=True,
+            random_state=None if dense else int(rng.integers(2**31)),
         )
-    dense = len(sampled) <= _DENSE
-    kernel = KernelPCA(
-        min(components, len(sampled)),
-        kernel="rbf",
-        gamma=1 / (2 * sigma**2),
-        eigen_solver="dense" if dense else "randomized",
-        remove_zero_eig=True,
-        random_state=None if dense else int(rng.integers(2**31)),
-    ).fit(sampled)
-    projected = by_chunks(
-        lambda chunk: kernel.transform(scaled(chunk)).astype(np.float32),
-        pixels,
-        "kernel principal components",
-    )
-    return np.concatenate(list(projected))
+        return cls(low, span, kernel.fit(sampled))
+
+    def components_of(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Kernel principal components [N, r] of pixels [N, L]."""
+
+        def projected(chunk: slice) -> npt.NDArray[np.float32]:
+            scaled = (pixels[chunk].astype(np.float64) - self.low) / self.span
+            return self.kernel.transform(scaled).astype(np.float32)
+
+        return np.concatenate(list(by_chunks(projected, pixels, "kernel principal components")))
 
 
-def isolation(
+def grown(
     features: npt.NDArray[np.float32], trees: int, sample: int, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """Isolation score [n] in (0, 1) of points [n, r] in a forest grown on them.
-
-    2^(−h/c) with h, the mean depth at which the trees isolate the point, and c, the mean depth
-    of `sample` points (F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation forest", ICDM 2008).
+) -> IsolationForest:
+    """Forest grown on points [n, r].
 
     Args:
         features: at least two points.
@@ -95,11 +107,36 @@ def isolation(
         max_samples=min(sample, len(features)),
         random_state=int(rng.integers(2**31 - 1)),
     )
-    return -forest.fit(features).score_samples(features)
+    return forest.fit(features)
+
+
+def isolation(
+    forest: IsolationForest, features: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """Isolation score [n] in (0, 1) of points [n, r] in a forest.
+
+    2^(−h/c) with h, the mean depth at which the trees isolate the point, and c, the mean depth
+    of the points that each tree saw (F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation forest",
+    ICDM 2008).
+    """
+    return -forest.score_samples(features)
+
+
+class Forests(NamedTuple):
+    """State that KIFD learns from the components of a scene."""
+
+    whole: IsolationForest
+    """Forest of all pixels."""
+    threshold: float
+    """Otsu's, of their scores."""
+    drawing: Mapping[str, Any]
+    """State of the generator that the local forests of every scene draw from."""
+    rest: IsolationForest | None
+    """Forest of the pixels in no large region; None where there was no such region."""
 
 
 @dataclass(frozen=True)
-class KIFD(Detector):
+class KIFD(InductiveDetector):
     """Kernel isolation forest detector.
 
     Source: S. Li, K. Zhang, P. Duan and X. Kang, "Hyperspectral anomaly detection with kernel
@@ -131,11 +168,14 @@ class KIFD(Detector):
     On Coast, Pavia and muufl it does badly here. A lone spectrum that is not among the sampled
     pixels is near the middle of every component and hard to isolate; whether the sampling is the
     reason was not measured. In very small images a region holds too few pixels for a forest.
+
+    Another scene is scored by the kernel components, the two global forests and the threshold of
+    the fitted one. Its large regions, and the forests grown in them, are its own. Where the fitted
+    scene had no large region, there is no second forest, and the first scores the rest.
     """
 
     name: ClassVar[str] = "kifd"
     title: ClassVar[str] = "KIFD"
-    why_not_inductive: ClassVar[str] = "what its forests learn is not kept for another scene"
     streams: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
 
@@ -183,12 +223,38 @@ class KIFD(Detector):
         Raises:
             InputError: scikit-image is not installed.
         """
-        count = len(features)
-        seen = max(_FEWEST, int(self.share * count))
-        score = isolation(features, self.trees, seen, rng)
+        return self._fit_forests(features, grid, rng)[1]
+
+    def _fit_forests(
+        self,
+        features: npt.NDArray[np.float32],
+        grid: tuple[int, int],
+        rng: np.random.Generator,
+    ) -> tuple[Forests, npt.NDArray[np.float64]]:
+        seen = max(_FEWEST, int(self.share * len(features)))
+        whole = grown(features, self.trees, seen, rng)
+        score = isolation(whole, features)
         threshold = otsu_threshold(score.reshape(grid))
+        drawing = rng.bit_generator.state
+        rest = ~self._in_regions(features, grid, score, threshold, rng)
+        second = None
+        if not rest.all() and np.count_nonzero(rest) >= _FEWEST:
+            second = grown(features[rest], self.trees, seen, rng)
+            score[rest] = isolation(second, features[rest])
+        return Forests(whole, threshold, drawing, second), 10.0 ** score.reshape(grid)
+
+    def _in_regions(
+        self,
+        features: npt.NDArray[np.float32],
+        grid: tuple[int, int],
+        score: npt.NDArray[np.float64],
+        threshold: float,
+        rng: np.random.Generator,
+    ) -> npt.NDArray[np.bool_]:
+        """Give pixels in large regions their local scores; which ones they are, [N]."""
+        count = len(features)
         smallest = max(_FEWEST, int(self.region_share * count))
-        in_regions = np.zeros(count, bool)
+        found = np.zeros(count, bool)
         for _ in tracked(range(self.passes), "local forests", unit="pass"):
             regions, number = ndimage.label(score.reshape(grid) > threshold, _CORNERS)
             sizes = np.bincount(regions.reshape(-1), minlength=number + 1)
@@ -198,14 +264,12 @@ class KIFD(Detector):
             for k in large:
                 region = np.flatnonzero(regions == k)
                 half = max(_FEWEST, round(self.local_share * len(region)))
-                score[region] = isolation(features[region], self.local_trees, half, rng)
-                in_regions[region] = True
-        rest = ~in_regions
-        if in_regions.any() and np.count_nonzero(rest) >= _FEWEST:
-            score[rest] = isolation(features[rest], self.trees, seen, rng)
-        return 10.0 ** score.reshape(grid)
+                local = grown(features[region], self.local_trees, half, rng)
+                score[region] = isolation(local, features[region])
+                found[region] = True
+        return found
 
-    def _score(self, pixels: FilledPixels) -> np.ndarray:
+    def _fit(self, pixels: FilledPixels) -> tuple[tuple[KernelAxes, Forests], np.ndarray]:
         count = pixels.shape[0]
         if count < _FEWEST:
             raise InputError(
@@ -214,5 +278,19 @@ class KIFD(Detector):
             )
         filters()  # missing it is said before the forests grow
         rng = np.random.default_rng(self.seed)
-        features = kernel_components(pixels, self.components, self.samples, rng)
-        return self.detect(features, pixels.grid, rng)
+        axes = KernelAxes.of(pixels, self.components, self.samples, rng)
+        forests, score = self._fit_forests(axes.components_of(pixels), pixels.grid, rng)
+        return (axes, forests), score
+
+    def _score_by(
+        self, learned: tuple[KernelAxes, Forests], pixels: FilledPixels
+    ) -> np.ndarray:
+        axes, forests = learned
+        features = axes.components_of(pixels)
+        score = isolation(forests.whole, features)
+        rng = np.random.default_rng()
+        rng.bit_generator.state = forests.drawing
+        rest = ~self._in_regions(features, pixels.grid, score, forests.threshold, rng)
+        if forests.rest is not None and rest.any():
+            score[rest] = isolation(forests.rest, features[rest])
+        return 10.0 ** score.reshape(pixels.grid)

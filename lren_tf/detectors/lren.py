@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from lren_tf import presets
 from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
+from lren_tf.datasets.benchmarks import BENCHMARKS, STUDIED
 from lren_tf.detectors.base import InductiveDetector
 from lren_tf.errors import InputError
 from lren_tf.runtime.progress import bar
@@ -40,6 +42,7 @@ class LREN(InductiveDetector):
 
     name: ClassVar[str] = "lren"
     title: ClassVar[str] = "LREN"
+    named_by: ClassVar[str] = "preset"
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = True
     takes_background: ClassVar[bool] = True
@@ -85,6 +88,22 @@ class LREN(InductiveDetector):
             "settings": dict(self.settings),
             "device": self.device,
         }
+
+    def prepare(self) -> None:
+        """Import TensorFlow and the model."""
+        importlib.import_module("lren_tf.model.lren")
+
+    def effective_config(self) -> dict[str, Any]:
+        """All settings by name, those of the preset by their values."""
+        resolved = presets.resolve(self.preset, **{**dict(self.settings), "seed": self.seed})
+        values = resolved.as_dict()
+        return {**self.get_config(), "settings": {n: v for n, v in values.items() if n != "seed"}}
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes with whose truth the preset was chosen; of ``paper`` and ``release`` by the
+        authors, who have λ for each."""
+        return STUDIED if self.preset == "robust" else tuple(BENCHMARKS)
 
     @property
     def calibrated(self) -> bool:

@@ -99,6 +99,11 @@ class LRX(RingDetector):
     """Added to the variances, in squared units of the cube scaled to [0, 1]; the value
     of the public code lzw-lzw/Hyperspectral-anomaly-detection-methods."""
 
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Texas Coast, for which the windows are reported: see the assumptions."""
+        return ("coast",)
+
     def __post_init__(self) -> None:
         inner, outer = dual_window.checked_windows(self.inner, self.outer)
         object.__setattr__(self, "inner", inner)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from lren_tf.detectors.base import Detector
-from lren_tf.detectors.parts.mog_rpca import Factorisation, factorise
+from lren_tf.data.scene import data_sha256
+from lren_tf.detectors.base import InductiveDetector
+from lren_tf.detectors.parts.mog_rpca import Background, Factorisation, factorise
 from lren_tf.errors import InputError
 from lren_tf.validators import positive, whole
 
@@ -20,15 +21,54 @@ def noise_distance(fit: Factorisation) -> npt.NDArray[np.float64]:
     The noise of component k is r_ijk ⟨e_ij⟩. The component whose noise has the largest range
     of values is kept; the quietest pixel is the one with the smallest l1 norm in it.
     """
-    # One component at a time: their product with the residual has k times its size.
-    ranges = [np.ptp(R * fit.residual) for R in fit.responsibilities]
-    noise = fit.responsibilities[int(np.argmax(ranges))] * fit.residual
-    quietest = noise[np.abs(noise).sum(axis=1).argmin()]
-    return np.abs(noise - quietest).sum(axis=1)
+    return Reference.of(fit).distance(fit.residual, fit.responsibilities)
+
+
+class Reference(NamedTuple):
+    """Component of the noise that is scored, and the noise that it is compared with."""
+
+    component: int
+    quietest: npt.NDArray[np.float64]
+    """[L]."""
+
+    @classmethod
+    def of(cls, fit: Factorisation) -> Reference:
+        """Find them: the component of the largest range, its pixel of the smallest l1 norm."""
+        # One component at a time: their product with the residual has k times its size.
+        ranges = [np.ptp(R * fit.residual) for R in fit.responsibilities]
+        component = int(np.argmax(ranges))
+        noise = fit.responsibilities[component] * fit.residual
+        return cls(component, noise[np.abs(noise).sum(axis=1).argmin()])
+
+    def distance(
+        self, residual: npt.NDArray[np.float64], responsibilities: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """l1 distances [N] from a residual [N, L] and responsibilities [k, N, L]."""
+        noise = responsibilities[self.component] * residual
+        return np.abs(noise - self.quietest).sum(axis=1)
+
+
+class FittedNoise(NamedTuple):
+    """State that LSDM-MoG learns from a scene."""
+
+    low: npt.NDArray[np.float64]
+    """Smallest value of each band, [L]."""
+    high: npt.NDArray[np.float64]
+    """Largest."""
+    background: Background
+    reference: Reference
+    sha256: str
+    """Hash of the pixels [N, L]."""
+    scores: npt.NDArray[np.float64]
+    """Scores that the fit found for these very pixels, [N]."""
+
+    def scaled(self, pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Bands that varied of pixels [N, L], in the fitted range as [0, 1]."""
+        return _in_range(pixels, self.low, self.high)
 
 
 @dataclass(frozen=True)
-class LSDMMoG(Detector):
+class LSDMMoG(InductiveDetector):
     """Low-rank and sparse decomposition with mixture-of-Gaussians noise.
 
     Source: L. Li, W. Li, Q. Du and R. Tao, "Low-rank and sparse decomposition with mixture
@@ -54,13 +94,16 @@ class LSDMMoG(Detector):
           the smallest norm.
         * The size of the window in the authors' script belongs to local RX beside it and has
           no part here.
+
+    Another scene is scored by the ranges of the bands, the basis of the low-rank part, the
+    mixture of the noise and the reference of the fitted one. A pixel's coefficients and its
+    responsibilities are its own, iterated to convergence with the rest held. The fit, which ends
+    before they converge, finds them together with the basis; so the scores of the fitted pixels
+    are kept, and are what the same pixels get again.
     """
 
     name: ClassVar[str] = "lsdm_mog"
     title: ClassVar[str] = "LSDM-MoG"
-    why_not_inductive: ClassVar[str] = (
-        "its low-rank part and its noise are fitted to all pixels of a scene together"
-    )
     stochastic: ClassVar[bool] = True
     spatial: ClassVar[bool] = False
 
@@ -90,11 +133,10 @@ class LSDMMoG(Detector):
                 "column would be pruned."
             )
 
-    def _score(self, cube: npt.NDArray[np.float64]) -> np.ndarray:
+    def _fit(self, cube: npt.NDArray[np.float64]) -> tuple[FittedNoise, np.ndarray]:
         pixels = cube.reshape(-1, cube.shape[2])
         low, high = pixels.min(axis=0), pixels.max(axis=0)
-        varying = high > low
-        Y = (pixels[:, varying] - low[varying]) / (high - low)[varying]
+        Y = _in_range(pixels, low, high)
         if self.rank >= min(Y.shape):
             raise InputError(
                 f"setting 'rank' is {self.rank} for {Y.shape[0]} pixels × {Y.shape[1]} varying "
@@ -110,4 +152,24 @@ class LSDMMoG(Detector):
             iterations=self.iterations,
             tolerance=self.tolerance,
         )
-        return noise_distance(fit).reshape(cube.shape[:2])
+        background = Background(fit.U, fit.precisions, fit.noise)
+        reference, scores = Reference.of(fit), noise_distance(fit)
+        learned = FittedNoise(low, high, background, reference, data_sha256(pixels), scores)
+        return learned, scores.reshape(cube.shape[:2])
+
+    def _score_by(self, learned: FittedNoise, cube: npt.NDArray[np.float64]) -> np.ndarray:
+        pixels = cube.reshape(-1, cube.shape[2])
+        if data_sha256(pixels) == learned.sha256:
+            return learned.scores.reshape(cube.shape[:2])
+        explained = learned.background.explain(
+            learned.scaled(pixels), iterations=self.iterations, tolerance=self.tolerance
+        )
+        return learned.reference.distance(*explained).reshape(cube.shape[:2])
+
+
+def _in_range(
+    pixels: npt.NDArray[np.float64], low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Bands with a range [v] of pixels [N, L], the range as [0, 1]: [N, v]."""
+    varying = high > low
+    return (pixels[:, varying] - low[varying]) / (high - low)[varying]

@@ -121,6 +121,9 @@ class PABDC(Detector):
     D_a; D_b is the cheaper one only where β exceeds 1 / √(N m_b), which with β = 0.001 and 5 %
     is above 4,500 pixels. On smaller images the default β puts the background into D_a S.
 
+    It cannot score another scene: D_a has to hold what is anomalous in the scored one, and
+    finding it there finds D_b as well.
+
     Not copied from the released code: it blanks the dictionary columns next to nine times the
     window's index instead of the window's own pixels, and leaves them blank for all windows
     after; takes the sixth of nine pixels for the centre; picks D_a at transposed places; and
@@ -129,8 +132,9 @@ class PABDC(Detector):
 
     name: ClassVar[str] = "pab_dc"
     title: ClassVar[str] = "PAB_DC"
+    named_by: ClassVar[str] = "variant"
     why_not_inductive: ClassVar[str] = (
-        "its low-rank and sparse parts are those of all pixels of a scene together"
+        "its dictionary of potential anomalies consists of pixels of the scene that it scores"
     )
     stochastic: ClassVar[bool] = True
 
@@ -195,6 +199,16 @@ class PABDC(Detector):
         """The value of a setting, where it is None the variant's."""
         value = getattr(self, name)
         return _DEFAULTS[self.variant][name] if value is None else value
+
+    def effective_config(self) -> dict[str, Any]:
+        """All settings by name, None replaced by what the variant has."""
+        filled = {name: self.resolved(name) for name in _DEFAULTS[self.variant]}
+        return {**self.get_config(), **filled}
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """San Diego, for which the released demonstration has its settings."""
+        return ("sandiego",)
 
     @property
     def draws(self) -> bool:

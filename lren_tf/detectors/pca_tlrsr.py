@@ -56,12 +56,16 @@ class PCATLRSR(Detector):
           far from being met by then.
 
     The score of an image turned upside down or left to right is the turned score. That of a
-    transposed image is not: the dictionary represents columns by columns.
+    transposed image is not: the dictionary represents columns by columns. For this reason it
+    cannot score another image either, in which a row shows something else.
     """
 
     name: ClassVar[str] = "pca_tlrsr"
     title: ClassVar[str] = "PCA-TLRSR"
-    why_not_inductive: ClassVar[str] = "its low-rank and sparse parts are those of one tensor"
+    why_not_inductive: ClassVar[str] = (
+        "its dictionary holds the columns of the image, row for row, which say nothing of another "
+        "image"
+    )
     streams: ClassVar[bool] = True
 
     components: int = 15
@@ -74,6 +78,11 @@ class PCATLRSR(Detector):
     """Number of the singular value whose weight is 1 (program)."""
     iterations: int = 100
     """Iterations of each decomposition (program)."""
+
+    @property
+    def chosen_on(self) -> tuple[str, ...]:
+        """Scenes for which the authors tuned settings of which the defaults are the middle."""
+        return ("sandiego", "hydice", "airport-1", "airport-3", "sandiego-58")
 
     def __post_init__(self) -> None:
         for field in ("components", "pivot", "iterations"):

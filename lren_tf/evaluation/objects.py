@@ -55,81 +55,82 @@ def truth_objects(
     return ndimage.label(anomalous, structure=np.ones((3, 3)))[0]
 
 
-def object_scores(score: npt.ArrayLike, truth: npt.ArrayLike) -> ObjectScores:
-    """Scores of each object beside those of the background.
+class JudgedObjects(NamedTuple):
+    """A score map beside the objects of a truth, which are labelled once."""
 
-    Args:
-        score: [H, W], higher = more anomalous, NaN where there is no data.
-        truth: [H, W].
+    values: npt.NDArray[np.float64]
+    """[H, W] scores, NaN where there is no data."""
+    labels: npt.NDArray[np.int64]
+    """[H, W], as of `truth_objects`."""
+    background: npt.NDArray[np.float64]
+    """[b] scores of the background."""
 
-    Raises:
-        InputError: they cannot be judged.
-    """
-    values, labels, background = _judged(score, truth)
-    low = np.sort(background)
-    objects = labels > 0
-    numbers = labels[objects] - 1
-    pixels = np.bincount(numbers)
-    s = values[objects]
-    below = np.searchsorted(low, s, "left") + np.searchsorted(low, s, "right")
-    cuts = {name: background_cut(background, pf) for name, pf in RATES.items()}
-    return ObjectScores(
-        pixels,
-        np.bincount(numbers, below / (2 * low.size)) / pixels,
-        {name: np.bincount(numbers, s > cut) / pixels for name, cut in cuts.items()},
-    )
+    @classmethod
+    def of(cls, score: npt.ArrayLike, truth: npt.ArrayLike) -> JudgedObjects:
+        """Label the objects, and see that they can be judged.
 
+        Args:
+            score: [H, W], higher = more anomalous, NaN where there is no data.
+            truth: [H, W].
 
-def objects_record(
-    score: npt.ArrayLike, truth: npt.ArrayLike, pixel_area: float | None = None
-) -> dict[str, Any]:
-    """Objects found and false alarms at each of `RATES`, ready for JSON.
+        Raises:
+            InputError: they cannot be judged.
+        """
+        values = score_map(score)
+        judged(score, truth)  # for its refusals
+        marked: npt.NDArray[Any] = np.ma.filled(np.ma.asarray(truth), 0)
+        if marked.ndim != 2:
+            raise InputError(
+                f"truth has shape {marked.shape}; expected rows × columns, reshape it."
+            )
+        hidden = np.ma.getmaskarray(truth) if isinstance(truth, np.ma.MaskedArray) else False
+        values = np.where(hidden, np.nan, values)
+        data = ~np.isnan(values)
+        labels = truth_objects(np.where(data, marked, 0), data)
+        return cls(values, labels, values[data & (labels == 0)])
 
-    Args:
-        score: [H, W], higher = more anomalous, NaN where there is no data.
-        truth: [H, W].
-        pixel_area: of one pixel in square metres, or None where it is not known.
+    def scores(self) -> ObjectScores:
+        """Scores of each object beside those of the background."""
+        low = np.sort(self.background)
+        objects = self.labels > 0
+        numbers = self.labels[objects] - 1
+        pixels = np.bincount(numbers)
+        s = self.values[objects]
+        below = np.searchsorted(low, s, "left") + np.searchsorted(low, s, "right")
+        cuts = {name: background_cut(self.background, pf) for name, pf in RATES.items()}
+        return ObjectScores(
+            pixels,
+            np.bincount(numbers, below / (2 * low.size)) / pixels,
+            {name: np.bincount(numbers, s > cut) / pixels for name, cut in cuts.items()},
+        )
 
-    Returns:
-        `count`, the number of objects, `area_km2`, that of the pixels with data, and for each
-        rate `found`, the share of the objects, `false_alarms`, and `false_alarms_per_km2`; None
-        for what needs an area that is not known.
+    def record(self, pixel_area: float | None = None) -> dict[str, Any]:
+        """Objects found and false alarms at each of `RATES`, ready for JSON.
 
-    Raises:
-        InputError: they cannot be judged.
-    """
-    from scipy import ndimage
+        Args:
+            pixel_area: of one pixel in square metres, or None where it is not known.
 
-    values, labels, background = _judged(score, truth)
-    count = int(labels.max())
-    area = None
-    if pixel_area is not None:
-        area = float(np.isfinite(values).sum()) * pixel_area / _M2_OF_KM2
-    record: dict[str, Any] = {"count": count, "area_km2": area}
-    for name, pf in RATES.items():
-        detected = values > background_cut(background, pf)
-        groups, number = ndimage.label(detected, structure=np.ones((3, 3)))
-        hits = np.unique(groups[(groups > 0) & (labels > 0)]).size
-        alarms = number - hits
-        record[f"at_{name}"] = {
-            "found": np.unique(labels[detected & (labels > 0)]).size / count,
-            "false_alarms": int(alarms),
-            "false_alarms_per_km2": alarms / area if area else None,
-        }
-    return record
+        Returns:
+            `count`, the number of objects, `area_km2`, that of the pixels with data, and for each
+            rate `found`, the share of the objects, `false_alarms`, and `false_alarms_per_km2`;
+            None for what needs an area that is not known.
+        """
+        from scipy import ndimage
 
-
-def _judged(
-    score: npt.ArrayLike, truth: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Scores and labels [H, W], and the scores of the background [b]."""
-    values = score_map(score)
-    judged(score, truth)  # for its refusals
-    marked: npt.NDArray[Any] = np.ma.filled(np.ma.asarray(truth), 0)
-    if marked.ndim != 2:
-        raise InputError(f"truth has shape {marked.shape}; expected rows × columns, reshape it.")
-    hidden = np.ma.getmaskarray(truth) if isinstance(truth, np.ma.MaskedArray) else False
-    values = np.where(hidden, np.nan, values)
-    data = ~np.isnan(values)
-    labels = truth_objects(np.where(data, marked, 0), data)
-    return values, labels, values[data & (labels == 0)]
+        values, labels, background = self
+        count = int(labels.max())
+        area = None
+        if pixel_area is not None:
+            area = float(np.isfinite(values).sum()) * pixel_area / _M2_OF_KM2
+        record: dict[str, Any] = {"count": count, "area_km2": area}
+        for name, pf in RATES.items():
+            detected = values > background_cut(background, pf)
+            groups, number = ndimage.label(detected, structure=np.ones((3, 3)))
+            hits = np.unique(groups[(groups > 0) & (labels > 0)]).size
+            alarms = number - hits
+            record[f"at_{name}"] = {
+                "found": np.unique(labels[detected & (labels > 0)]).size / count,
+                "false_alarms": int(alarms),
+                "false_alarms_per_km2": alarms / area if area else None,
+            }
+        return record

@@ -58,12 +58,14 @@ class Outcome:
 
 
 class Attempt(NamedTuple):
-    """Result of one call; the attributes are those of `Outcome`."""
+    """Result of one call; attributes without a text are those of `Outcome`."""
 
     value: Any = None
     failure: str | None = None
     trace: str = ""
     seconds: float = 0.0
+    final: bool = False
+    """True of a failure that would come again."""
 
 
 class Ended(NamedTuple):
@@ -109,7 +111,8 @@ def run_tasks(
     """Run tasks, as many at a time as the engine has room for.
 
     A task fails alone: with an exception, or with the process that makes its call. It is tried
-    again after all others were started.
+    again after all others were started, unless it was refused: the same arguments are refused
+    again, but for a file that could not be reached.
 
     Args:
         tasks: in the order in which they are started.
@@ -144,7 +147,7 @@ def run_tasks(
                 tasks[ended.number], attempt.value, attempt.failure, attempt.trace, ended.tries,
                 attempt.seconds,
             )  # fmt: skip
-            again = attempt.failure is not None and ended.tries < tries
+            again = attempt.failure is not None and not attempt.final and ended.tries < tries
             if again:
                 waiting.append(ended.number)
             else:
@@ -156,12 +159,23 @@ def run_tasks(
 def attempted(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Attempt:
     """Make a call; an exception becomes a sentence, so that it can be sent to any process."""
     started = time.perf_counter()
-    value, failure, trace = None, None, ""
+    value, failure, trace, final = None, None, "", False
     try:
         value = call(*arguments)
     except (Exception, SystemExit) as error:
         failure, trace = sentence_of(error), traceback.format_exc()
-    return Attempt(value, failure, trace, time.perf_counter() - started)
+        final = isinstance(error, InputError) and not _comes_of_a_file(error)
+    return Attempt(value, failure, trace, time.perf_counter() - started, final)
+
+
+def _comes_of_a_file(error: BaseException) -> bool:
+    """Return whether the operating system is behind an error, as where a share was away."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return True
+        cause = cause.__cause__
+    return False
 
 
 def sentence_of(error: BaseException) -> str:

@@ -58,7 +58,7 @@ class TestBootstrap:
     @pytest.fixture
     def scores(self):
         noise = np.random.default_rng(0).random(self.SCENE.shape[:2])
-        return objects.object_scores(noise + 0.5 * self.SCENE.truth, self.SCENE.truth)
+        return objects.JudgedObjects.of(noise + 0.5 * self.SCENE.truth, self.SCENE.truth).scores()
 
     def test_it_repeats(self, scores):
         one, other = (statistics.resampled("a", scores) for _ in range(2))

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from lren_tf import datasets, detectors, metrics
 from lren_tf.data.scene import Scene
 from lren_tf.datasets.simulation import simulate
-from lren_tf.detectors.adlr import ADLR, lowest_weight
+from lren_tf.detectors.adlr import ADLR, _magnitudes, lowest_weight
 from lren_tf.errors import InputError
 
 
@@ -159,9 +159,11 @@ def test_sums_of_entries_of_magnitudes_and_in_units_of_their_means() -> None:
         (False, True): [2.5, 0.5, 3.0, 2.0],
     }
     for (signed, scaled), expected in sums.items():
-        np.testing.assert_array_equal(ADLR(signed=signed, scaled=scaled)._sums(E), expected)
-    np.testing.assert_array_equal(ADLR()._sums(E), sums[False, True])
-    np.testing.assert_array_equal(ADLR(variant="release")._sums(E), sums[True, False])
+        found = ADLR(signed=signed, scaled=scaled)._sums(E, _magnitudes(E))
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(ADLR()._sums(E, _magnitudes(E)), sums[False, True])
+    released = ADLR(variant="release")._sums(E, _magnitudes(E))
+    np.testing.assert_array_equal(released, sums[True, False])
 
 
 def test_the_release_is_what_its_settings_say(scene: Scene, released: np.ndarray) -> None:

@@ -133,51 +133,6 @@ class TestFitHereScoreThere:
             assert "One scene scores only what it is fitted on" in str(refusal.value.__cause__)
 
 
-SMALL = {"steps": 5, "hidden_units": 8, "batch_size": 64}
-LEARNING = {
-    "rx": {}, "lrx": {"inner": 3, "outer": 7}, "crd": {"inner": 3, "outer": 7}, "aae_rx": SMALL,
-    "aae": SMALL, "lren": {"settings": {"epochs": 2, "hidden_units": 8, "members": 1}},
-}  # fmt: skip
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(name, marks=pytest.mark.slow if settings is SMALL or name == "lren" else ())
-        for name, settings in LEARNING.items()
-    ],
-)
-def fitted(request):
-    made = detectors.create(request.param, false_alarm_rate=0.05, **LEARNING[request.param])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return made.fit(SCENE), made.score(SCENE)
-
-
-@pytest.mark.filterwarnings("ignore")
-class TestEveryDetectorThatLearns:
-    def test_it_gives_the_map_of_score(self, fitted):
-        np.testing.assert_array_equal(-fitted[0].score_samples(SCENE), fitted[1])
-
-    def test_another_scene_counts_not_among_what_is_learned(self, fitted):
-        by = fitted[0]
-        there = by.score_samples(OTHER)
-        assert there.shape == (12, 10) and np.isfinite(there).all()
-        assert not np.array_equal(there, -by.score(OTHER))
-        state = dict(vars(by))
-        assert by.predict(OTHER).shape == (12, 10) and vars(by) == state
-
-    def test_it_can_be_pickled(self, fitted):
-        again = pickle.loads(pickle.dumps(fitted[0]))
-        np.testing.assert_array_equal(again.score_samples(OTHER), fitted[0].score_samples(OTHER))
-
-    def test_a_pixel_of_another_scene_changes_no_other_one(self, fitted):
-        if fitted[0].spatial:
-            return  # it looks at neighbours
-        some = fitted[0].score_samples(OTHER.cube[:4])
-        np.testing.assert_allclose(some, fitted[0].score_samples(OTHER)[:4], rtol=1e-4)
-
-
 @pytest.mark.parametrize("name", ["lrx", "crd"])
 def test_rings_are_scaled_by_the_range_of_the_fitted_scene(name):
     by = detectors.create(name, inner=3, outer=7).fit(SCENE)
@@ -196,7 +151,7 @@ def test_rings_are_scaled_by_the_range_of_the_fitted_scene(name):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_lren_that_was_fitted_on_good_bands():
-    settings = LEARNING["lren"]["settings"]
+    settings = {"epochs": 2, "hidden_units": 8, "members": 1}
     scene = Scene(SCENE.cube, good_bands=np.arange(8) != 3)
     lren = detectors.create("lren", settings=settings, false_alarm_rate=0.05).fit(scene)
     np.testing.assert_array_equal(-lren.score_samples(SCENE), lren.score(scene))

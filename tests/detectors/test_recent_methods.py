@@ -11,7 +11,7 @@ from lren_tf import detectors, metrics
 from lren_tf.datasets.simulation import simulate
 from lren_tf.detectors import kifd
 from lren_tf.detectors.auto_ad import AutoAD, _Training, weights_of
-from lren_tf.detectors.kifd import isolation, kernel_components
+from lren_tf.detectors.kifd import KernelAxes, grown, isolation
 from lren_tf.detectors.parts.skip_autoencoder import skip_autoencoder
 from lren_tf.errors import InputError, TrainingDiverged
 
@@ -20,7 +20,7 @@ RNG = np.random.default_rng(6)
 
 def test_isolation_is_the_score_of_an_isolation_forest() -> None:
     points = np.concatenate([RNG.normal(size=(60, 3)), [[9, 9, 9]]]).astype(np.float32)
-    found = isolation(points, 50, 32, np.random.default_rng(0))
+    found = isolation(grown(points, 50, 32, np.random.default_rng(0)), points)
     seed = int(np.random.default_rng(0).integers(2**31 - 1))
     forest = IsolationForest(n_estimators=50, max_samples=32, random_state=seed).fit(points)
     np.testing.assert_array_equal(found, -forest.score_samples(points))
@@ -29,7 +29,7 @@ def test_isolation_is_the_score_of_an_isolation_forest() -> None:
 
 def test_kernel_components_are_those_of_the_centred_kernel_matrix() -> None:
     x = RNG.normal(size=(30, 4)) * [1, 10, 100, 1000]
-    found = kernel_components(x, 5, 100, np.random.default_rng(0))
+    found = KernelAxes.of(x, 5, 100, np.random.default_rng(0)).components_of(x)
     z = (x - x.min(axis=0)) / np.ptp(x, axis=0)
     squares = ((z[:, None] - z[None]) ** 2).sum(axis=2)
     sigma = np.sqrt(squares)[np.triu_indices(30, 1)].mean()
@@ -42,9 +42,9 @@ def test_kernel_components_are_those_of_the_centred_kernel_matrix() -> None:
 
 def test_many_samples_give_the_same_leading_components(monkeypatch) -> None:
     x = np.random.default_rng(7).normal(size=(60, 3))
-    dense = kernel_components(x, 4, 60, np.random.default_rng(0))
+    dense = KernelAxes.of(x, 4, 60, np.random.default_rng(0)).components_of(x)
     monkeypatch.setattr(kifd, "_DENSE", 50)
-    leading = kernel_components(x, 4, 60, np.random.default_rng(0))
+    leading = KernelAxes.of(x, 4, 60, np.random.default_rng(0)).components_of(x)
     np.testing.assert_allclose(np.abs(leading), np.abs(dense), rtol=1e-3, atol=1e-4)
 
 
@@ -52,7 +52,7 @@ def test_spectra_that_are_all_alike_are_refused() -> None:
     x = np.ones((50, 3))
     x[7] = 2
     with pytest.raises(InputError, match="drawn for the kernel are all alike; expected"):
-        kernel_components(x, 2, 2, np.random.default_rng(1))
+        KernelAxes.of(x, 2, 2, np.random.default_rng(1))
 
 
 def test_a_region_too_large_is_judged_by_itself() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lren_tf import metrics
 from lren_tf.errors import InputError
-from lren_tf.evaluation.objects import object_scores, objects_record, truth_objects
+from lren_tf.evaluation.objects import JudgedObjects, truth_objects
 
 TRUTH = np.zeros((20, 20), np.uint8)
 TRUTH[2:4, 2:4] = 7
@@ -33,7 +33,7 @@ def test_found_objects_and_false_alarms():
     score[3, 3] = 5  # one pixel of the first object
     score[10, 10:12] = 5, 4  # the second, and a pixel beside it in the same group
     score[0, 18:20] = 4  # a group of two without an object
-    record = objects_record(score, TRUTH, 250_000.0)
+    record = JudgedObjects.of(score, TRUTH).record(250_000.0)
     # Of 391 background pixels 3 may exceed the cut: it lies at 0.
     assert record == {
         "count": 3,
@@ -42,7 +42,7 @@ def test_found_objects_and_false_alarms():
         # None may: the cut lies at 4.
         "at_1_permille": {"found": 2 / 3, "false_alarms": 0, "false_alarms_per_km2": 0.0},
     }
-    unknown = objects_record(score, TRUTH)
+    unknown = JudgedObjects.of(score, TRUTH).record()
     assert unknown["area_km2"] is None
     assert unknown["at_1_percent"]["false_alarms_per_km2"] is None
     assert unknown["at_1_percent"]["false_alarms"] == 1
@@ -51,7 +51,7 @@ def test_found_objects_and_false_alarms():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_objects_make_up_the_areas(seed):
     score = scores(seed)
-    objects = object_scores(score, TRUTH)
+    objects = JudgedObjects.of(score, TRUTH).scores()
     assert objects.pixels.tolist() == [5, 1, 3]
     weighted = {"area": objects.placement, **objects.detected}
     means = {name: np.average(each, weights=objects.pixels) for name, each in weighted.items()}
@@ -64,20 +64,20 @@ def test_pixels_without_data_are_nobody_s():
     score = scores()
     score[10, 10] = score[2:4, 2:4] = np.nan  # all of one object, most of another
     score[0] = np.nan
-    objects = object_scores(score, TRUTH)
+    objects = JudgedObjects.of(score, TRUTH).scores()
     assert objects.pixels.tolist() == [1, 3]
-    record = objects_record(score, TRUTH, 1e6)
+    record = JudgedObjects.of(score, TRUTH).record(1e6)
     assert (record["count"], record["area_km2"]) == (2, 400 - 25)
     hidden = np.ma.masked_array(np.where(np.isnan(score), 9.0, score), np.isnan(score))
-    assert objects_record(hidden, TRUTH, 1e6) == record
+    assert JudgedObjects.of(hidden, TRUTH).record(1e6) == record
     masked = np.ma.masked_array(TRUTH, np.isnan(score))
-    assert objects_record(np.where(np.isnan(score), 9.0, score), masked, 1e6) == record
+    assert JudgedObjects.of(np.where(np.isnan(score), 9.0, score), masked).record(1e6) == record
 
 
 def test_refusals():
     with pytest.raises(InputError, match="no anomalous pixel"):
-        objects_record(scores(), 0 * TRUTH)
+        JudgedObjects.of(scores(), 0 * TRUTH)
     with pytest.raises(InputError, match="expected rows × columns"):
-        objects_record(scores().ravel(), TRUTH.ravel())
+        JudgedObjects.of(scores().ravel(), TRUTH.ravel())
     with pytest.raises(InputError, match="expected equal shapes"):
-        object_scores(scores()[:5], TRUTH)
+        JudgedObjects.of(scores()[:5], TRUTH)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.studies import leaderboard
-from lren_tf import datasets, plots
+from experiments.runs.run import REFERENCE, Workspace
+from experiments.studies import evidence_choice, leaderboard
+from lren_tf import datasets, detectors, plots
 from lren_tf.benchmark import statistics
 from lren_tf.cli import main
 
@@ -64,6 +65,26 @@ def test_the_committed_ranks_are_those_of_the_committed_areas():
         assert low <= row["mean"]["auc_pd_pf"]["mean"] <= high
         assert row["mean"]["failed"] == row["mean"]["missing"] == 0
         assert row["chosen_with_truth"] is None
+        for scene, cell in row["by_scene"].items():
+            known = {**datasets.BENCHMARKS, **datasets.FURTHER}[scene].truth_sha256
+            assert BOARD["scenes"][scene]["truth_sha256"] == known
+            chosen_on = detectors.create(row["detector"], **row["settings"]).chosen_on
+            assert cell["chosen_with_truth"] == (scene in chosen_on)
+    assert all(cell["chosen_with_truth"] for cell in BOARD["methods"]["lren"]["by_scene"].values())
+    assert ranking["chosen_with_truth"] and ranking["over"] == list(BOARD["scenes"])
+
+
+def test_what_lren_gives_where_a_scene_took_no_part(tmp_path):
+    table = leaderboard.held_out_table(list(BOARD["scenes"]))
+    (row,) = table.splitlines()[2:]
+    mean, *areas = (float(cell) for cell in row.split("|")[2:-1])
+    assert mean == pytest.approx(np.mean(areas), abs=1e-4)
+    # The page of the preset has the same figures, one scene a line.
+    lines = evidence_choice.choice_table(REFERENCE).splitlines()
+    found = [line.split(" | ")[1] for line in lines[-11:]]
+    assert sorted(found) == sorted(f"{area:.4f}" for area in areas)
+    assert leaderboard.held_out_table(["elsewhere"]) == ""
+    assert leaderboard.held_out_table(["pavia"], Workspace(tmp_path)) == ""
 
 
 def test_every_cited_figure_is_in_the_table():

@@ -10,10 +10,13 @@ import pytest
 
 from experiments.rendering import tables
 from experiments.reporting import markdown, provenance
+from experiments.runs import command
 from experiments.runs import run as runs
 from experiments.runs.command import execute_missing
+from experiments.runs.detector_run import DetectorRun
 from experiments.runs.lren_run import LrenRun
 from experiments.runs.run import Workspace, is_finished, load_map, load_result
+from experiments.studies import sensitivity
 from lren_tf import LREN, TrainingDiverged, datasets
 
 RUN = LrenRun("study", "simulated", "paper", 7)
@@ -160,3 +163,66 @@ def test_scores_beyond_the_range_of_half_precision_are_held(tmp_path):
     constant = np.full((2, 2), 3.0, np.float32)
     runs.save_compact(tmp_path / "b.npz", constant, "x")
     np.testing.assert_array_equal(runs.load_compact(tmp_path / "b.npz", "x"), constant)
+
+
+def test_a_committed_run_of_these_settings_and_this_scene_is_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "_hashes", {})
+    below = Workspace(tmp_path / "committed")
+    space = Workspace(tmp_path / "here", beneath=below)
+    run = DetectorRun("small", "simulated", "rx")
+    record = run.execute(run.load(), below)
+    record["clean"] = True
+    path = run.result_path(below)
+
+    def kept(**changes):
+        path.write_text(json.dumps(record | changes))
+        assert (runs.load_result(run, space) is not None) == is_finished(run, space)
+        return is_finished(run, space)
+
+    assert kept() and not is_finished(run, Workspace(tmp_path / "here"))
+    # Its map need not be there; git holds few of them.
+    run.map_path(below).unlink()
+    assert kept() and kept(status="failed")
+    assert not kept(clean=False)
+    # As a record from before the setting came into being.
+    assert not kept(settings={})
+    assert not kept(settings={"ridge": 0.5})
+    assert not kept(scene=record["scene"] | {"sha256": 64 * "0"})
+    assert not is_finished(DetectorRun("small", "simulated", "aed"), space)
+    # What was run here counts first.
+    kept()
+    run.execute(run.load(), space)
+    run.map_path(space).unlink()
+    assert not is_finished(run, space)
+
+
+def test_one_detector_of_a_study_alone(tmp_path, monkeypatch, capsys):
+    planned = [DetectorRun("small", "simulated", name) for name in ("rx", "lrx", "aed")]
+    asked = []
+    monkeypatch.setattr(command, "RESULTS", Workspace(tmp_path))
+    monkeypatch.setattr(command, "execute_missing", lambda found, space, **_: asked.extend(found))
+
+    def study(*arguments):
+        return command.carry_out(
+            "small", "", arguments, lambda names: planned, lambda space, names: "",
+            available=lambda: ["simulated"], detectors=("rx", "lrx", "aed"),
+        )  # fmt: skip
+
+    assert study("--detectors", "aed, rx") == 0
+    assert asked == [planned[0], planned[2]]
+    assert study() == 0
+    assert asked[2:] == planned
+    with pytest.raises(SystemExit) as stopped:
+        study("--detectors", "rx,adl")
+    assert stopped.value.code == 2
+    assert "'adl' is no detector of this study; expected some of rx, lrx, aed" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_sensitivity_study_tells_runs_from_before_the_variants_of_adlr():
+    run = next(run for run in sensitivity.planned() if run.detector == "adlr")
+    now = run.resolved_settings
+    before = {n: v for n, v in now.items() if n not in ("variant", "start", "lam_ratio", "scaled")}
+    assert runs.has_settings_of({"settings": dict(now)}, run)
+    assert not runs.has_settings_of({"settings": before}, run)

@@ -19,6 +19,16 @@ def refuse() -> None:
     raise InputError("the\nnumber is 3; expected 4.")
 
 
+def unreachable() -> None:
+    try:
+        raise OSError("the share is away")
+    except OSError as error:
+        try:
+            raise InputError("the file cannot be read.") from error
+        except InputError as told:
+            raise InputError("the scene cannot be read.") from told
+
+
 def crash() -> None:
     raise KeyError("gone")
 
@@ -38,7 +48,7 @@ def note(folder: str, what: str) -> int:
 def refuse_at_first(folder: str) -> int:
     calls = note(folder, "refused")
     if calls == 1:
-        raise InputError("not now.")
+        raise RuntimeError("not now")
     return calls
 
 

@@ -29,7 +29,7 @@ def test_no_task():
 
 
 def test_a_failure_is_tried_again_after_the_others(tmp_path):
-    bad = Task("bad", calls.refuse)
+    bad = Task("bad", calls.crash)
     outcomes, told = run(bad, Task("once", calls.refuse_at_first, (str(tmp_path),)),
                          Task("good", calls.double, (1,)))  # fmt: skip
     assert told == [
@@ -37,13 +37,21 @@ def test_a_failure_is_tried_again_after_the_others(tmp_path):
         ("bad", False, False), ("once", True, False),
     ]  # fmt: skip
     assert [o.tries for o in outcomes] == [2, 2, 1]
-    assert outcomes[0].failure == "the number is 3; expected 4"
-    assert "in refuse" in outcomes[0].trace
+    assert outcomes[0].failure == "unexpected error: KeyError: 'gone'"
+    assert "in crash" in outcomes[0].trace
     assert outcomes[1].value == 2
 
 
+def test_a_refusal_is_final_unless_a_file_could_not_be_reached():
+    outcomes, told = run(Task("bad", calls.refuse), Task("away", calls.unreachable))
+    assert told == [("bad", False, False), ("away", False, True), ("away", False, False)]
+    assert [o.tries for o in outcomes] == [1, 2]
+    assert outcomes[0].failure == "the number is 3; expected 4"
+    assert "in refuse" in outcomes[0].trace
+
+
 def test_as_many_tries_as_asked_for(tmp_path):
-    outcomes, _ = run(Task("bad", calls.refuse), tries=1)
+    outcomes, _ = run(Task("bad", calls.crash), tries=1)
     assert outcomes[0].tries == 1
 
 

@@ -27,7 +27,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     # First, since it refuses what does not fit together.
     found: dict[str, Any] = dict(metrics.evaluate(score, truth))
     area = pixel_area(placed.georeference, score.shape) or pixel_area(georeference, truth.shape)
-    found["objects"] = objects.objects_record(score, truth, area)
+    found["objects"] = objects.JudgedObjects.of(score, truth).record(area)
     result(metrics=found)
     say(json_text(found).rstrip("\n"))
 

@@ -81,13 +81,13 @@ def detectors_from(names: list[str], seed: str | None) -> list[Detector]:
                 f"--seed was given, but no detector of {', '.join(names)} has a seed; expected it "
                 "with one that has, leave it out."
             )
-        if LREN in names:
-            # Its own module leaves this to the first score.
-            importlib.import_module("lren_tf.model.lren")
-        return [
+        made = [
             _create(name, {"seed": seed} if seed is not None and name in seeded else {})
             for name in names
         ]
+        for detector in made:
+            detector.prepare()
+        return made
 
 
 def lren_model(

@@ -163,6 +163,47 @@ def factorise(
     return Factorisation(V, U, precisions, noise, R, residual, iteration, bool(converged))
 
 
+class Background(NamedTuple):
+    """Low-rank part and noise of a factorisation, without its pixels."""
+
+    U: Factor
+    """Posterior of the basis, [L, r]."""
+    precisions: Array
+    """γ̄ of the columns, [r]."""
+    noise: Noise
+    """Posterior of the mixture."""
+
+    def explain(
+        self, Y: Array, *, iterations: int = 300, tolerance: float = 1e-3
+    ) -> tuple[Array, Array]:
+        """Residual ⟨e_ij⟩ [N, L] and responsibilities [k, N, L] of other pixels.
+
+        q(v_i) and q(z_ij) are set to their optima in turn, the rest is held: first with the
+        shares of the mixture for responsibilities. No pixel depends on another.
+
+        Args:
+            Y: [N, L].
+            iterations: largest number of iterations.
+            tolerance: a pixel is done when its residual changes by less than this, relative to
+                the norm of its low-rank part.
+        """
+        shares = self.noise.alpha / self.noise.alpha.sum()
+        R = np.broadcast_to(shares[:, None, None], (len(shares), *Y.shape)).copy()
+        residual = Y.copy()
+        left = np.arange(len(Y))
+        for _ in tracked(range(iterations), "iterations at most", unit="iteration"):
+            own, before = R[:, left], residual[left]
+            V = pixel_posterior(Y[left], own, self.noise, self.U, self.precisions)
+            after, square = residual_moments(Y[left], self.U, V)
+            responsibilities(self.noise, after, square, out=own)
+            residual[left], R[:, left] = after, own
+            change = linalg.norm(after - before, axis=1)
+            left = left[change >= tolerance * linalg.norm(Y[left] - before, axis=1)]
+            if not left.size:
+                break
+        return residual, R
+
+
 def start(Y: Array, rank: int) -> tuple[Factor, Factor, Array]:
     """V, U and γ̄ to begin with: the truncated SVD, its singular values shared equally.
 

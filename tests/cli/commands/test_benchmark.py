@@ -18,6 +18,7 @@ from lren_tf import datasets, detectors, metrics, plots
 from lren_tf.benchmark import run as runs
 from lren_tf.benchmark import statistics
 from lren_tf.cli import main
+from lren_tf.data.scene import data_sha256
 from tests.cli.common import REFUSAL, Diverging, Noise, Refusing, files, report
 
 
@@ -284,6 +285,16 @@ class TestResuming:
         assert performed == 2 * ["rx s0 None"]
 
 
+def test_what_a_detector_imports_late_is_no_time_of_a_scene(scenes, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(Noise, "prepare", lambda self: prepared.append("noise"), raising=False)
+    score = Noise._score
+    monkeypatch.setattr(Noise, "_score", lambda *a: prepared.append("scores") or score(*a))
+    assert bench(scenes[0], "--detectors", "noise") == 0
+    assert main(["compare", scenes[0], "--detectors", "noise", "--out", "compared"]) == 0
+    assert prepared == 2 * ["noise", "scores"]
+
+
 class TestSettings:
     def test_they_are_a_method_of_their_own(self, scenes):
         more = ("--detectors", "rx", "--set", "rx.ridge=0.5", "--chosen-with-truth", "no")
@@ -310,6 +321,58 @@ class TestSettings:
         text = Path("out/leaderboard.md").read_text("utf-8")
         first, second = text.split("## Chosen with the truth")[:2]
         assert "window=5" not in first and "Noise (window=5)" in second
+
+    def test_defaults_chosen_with_the_truth_of_some_scenes(self, scenes, monkeypatch):
+        truths = tuple(data_sha256(scene(number).truth) for number in range(6))
+        monkeypatch.setattr(Noise, "chosen_on", truths[:2], raising=False)
+        assert bench(*scenes, "--detectors", "rx,noise") == 0
+        told = board()
+        assert told["ranking"]["over"] == ["s2", "s3", "s4", "s5"]
+        assert told["ranking"]["chosen_with_truth"] is False
+        cells = told["methods"]["noise"]["by_scene"].items()
+        assert {name for name, cell in cells if cell["chosen_with_truth"]} == {"s0", "s1"}
+        assert not any(c["chosen_with_truth"] for c in told["methods"]["rx"]["by_scene"].values())
+        ranks = [told["methods"][key]["mean_rank"] for key in ("rx", "noise")]
+        areas = [
+            [told["methods"][key]["by_scene"][name]["auc_pd_pf"]["mean"] for key in ("rx", "noise")]
+            for name in told["ranking"]["over"]
+        ]
+        assert ranks == pytest.approx(list(statistics.ranks(areas).mean(axis=0)))
+        found = [row["scene"] for row in lines() if row["chosen_with_truth"] == "True"]
+        assert found == ["mean", "s0", "s1"]
+        for file in ("leaderboard.md", "leaderboard.html"):
+            text = Path("out", file).read_text("utf-8")
+            assert "Ranks are over the 4 that took part in no choice: s2, s3, s4, s5." in text
+            assert "2 of 6" in text and f"{areas[0][1]:.4f} †" not in text
+            assert text.count("†") == 3  # two cells and what it means
+
+        monkeypatch.setattr(Noise, "chosen_on", truths, raising=False)
+        assert bench() == 0
+        told = board()
+        assert told["ranking"]["over"] == [f"s{n}" for n in range(6)]
+        assert told["ranking"]["chosen_with_truth"] is True
+        text = Path("out/leaderboard.md").read_text("utf-8")
+        assert f"| Noise | {told['methods']['noise']['mean_rank']:.2f} † | 6 of 6 |" in text
+        assert f"| RX | {told['methods']['rx']['mean_rank']:.2f} * | – |" in text
+        assert "No scene is left that took part in no choice" in text
+
+    def test_a_scene_that_nobody_knows(self, scenes, monkeypatch, capsys):
+        monkeypatch.setattr(Noise, "chosen_on", ("cost",), raising=False)
+        assert bench(scenes[0], "--detectors", "noise") == 2
+        assert "chosen on 'cost'; expected the SHA-256 of a truth, or one of" in (
+            capsys.readouterr().err
+        )
+
+    def test_presets_and_variants_are_named(self):
+        from lren_tf.benchmark.methods import detector_method
+
+        titles = [
+            detector_method("lren", settings, 1, False).label
+            for settings in ({}, {"preset": "paper"}, {"settings": {"epochs": 3}})
+        ]
+        assert titles == ["LREN (robust)", "LREN (paper)", "LREN (robust, epochs=3)"]
+        four = detectors.create("lren", preset="paper").chosen_on
+        assert four == tuple(datasets.names()) != detectors.create("lren").chosen_on
 
     def test_defaults_in_other_words_are_the_defaults(self, scenes, performed):
         assert bench(scenes[0], "--detectors", "noise", "--set", "noise.window=3") == 0
@@ -520,9 +583,9 @@ def test_scene_area_is_in_the_key(scenes, performed, monkeypatch):
     assert bench(scenes[0], "--detectors", "rx", out="new") == 0
     told = report("new/leaderboard.json")["methods"]["rx"]["mean"]
     score, truth = detectors.create("rx").score(scene(0)), scene(0).truth
-    from lren_tf.evaluation.objects import objects_record
+    from lren_tf.evaluation.objects import JudgedObjects
 
-    want = objects_record(score, truth, 100.0)["at_1_percent"]
+    want = JudgedObjects.of(score, truth).record(100.0)["at_1_percent"]
     assert told["false_alarms_per_km2_at_1_percent"]["mean"] == want["false_alarms_per_km2"]
     assert told["objects_found_at_1_percent"]["mean"] == want["found"]
     text = Path("new/leaderboard.md").read_text("utf-8")

@@ -11,7 +11,7 @@ import pytest
 from lren_tf import metrics
 from lren_tf.cli import main
 from lren_tf.data.georeference import Georeference
-from lren_tf.evaluation.objects import objects_record
+from lren_tf.evaluation.objects import JudgedObjects
 from lren_tf.io import save_map
 from lren_tf.io.base.crs import wkt_of_epsg
 from tests.cli.common import SCENE, mat
@@ -21,7 +21,7 @@ class TestEvaluate:
     SCORE = SCENE.cube[:, :, 0]
     EXPECTED: ClassVar = {
         **metrics.evaluate(SCORE, SCENE.truth),
-        "objects": objects_record(SCORE, SCENE.truth),
+        "objects": JudgedObjects.of(SCORE, SCENE.truth).record(),
     }
 
     @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ class TestEvaluate:
         save_map("t.tif", truth, georeference=place)
         assert main(["evaluate", *arguments]) == 0
         told = json.loads(capsys.readouterr().out)["objects"]
-        assert told == objects_record(self.SCORE, truth, 600.0)
+        assert told == JudgedObjects.of(self.SCORE, truth).record(600.0)
         assert told["area_km2"] == pytest.approx(120 * 600e-6)
         cut = told["at_1_percent"]
         assert cut["false_alarms_per_km2"] == pytest.approx(cut["false_alarms"] / told["area_km2"])
