@@ -141,6 +141,7 @@ bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of
 	$(RUN) -m benchmarks.trials
 	$(RUN) -m benchmarks.scaling
 	$(RUN) -m benchmarks.memory
+	$(RUN) -m benchmarks.small_scenes
 	$(RUN) -m benchmarks.large_scenes
 	$(RUN) -m benchmarks.granule
 	$(RUN) -m benchmarks.distribution

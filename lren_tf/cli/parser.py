@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lren_tf import detectors, presets
 from lren_tf.benchmark.scenes import IMPLANTS
@@ -48,16 +48,26 @@ class _Parser(argparse.ArgumentParser):
     """argparse with its refusals in the form of all others."""
 
     def error(self, message: str) -> NoReturn:
-        _, _, more = message.partition("unrecognized arguments: ")
-        if more and all(map(os.path.exists, more.split())):
-            raise InputError(
-                f"{more.split()[0]} is one file too many; expected one file or folder of a scene, "
-                "put TIFFs of single bands into a folder of their own, and pass several scenes to "
-                "lren-tf batch."
-            )
         raise InputError(f"{message.rstrip('.')}; see {self.prog} --help.")
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does, and say of a file too many what to do with it."""
+        found, more = self.parse_known_args(args, namespace)
+        if not more:
+            return found
+        if any(map(os.path.exists, more)) and not any(each.startswith("-") for each in more):
+            expected = "as many as the command takes, run it once for each"
+            if hasattr(found, "scene"):
+                expected = (
+                    "one file or folder of a scene, put TIFFs of single bands into a folder of "
+                    "their own, and pass several scenes to lren-tf batch"
+                )
+            raise InputError(f"{more[0]} is one file too many; expected {expected}.")
+        # argparse sends whoever has misspelt an option of a command to the help without options.
+        shown = f"{self.prog} {found.command}" if hasattr(found, "command") else self.prog
+        raise InputError(f"unrecognized arguments: {' '.join(more)}; see {shown} --help.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, but take `-9999,0` and `-1e5` after an option for its value."""
         given = list(sys.argv[1:] if args is None else args)
         joined: list[str] = []
@@ -83,7 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(
         name: str, run: Callable[..., None], help: str, *, writes: bool = True
@@ -116,6 +126,11 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
 
     made = command("threshold", threshold, "List what is above a threshold of a score map.")
+    made.add_argument(
+        "--refit", action="store_true",
+        help="fit the tail of a map of lren --preset robust too, whose scores are decades of the "
+        "false-alarm rate already (default: cut it at -log10 of the rate)",
+    )  # fmt: skip
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     add_threshold_options(made, required=True)

@@ -247,8 +247,10 @@ class PABDC(Detector):
             tolerance=self.tolerance,
             max_iterations=self.max_iterations,
         )
-        parts = (part.reshape(shape) for part in (background, anomaly, residual))
-        return Parts(*parts, atoms, iterations, converged)
+        background, anomaly, residual = (
+            part.reshape(shape) for part in (background, anomaly, residual)
+        )
+        return Parts(background, anomaly, residual, atoms, iterations, converged)
 
     def _check_size(self, height: int, width: int) -> None:
         if self.window > min(height, width):
@@ -311,7 +313,9 @@ def _roles(
     codes = simultaneous_omp(X, windows, X[pixels], sparsity, place[windows])
     used = codes.atoms >= 0
     uses = np.bincount(codes.atoms[used], minlength=len(pixels))
-    strength = np.bincount(codes.atoms[used], codes.weights[used], minlength=len(pixels))
+    strength: npt.NDArray[np.float64] = np.asarray(
+        np.bincount(codes.atoms[used], codes.weights[used], minlength=len(pixels)), np.float64
+    )
     total = np.linalg.norm(strength)
     if total > 0:
         strength /= total

@@ -20,7 +20,7 @@ reconstruction. All of it is float64.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -39,12 +39,24 @@ _INFINITY = np.float64(np.inf)
 _ANY_MAPS = tf.TensorSpec([None, None, None], tf.float64)
 
 
+class Rows(Protocol):
+    """Standardised pixels [n, U] of which slices can be read; an array is one."""
+
+    def __len__(self) -> int:
+        """Return n."""
+        ...
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Some of them, [k, U]."""
+        ...
+
+
 def component_count(bands: int) -> int:
     """Return the number of principal components of spectra of so many bands."""
     return min(COMPONENTS, bands)
 
 
-def principal_components(pixels: Sequence[Any]) -> tuple[tf.Tensor, tf.Tensor]:
+def principal_components(pixels: Rows) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the leading principal components of pixels.
 
     Args:
@@ -71,7 +83,7 @@ def principal_components(pixels: Sequence[Any]) -> tuple[tf.Tensor, tf.Tensor]:
     return mean, tf.where(real, vectors / spread, tf.zeros_like(vectors))
 
 
-def projected(pixels: Sequence[Any], mean: tf.Tensor, directions: tf.Tensor) -> tf.Tensor:
+def projected(pixels: Rows, mean: tf.Tensor, directions: tf.Tensor) -> tf.Tensor:
     """Return the components float64 ``[n, c]`` of pixels, computed a chunk at a time.
 
     Args:

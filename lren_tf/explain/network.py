@@ -249,7 +249,7 @@ def _path(
         weights[number, : len(line.ends)] = line.weights
     members = len(parts.features)
     neighbours, windowed = bool(lines[0].around), bool(lines[0].windows)
-    around = [np.stack([line.around[m] for line in lines]) if neighbours else None
+    around = [np.stack([line.around[m] for line in lines]) if neighbours else np.empty(0)
               for m in range(members)]  # fmt: skip
     windows = [
         tuple(np.stack(each) for each in zip(*(line.windows[m] for line in lines), strict=True))

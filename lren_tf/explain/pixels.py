@@ -75,6 +75,9 @@ def explain_pixels(
         residual: A of the low-rank step of the whole scene, ``[N, l]``, from ``LREN.decompose``
             or ``LREN.scored``; None to run that step again. Only LREN's residual uses it.
 
+    Returns:
+        One for each pixel, in the order of `at`.
+
     Raises:
         InputError: `by` cannot be explained, the scene cannot be used, or a pixel is outside of
             it or holds no data.

@@ -2,17 +2,19 @@
 
 What xarray has decoded already (`mask_and_scale`) stands in an array's `encoding` and is not done
 again; a `_FillValue`, `scale_factor` or `add_offset` among its attributes is still to be applied.
-Values are read in chunks: those of dask, one after the other, else slabs of the first axis.
+Values are read in chunks: those of dask, one after the other, else slabs of the first axis. A valid
+range counts as in a file; values that are decoded are compared with the decoded range.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,6 +26,12 @@ from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
+from lren_tf.io.base.valid_range import (
+    OutOfRange,
+    ValidRange,
+    unsigned_type,
+    valid_range_among,
+)
 from lren_tf.io.base.variable import Variable, no_variable
 from lren_tf.io.labelled_place import grid_mapping_of, place_of
 
@@ -98,7 +106,7 @@ class LabelledReader(Reader):
         if hasattr(data, "data_vars"):
             self._arrays |= {str(name): array for name, array in data.data_vars.items()}
         else:
-            self._arrays[str(data.name or "")] = data
+            self._arrays[str(data.name or "")] = cast("xr.DataArray", data)
         self._arrays = {name: _without_single(array) for name, array in self._arrays.items()}
         cubes = set(self._arrays)
         for name, array in data.coords.items():
@@ -112,15 +120,20 @@ class LabelledReader(Reader):
         array = self._array(name)
         scaling = Scaling() if how.raw else _scaling(name, array)
         fills = fill_values_among(array.attrs.items()) if how.fill else ()
-        dtype = np.result_type(array.dtype, np.float32) if scaling else array.dtype
+        limits = _valid_range(array) if how.fill else None
+        outside = None if limits is None else OutOfRange(limits, array.shape, fills)
+        stored = unsigned_type(array.attrs.items(), array.dtype)
+        dtype = np.result_type(stored, np.float32) if scaling else stored
         # In memory as rows, columns, bands, so that nothing is copied when it is turned.
         order = _order(array)
         out = np.empty([array.shape[axis] for axis in order], dtype).transpose(np.argsort(order))
         with self.library():
             for place in _chunks(array):
-                values = np.asarray(array[place].values)
+                values = np.asarray(array[place].values).view(stored)
                 out[place] = _of_chunk(scaling, place).applied(values, fills) if scaling else values
-        return out
+                if outside is not None:
+                    outside.look(values, place)
+        return out if outside is None else _without(out, outside, f"{self.file.name}: '{name}'")
 
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
         """No-data values, scale, wavelengths in names of bands, and place."""
@@ -128,14 +141,16 @@ class LabelledReader(Reader):
         scaling = _scaling(name, array)
         scaled = bool(scaling) and not how.raw
         fills = fill_values_among(array.attrs.items())
-        text = scaling.text(how.raw)
+        rows, columns = _order(array)[:2] if array.ndim in (2, 3) else (0, 1)
+        limits = _valid_range(array) if how.fill else None
+        texts = scaling.text(how.raw), "" if limits is None else limits.text
         return Details(
             no_data=() if scaled else fills,
             filled=scaled and bool(fills),
             wavelengths=_named_wavelengths(array),
             georeference=place_of(self.file.name, array),
-            grid_axes=_order(array)[:2] if array.ndim in (2, 3) else (0, 1),
-            reading=(text,) if text else (),
+            grid_axes=(rows, columns),
+            reading=tuple(text for text in texts if text),
         )
 
     def labels(self, name: str, order: tuple[int, int, int]) -> GridLabels:
@@ -199,6 +214,34 @@ def _bands(array: xr.DataArray) -> int | None:
 
 def _scaling(name: str, array: xr.DataArray) -> Scaling:
     return scaling_among(array.attrs.items(), name, array.shape, _bands(array))
+
+
+def _valid_range(array: xr.DataArray) -> ValidRange | None:
+    """The valid range of a cube, as its values are: xarray leaves it as it is when it decodes."""
+    decoded, said = array.encoding, array.attrs
+    if any(key in said for key in ("scale_factor", "add_offset")):
+        decoded = {}
+    gain, offset = (
+        float(np.ravel(decoded.get(key, default))[0]) if np.size(decoded.get(key, default)) == 1
+        else default for key, default in (("scale_factor", 1.0), ("add_offset", 0.0))
+    )  # fmt: skip
+    stored = np.dtype(decoded.get("dtype", array.dtype))
+    if "_Unsigned" in decoded:
+        said = {**said, "_Unsigned": decoded["_Unsigned"]}
+    return valid_range_among(said.items(), stored, array.ndim, gain=gain, offset=offset)
+
+
+def _without(values: np.ndarray, outside: OutOfRange, name: str) -> np.ndarray:
+    """The values with NaN outside of their valid range."""
+    places, note = outside.places(name)
+    if note is not None:
+        warnings.warn(note, stacklevel=3)
+    if places is None:
+        return values
+    if values.dtype.kind != "f":
+        values = values.astype(np.result_type(values.dtype, np.float32))
+    values[places] = np.nan
+    return values
 
 
 def _of_chunk(scaling: Scaling, place: tuple[slice, ...]) -> Scaling:

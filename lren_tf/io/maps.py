@@ -53,6 +53,8 @@ class PlacedMap(NamedTuple):
     """Georeference of the map, or None."""
     source_format: str
     """Format of the file, as `Scene.source_format`."""
+    unit: str
+    """Unit of the values as the file calls it, or empty."""
 
 
 def load_placed_map(path: PathLike, key: str | None = None) -> PlacedMap:
@@ -77,7 +79,7 @@ def load_placed_map(path: PathLike, key: str | None = None) -> PlacedMap:
         values[missing] = np.nan
     order = (0, 1) if upright(variable) else (1, 0)
     place = checked_place(reader.file.name, details.place_by(order), *values.shape)
-    return PlacedMap(values, place, reader.title)
+    return PlacedMap(values, place, reader.title, details.unit)
 
 
 def map_or_array(given: PathLike | npt.ArrayLike, what: str, key: str | None = None) -> np.ndarray:

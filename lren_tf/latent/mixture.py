@@ -27,9 +27,14 @@ they are handed back in.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
+
+_Adjoints: TypeAlias = tuple["tf.Tensor | None", ...]
+_WithAdjoint: TypeAlias = tuple[tuple[tf.Tensor, ...], Callable[..., _Adjoints]]
+"""Values, and the function from their adjoints to those of the arguments."""
 
 PIXELS_AT_A_TIME = 65536
 """Samples whose temporaries, k·l numbers each and several times, are held at once."""
@@ -216,7 +221,7 @@ def _statistics(zt: tf.Tensor, bt: tf.Tensor, empty_mass: float, dtype: tf.DType
 
 
 @tf.custom_gradient
-def _moments(zt: tf.Tensor, bt: tf.Tensor, centre: tf.Tensor):
+def _moments(zt: tf.Tensor, bt: tf.Tensor, centre: tf.Tensor) -> _WithAdjoint:
     """Σβ ``[…, k]``, Σβ(z−c) ``[…, k, l]``, Σβ(z−c)(z−c)ᵀ ``[…, k, l, l]``, precision of c.
 
     With C symmetric, the adjoints of the three sums b, B, C give
@@ -235,7 +240,7 @@ def _moments(zt: tf.Tensor, bt: tf.Tensor, centre: tf.Tensor):
         tf.reshape(tf.matmul(weighted, zc, transpose_b=True), [*several, k, l, l]),
     )
 
-    def adjoint(d_mass: tf.Tensor, d_first: tf.Tensor, d_second: tf.Tensor):
+    def adjoint(d_mass: tf.Tensor, d_first: tf.Tensor, d_second: tf.Tensor) -> _Adjoints:
         narrow = zt.dtype
         z = tf.cast(zc, narrow)
         symmetric = 0.5 * (d_second + tf.linalg.matrix_transpose(d_second))
@@ -252,7 +257,7 @@ def _moments(zt: tf.Tensor, bt: tf.Tensor, centre: tf.Tensor):
 
 
 @tf.custom_gradient
-def _mahalanobis(zt: tf.Tensor, mu: tf.Tensor, Gamma: tf.Tensor):
+def _mahalanobis(zt: tf.Tensor, mu: tf.Tensor, Gamma: tf.Tensor) -> _WithAdjoint:
     """(z−μₖ)ᵀ Γₖ⁻¹ (z−μₖ) ``[…, k, N]`` and ½ ln det Γₖ ``[…, k]``, in the precision of Γ.
 
     With y = L⁻¹(z−μ), Γ = L Lᵀ, and adjoints g ``[…, k, N]`` and h ``[…, k]``:
@@ -270,7 +275,7 @@ def _mahalanobis(zt: tf.Tensor, mu: tf.Tensor, Gamma: tf.Tensor):
     distances = tf.reduce_sum(tf.square(y), axis=-2)
     half_log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), axis=-1)
 
-    def adjoint(g: tf.Tensor, h: tf.Tensor):
+    def adjoint(g: tf.Tensor, h: tf.Tensor) -> _Adjoints:
         narrow = zt.dtype
         short = tf.cast(y, narrow)
         weighted = tf.cast(g, narrow)[..., None, :] * short

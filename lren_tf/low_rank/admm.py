@@ -253,20 +253,20 @@ def _run(
     every array that it may touch, taken or not.
     """
 
-    def iterate(kind: str, state: State, progress: _Progress, history: Any) -> tuple:
+    def iterate(kind: str, state: State, progress: _Progress, history: Any) -> tuple[Any, ...]:
         step, nuclear, mu = _plan(progress, basis, rule)
         state, sums = sweep(state, basis, step, problem, kind)
         after, record = _after(progress, sums, nuclear, mu, rule)
         return state, after, history.write(progress.i, record)
 
-    def repeat(kind: str, run: tuple, unless: Callable) -> tuple:
+    def repeat(kind: str, run: tuple[Any, ...], unless: Callable[..., Any]) -> tuple[Any, ...]:
         # The last iteration of all is a look, for its A.
         def goes_on(state: State, progress: _Progress, history: Any) -> tf.Tensor:
             return (progress.i < max_iterations - 1) & ~unless(progress)
 
         return tf.while_loop(goes_on, partial(iterate, kind), run)
 
-    def to_the_next_look(*run: Any) -> tuple:
+    def to_the_next_look(*run: Any) -> tuple[Any, ...]:
         if problem.order == "JAW":  # in the other order none is far
             run = repeat(FAR, run, unless=lambda progress: progress.near | progress.look)
         run = repeat(NEAR, run, unless=lambda progress: progress.look)
@@ -297,16 +297,16 @@ def _whole(
 class _Graphs(NamedTuple):
     """The functions above for samples of one width and any number."""
 
-    whole: Callable
-    run: Callable
-    start: Callable
-    sweep: dict[str, Callable]
-    result: dict[str, Callable]
+    whole: Callable[..., Any]
+    run: Callable[..., Any]
+    start: Callable[..., Any]
+    sweep: dict[str, Callable[..., Any]]
+    result: dict[str, Callable[..., Any]]
 
 
 @cache
 def _graphs(problem: Problem) -> _Graphs:
-    def graph(function: Callable, **fixed: Any) -> Callable:
+    def graph(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
         # Of one problem only the number of pixels varies, for which one graph serves.
         return tf.function(
             partial(function, problem=problem, **fixed), autograph=False, reduce_retracing=True

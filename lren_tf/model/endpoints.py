@@ -45,10 +45,8 @@ def endpoints_of(
 
     * ``scoring="residual"`` (presets ``paper`` and ``release``) runs the low-rank step on the
       pixels it is given. Its nuclear norm couples them, so a pixel's score depends on the batch:
-      send all pixels of a scene at once to get the scores of the scene. Scored by halves, half
-      of the pixels of SanDiego and Hydice (``release``, 100 epochs) moved by more than 3 and
-      4 %, the last of them by a factor of 6 and 2, and of the highest 1 % of the scores 68 and
-      84 % stayed among those; a pixel sent alone scored 2 to 40 times as high.
+      send all pixels of a scene at once to get the scores of the scene. Halves of a scene get
+      other scores and another order of their pixels; a pixel sent alone scores far too high.
     * ``scoring="energy"`` (preset ``robust``) with a neighbourhood, fitted on an image, takes an
       image ``[H, W, L]`` and returns ``[H, W]``. A pixel depends on its neighbours alone.
       Fitted on a table, or without a neighbourhood, it takes ``[N, L]``, every pixel alone.

@@ -215,7 +215,7 @@ class EvidenceScoring(EnergyScoring):
                 "two, train a model on the scene or leave the region out."
             )
         reference, weighed = self._state.load(), known
-        if recalibrate or known is None:
+        if recalibrate or weighed is None:
             pixels = self._standardised(data)
             samples, _ = self._model.embed(pixels)
             if recalibrate:

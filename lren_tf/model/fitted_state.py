@@ -349,8 +349,8 @@ class EvidenceState(_State):
         for weight, values in zip(weights, zip(*all_of_them, strict=True), strict=True):
             weight.assign(tf.stack([tf.cast(value, tf.float64) for value in values]))
         self._limits.assign([reference.limits.get(name, 0.0) for name in LIMITED])
-        weights = (self._mean, self._spread, self._moments)
-        for weight, values in zip(weights, zip(*reference.scenes, strict=True), strict=False):
+        scenes = (self._mean, self._spread, self._moments)
+        for weight, values in zip(scenes, zip(*reference.scenes, strict=True), strict=False):
             weight.assign(tf.stack(values))
         self._image.assign(of_image)
         self._stored.assign(True)

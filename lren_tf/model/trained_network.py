@@ -181,8 +181,8 @@ class TrainedNetwork(keras.Model):
             float32 ``[N, m, l]`` and ``[N, m, k]``.
         """
         m = self.settings.members
-        parts = embed_all(self._embed, pixels, self.workers)
-        return tuple(part.reshape(len(part), m, -1) for part in parts)
+        z, beta = embed_all(self._embed, pixels, self.workers)
+        return z.reshape(len(z), m, -1), beta.reshape(len(beta), m, -1)
 
     def _embed(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         z = self.encoder_latent(self.encoder_hidden(x))

@@ -63,8 +63,8 @@ def loss_gradients(
     K4 = tf.concat([_with_bias(four), ones, padding], axis=2)
 
     parts = slices(x)
-    hidden, latent = zip(*(_encoded(part, K1, two, tanh_latent) for part in parts), strict=True)
-    z_all = tf.concat(latent, axis=2)
+    hidden, encoded = zip(*(_encoded(part, K1, two, tanh_latent) for part in parts), strict=True)
+    z_all = tf.concat(encoded, axis=2)
     # Cut from the whole again, as for one network.
     latent = slices(z_all, len(parts), axis=2)
     with tf.GradientTape() as tape:

@@ -77,7 +77,7 @@ def figures_of(record: dict[str, Any]) -> dict[str, Figure]:
     _bars(bokeh, contributions, axis_of(record))
     for made in (spectra, contributions):
         # Strips of removed bands have no height that a range could be made of.
-        made.y_range.renderers = [each for each in made.renderers if each.name != _STRIPS]
+        made.y_range.update(renderers=[each for each in made.renderers if each.name != _STRIPS])
     return {**maps, "spectra": spectra, "contributions": contributions}
 
 
@@ -194,14 +194,14 @@ def _lines(bokeh: Any, made: Figure, axis: np.ndarray) -> None:
             "x", "y", source=source, line_color=colour, line_dash=dash, line_width=width,
             legend_label=legend,
         )  # fmt: skip
-    legend = made.legend[0]
-    legend.click_policy = "hide"
-    legend.label_text_font_size = "11px"
-    legend.background_fill_alpha = 0.7
+    shown = made.legend[0]
+    shown.click_policy = "hide"
+    shown.label_text_font_size = "11px"
+    shown.background_fill_alpha = 0.7
     # Above, so that bands of both figures stand below each other.
-    legend.orientation = "horizontal"
-    legend.ncols = 3
-    made.add_layout(legend, "above")
+    shown.orientation = "horizontal"
+    shown.ncols = 3
+    made.add_layout(shown, "above")
 
 
 def _bars(bokeh: Any, made: Figure, axis: np.ndarray) -> None:

@@ -47,7 +47,8 @@ def quantised(scene: Scene, score: np.ndarray) -> Quantised:
         score: ``[H, W]``.
     """
     values = scene.height * scene.width * scene.bands
-    dtype = np.dtype(np.uint16 if 2 * values <= BYTES else np.uint8)
+    dtype: type[np.uint16] | type[np.uint8] = np.uint16 if 2 * values <= BYTES else np.uint8
+    largest = int(np.iinfo(dtype).max)
     most = scene.height * scene.width if values <= BYTES else THINNED_BYTES // scene.bands
     blocks = blocks_of(scene.height, scene.width, max(most, 1))
     places = blocks.highest(score)
@@ -60,13 +61,13 @@ def quantised(scene: Scene, score: np.ndarray) -> Quantised:
             low = np.minimum(low, spectra[data].min(axis=0))
             high = np.maximum(high, spectra[data].max(axis=0))
     low, high = np.where(good, low, 0.0), np.where(good, high, 0.0)
-    step = (high - low) / np.iinfo(dtype).max
+    step = (high - low) / largest
     numbers = np.zeros((len(places), scene.bands), dtype)
     divisor = np.where(step > 0, step, 1.0)
     for part in parts:
         spectra, data = _spectra(scene, places[part])
         scaled = np.where(good & data[:, None], (spectra - low) / divisor, 0.0)
-        numbers[part] = np.clip(np.rint(scaled), 0, np.iinfo(dtype).max)
+        numbers[part] = np.clip(np.rint(scaled), 0, largest)
     return Quantised(blocks, places, numbers, low, step)
 
 

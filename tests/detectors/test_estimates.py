@@ -70,13 +70,35 @@ def test_whole_batches_are_right_within_a_factor_of_two():
         assert 0.5 < found.seconds / case["seconds"] < 2
 
 
+def test_memory_of_small_scenes_is_right_within_a_factor_of_two():
+    cases = json.loads((ROOT / "benchmarks/results/small_scenes.json").read_text("utf-8"))["cases"]
+    assert len(cases) == 9
+    for case in cases:
+        settings = dict(case["settings"])
+        resolved = presets.resolve(settings.pop("preset"), **settings)
+        found = estimate("lren", Size(case["height"], case["width"], case["bands"]), resolved)
+        assert 0.6 < found.bytes / case["peak_bytes"] < 2
+
+
+def test_memory_of_a_large_scene_is_right_within_a_factor_of_two():
+    large = json.loads((ROOT / "benchmarks/results/robust.json").read_text("utf-8"))["large"]
+    side = math.isqrt(large["pixels"])
+    found = estimate("lren", Size(side, side, large["bands"]), presets.PRESETS["robust"])
+    assert 0.6 < found.bytes / large["lren"]["peak_anonymous_bytes"] < 2
+
+
 def test_a_trained_model_only_scores():
     size = Size(100, 100, 100)
     robust = presets.PRESETS["robust"]
     applied = estimate("lren", size, robust, trained=True)
     trained = estimate("lren", size, robust)
     assert applied.seconds < trained.seconds
-    assert applied.bytes < trained.bytes
+    assert applied.bytes <= trained.bytes
+    paper = presets.resolve("paper", epochs=3)
+    assert (
+        estimate("lren", Size(300, 300, 100), paper, trained=True).bytes
+        < estimate("lren", Size(300, 300, 100), paper, memory_limit=1 << 40).bytes
+    )
 
 
 def test_a_limit_bounds_the_memory_of_a_training():

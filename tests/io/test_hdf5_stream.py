@@ -113,7 +113,7 @@ class TestTextsOfAnyLength:
         content[one + 16 : one + 20] = b"\x7f" * 4
         np.save(tmp_path / "a.npy", VALUES)
         path.write_bytes(content)
-        with bounded(100, 5), pytest.raises(InputError, match="holds 2139062143 entries in"):
+        with bounded(100, 5), pytest.raises(InputError, match=r"holds 2139062[0-9]+ entries in"):
             load_scene(tmp_path / "a.npy", mask=path)
 
     @pytest.mark.parametrize("chunks", [None, (2,)])

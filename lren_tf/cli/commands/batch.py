@@ -40,7 +40,9 @@ PLACE = "{scene}"
 """Placeholder for the name of a scene in the path of a file."""
 
 _DEFAULTS = {"detector": LREN, "format": AUTO, "out": "."}
-_OWN = ("run", "debug", "config", "scenes", "train_on", *WORKERS, *CONSOLE, "dry_run")
+_OWN = (
+    "command", "run", "debug", "config", "scenes", "train_on", *WORKERS, *CONSOLE, "dry_run",
+)  # fmt: skip
 _ONE_EACH = ("save_model", "log", "resume", "tensorboard")
 """Options that name what is written; no two scenes may write the same."""
 _PATHS = (*_ONE_EACH, "truth", "mask", "apply")

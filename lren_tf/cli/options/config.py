@@ -26,7 +26,9 @@ _FLAGS = frozenset(
 )
 """Options without a value."""
 _SHORT_FOR_SET = ("seed", "lam", "epochs")
-_NOT_IN_A_CONFIG = frozenset({"config", "set", "debug", "run", "scenes", "dry_run", *CONSOLE})
+_NOT_IN_A_CONFIG = frozenset({
+    "command", "config", "set", "debug", "run", "scenes", "dry_run", *CONSOLE,
+})  # fmt: skip
 
 
 def add_config_option(made: argparse.ArgumentParser) -> None:

@@ -23,6 +23,8 @@ from lren_tf.runtime.files import as_path
 from lren_tf.settings import EVIDENCE
 
 AUTO = "auto"
+DECADE = "decade"
+"""Unit of scores that are −log₁₀ of the false-alarm rate, in files that name a unit."""
 _STYLE = ".qml"
 _DECADES = 4
 """Decades of the false-alarm rate that the colours of a style span, as those of pictures."""
@@ -110,7 +112,7 @@ class MapOutput:
         _NUMPY.write([paths[layer]], Layer(values, layer))
         if self._suffixes:
             files = [paths[f"{layer}_{suffix[1:]}"] for suffix in self._suffixes]
-            unit = "class" if layer == "mask" else "decade" if calibrated else "score"
+            unit = "class" if layer == "mask" else DECADE if calibrated else "score"
             self._writer.write(files, values, layer, MAPS[layer], unit)
         if self._styled:
             style = paths[f"{layer}_{_STYLE[1:]}"]

@@ -48,7 +48,7 @@ class Pixels(Protocol):
 class Moments(NamedTuple):
     """Mean and covariance of pixels; L bands."""
 
-    count: int
+    number: int
     """N, number of pixels."""
     varying: npt.NDArray[np.bool_]
     """[L], False on bands that are constant but for a few units in the last place."""
@@ -187,7 +187,7 @@ def whitening(pixels: Pixels, of: Moments, ridge: float = 0.0) -> Array:
     varying = of.varying
     deviations = np.sqrt(of.covariance.diagonal()[varying])
     R = of.covariance[np.ix_(varying, varying)] / np.outer(deviations, deviations)
-    divisor = max(of.count - 1, 1) / of.count
+    divisor = max(of.number - 1, 1) / of.number
     values, axes = linalg.eigh(R)
     matrix = np.zeros((len(varying), len(values)))
     matrix[varying] = axes / deviations[:, None]
@@ -203,10 +203,10 @@ def whitening(pixels: Pixels, of: Moments, ridge: float = 0.0) -> Array:
 
     for part in by_chunks(products, pixels, "covariance along principal axes"):
         gram += part
-    deviations = np.sqrt(gram.diagonal() / of.count)
-    kept = deviations > max(of.count, len(values)) * _EPS * deviations.max()
+    deviations = np.sqrt(gram.diagonal() / of.number)
+    kept = deviations > max(of.number, len(values)) * _EPS * deviations.max()
     deviations = deviations[kept]
-    C = gram[np.ix_(kept, kept)] / np.outer(deviations, deviations) / (of.count * divisor)
+    C = gram[np.ix_(kept, kept)] / np.outer(deviations, deviations) / (of.number * divisor)
     values, axes = linalg.eigh(C)
     real = values > len(values) * _EPS * values[-1]
     return matrix[:, kept] / deviations @ (axes[:, real] / np.sqrt(values[real]))

@@ -71,7 +71,9 @@ def _code(R: Floats, dictionary: Floats, sparsity: int, excluded: Indices) -> Gr
     n, w, L = R.shape
     groups = np.arange(n)
     energy = np.einsum("nwl,nwl->n", R, R)
-    match = sum(np.square(R[:, j] @ dictionary.T) for j in range(w))
+    match = np.zeros((n, len(dictionary)))
+    for j in range(w):
+        match += np.square(R[:, j] @ dictionary.T)
     group, column = np.nonzero(excluded >= 0)
     match[group, excluded[group, column]] = -np.inf
 

@@ -133,7 +133,15 @@ def _start(block: tf.Tensor, atoms: int) -> _State:
 
 
 @tf.function
-def _iterate(blocks, states, model, per_mu, beta_per_mu, lam_per_mu, rescale):
+def _iterate(
+    blocks: list[tf.Tensor],
+    states: list[_State],
+    model: _Model,
+    per_mu: tf.Tensor,
+    beta_per_mu: tf.Tensor,
+    lam_per_mu: tf.Tensor,
+    rescale: tf.Tensor,
+) -> tuple[list[_State], list[tuple[tf.Tensor, ...]], tf.Tensor]:
     """One iteration: states, gaps (r, Z − J, S − Q) per block, their largest column norms."""
     sums = [state.Z + state.U2 for state in states]
     gram = tf.add_n([tf.matmul(T, T, transpose_b=True) for T in sums])
@@ -158,7 +166,7 @@ def _iterate(blocks, states, model, per_mu, beta_per_mu, lam_per_mu, rescale):
 
 
 @tf.function
-def _largest_entry(gaps, model):
+def _largest_entry(gaps: list[tuple[tf.Tensor, ...]], model: _Model) -> tf.Tensor:
     """Largest absolute entry of all gaps in the original coordinates."""
     turned = [
         tf.reduce_max(tf.abs(part))

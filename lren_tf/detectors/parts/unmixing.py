@@ -249,9 +249,10 @@ def _moved_endmembers(
 
     def value(A: Matrix) -> float:  # without the terms that A does not change
         data = 0.5 * np.vdot(A, SS @ A) - np.vdot(A, SX)
-        return data + 0.5 * volume_weight * simplex.determinant(A) ** 2
+        return float(data + 0.5 * volume_weight * simplex.determinant(A) ** 2)
 
-    direction = before = None
+    direction: Matrix | None = None
+    before = A  # until there is a direction
     for _ in range(_CONJUGATE_STEPS):
         gradient = SS @ A - SX + volume_weight * simplex.gradient(A)
         if direction is None:

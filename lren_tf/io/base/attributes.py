@@ -26,41 +26,30 @@ _OF_BANDS = {"scales": "scale_factor", "offsets": "add_offset"}
 def fill_values_among(said: Attributes) -> tuple[float, ...]:
     """The stored values that mark missing data, by any of the usual attributes."""
     found: set[float] = set()
+    said = list(said)
+    unsigned = is_unsigned(said)
     for key, value in said:
         if plain(key) in _NO_DATA:
-            numbers = numbers_of(value)
+            numbers = numbers_of(stored_as(value, unsigned))
             if numbers is not None and numbers.size <= _MOST_NO_DATA:
                 found.update(float(number) for number in numbers if np.isfinite(number))
     return tuple(sorted(found))
 
 
-def valid_range_among(said: Attributes, dtype: np.dtype) -> tuple[float, float] | None:
-    """The least and the largest stored value that is a measurement, by CF 1.11, section 2.5.1.
+def is_unsigned(said: Attributes) -> bool:
+    """Return whether integers that are stored as signed ones are meant to be unsigned (netCDF)."""
+    return any(
+        key == "_Unsigned" and [word.lower() for word in words(value)] == ["true"]
+        for key, value in said
+    )
 
-    Args:
-        said: the attributes.
-        dtype: of the stored values; limits of the other kind are about scaled ones and do not
-            count.
 
-    Returns:
-        Limits, infinite where none is said; None where neither is.
-    """
-    low, high = -np.inf, np.inf
-    for key, value in said:
-        entry = key.lower()
-        if entry not in ("valid_range", "valid_min", "valid_max"):
-            continue
-        numbers = numbers_of(value)
-        whole = np.asarray(value).dtype.kind in "iu"
-        count = 2 if entry == "valid_range" else 1
-        if numbers is None or numbers.size != count or whole != (dtype.kind in "iu"):
-            continue
-        if entry != "valid_max":
-            low = max(low, numbers[0])
-        if entry != "valid_min":
-            high = min(high, numbers[-1])
-    stated = low < high and (np.isfinite(low) or np.isfinite(high))
-    return (float(low), float(high)) if stated else None
+def stored_as(value: object, unsigned: bool) -> object:
+    """An attribute of the type of the stored values, which are unsigned where the file says so."""
+    array = np.asarray(value)
+    if not unsigned or array.dtype.kind != "i":
+        return value
+    return array.view(array.dtype.str.replace("i", "u"))
 
 
 def scaling_among(

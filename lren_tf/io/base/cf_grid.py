@@ -15,8 +15,10 @@ import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference, Transform
+from lren_tf.io.base.attributes import words
 from lren_tf.io.base.crs import wkt_of_epsg
-from lren_tf.io.base.hdf5_evidence import attached_scales, attributes, dimension_names
+from lren_tf.io.base.hdf5_attributes import attributes
+from lren_tf.io.base.hdf5_evidence import attached_scales, dimension_names
 from lren_tf.io.base.hdf5_nodes import node_at, values
 
 _X_NAMES = frozenset({"x", "lon", "long", "lons", "longitude", "easting", "eastings", "xc", "xdim"})
@@ -120,8 +122,8 @@ def _scales(node: h5py.Dataset) -> Iterator[tuple[int, h5py.Dataset]]:
         if found is None or found.shape != (node.shape[axis],) or found.size > _LONGEST_AXIS:
             continue
         # The mark of an axis that has a name and no coordinates.
-        label = found.attrs.get("NAME") if "NAME" in found.attrs else b""
-        if b"This is a netCDF dimension but not" in bytes(np.bytes_(label)):
+        label = " ".join(words(dict(attributes(found)).get("NAME", ()), split=False))
+        if "This is a netCDF dimension but not" in label:
             continue
         if found.dtype.kind in "iuf":
             yield axis, found

@@ -8,16 +8,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from lren_tf.data.valid_pixels import holds_no_data_value
 from lren_tf.io.base.acquired import iso_time
-from lren_tf.io.base.hdf5_evidence import attributes, fill_values, scaling_of, valid_range
+from lren_tf.io.base.hdf5_attributes import attributes
+from lren_tf.io.base.hdf5_evidence import fill_values, scaling_of, valid_range
 from lren_tf.io.base.hdf5_nodes import values
 from lren_tf.io.base.hdf5_stream import path_of
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.scaling import AS_MEANT, Reading, Scaling
+from lren_tf.io.base.valid_range import OutOfRange, unsigned_type
 
-# Axes of an array whose valid range counts; those of tables and layers have meanings of their own.
-_CUBE = 3
 _START = "time_coverage_start"
 """Attribute of a file by the conventions for data discovery (ACDD), which EMIT follows."""
 
@@ -33,7 +32,7 @@ def array_of(node: h5py.Dataset, how: Reading, notes: list[str]) -> np.ndarray:
     Raises:
         ValueError, InputError, OSError, RuntimeError: as `hdf5_nodes.values`.
     """
-    array = values(node).view(_unsigned(node))
+    array = values(node).view(unsigned_type(attributes(node), node.dtype))
     scaling = Scaling() if how.raw else scaling_of(node)
     fills = fill_values(node) if how.fill else ()
     beyond = _beyond(node, array, fills, notes) if how.fill else None
@@ -59,10 +58,8 @@ def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Detai
         warnings.warn(f"{file.name}: {scaling.problem}", stacklevel=3)
     scaled = bool(scaling) and not how.raw
     text = scaling.text(how.raw)
-    limits = valid_range(node) if node.ndim == _CUBE else None
-    stated = "" if limits is None else (
-        f"by the file, stored values outside of {limits[0]:g} to {limits[1]:g} are no data"
-    )
+    limits = valid_range(node)
+    stated = "" if limits is None else limits.text
     return Details(
         no_data=() if scaled else fills,
         filled=scaled and bool(fills),
@@ -74,32 +71,15 @@ def details_of(file: Path, node: h5py.Dataset, how: Reading = AS_MEANT) -> Detai
 def _beyond(
     node: h5py.Dataset, stored: np.ndarray, fills: tuple[float, ...], notes: list[str]
 ) -> np.ndarray | None:
-    """Places of the values outside of the valid range that attributes say; None for none.
-
-    A range that most values lie outside of is not that of these values, which is noted.
-    """
-    limits = valid_range(node) if node.ndim == _CUBE else None
+    """Places of the values outside of the valid range that attributes say; None for none."""
+    limits = valid_range(node)
     if limits is None:
         return None
-    found = (stored < limits[0]) | (stored > limits[1])
-    count = int(np.count_nonzero(found))
-    if count:
-        held = ~holds_no_data_value(stored, fills)
-        found &= held
-        count = int(np.count_nonzero(found))
-        if 2 * count > np.count_nonzero(held):
-            notes.append(
-                f"{path_of(node.file.filename).name}: {count} of the values of "
-                f"'{node.name.lstrip('/')}' lie outside of the valid range {limits[0]:g} to "
-                f"{limits[1]:g} that the file states: it is not used."
-            )
-            return None
-    return found if count else None
-
-
-def _unsigned(node: h5py.Dataset) -> np.dtype:
-    """The type of the values: netCDF marks unsigned integers that are stored as signed ones."""
-    said = str(dict(attributes(node)).get("_Unsigned", "")).lower()
-    if "true" not in said or node.dtype.kind != "i":
-        return node.dtype
-    return np.dtype(node.dtype.str.replace("i", "u"))
+    outside = OutOfRange(limits, stored.shape, fills)
+    outside.look(stored)
+    places, note = outside.places(
+        f"{path_of(node.file.filename).name}: '{node.name.lstrip('/')}'"
+    )
+    if note is not None:
+        notes.append(note)
+    return places

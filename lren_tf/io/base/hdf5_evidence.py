@@ -6,22 +6,21 @@ h5py does not know, must not cost the array that it belongs to.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 import h5py
+import numpy as np
 
 from lren_tf.io.base.attributes import (
     fill_values_among,
     plain,
     scaling_among,
     tables_among,
-    valid_range_among,
     words,
 )
 from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.band_tables import BandTable
+from lren_tf.io.base.hdf5_attributes import attribute, attributes
 from lren_tf.io.base.scaling import Scaling
+from lren_tf.io.base.valid_range import ValidRange, valid_range_among
 
 # Attributes that list the names of axes, in lower case without underscores.
 _AXIS_LISTS = ("arraydimensions", "dimensionlabels", "dimensionnames", "dimnames", "dims", "axes")
@@ -32,8 +31,6 @@ _BY_INTERLEAVE = {
 }
 _SCALES = "DIMENSION_LIST"
 _MOST_SCALES = 16
-# What an attribute may hold at most: a table of bands, or a line of text.
-_LARGEST_ATTRIBUTE = 1 << 20
 
 
 def dimension_names(node: h5py.Dataset) -> tuple[str, ...]:
@@ -72,7 +69,7 @@ def attached_scales(node: h5py.Dataset) -> list[list[h5py.Dataset]]:
     try:
         if node.attrs.get_id(_SCALES).shape != (node.ndim,):
             return found
-        listed = [list(references)[:_MOST_SCALES] for references in node.attrs[_SCALES]]
+        listed = [list(found)[:_MOST_SCALES] for found in np.asarray(attribute(node, _SCALES))]
     except Exception:  # h5py raises nearly anything on damaged content
         return found
     for scales, references in zip(found, listed, strict=True):
@@ -89,7 +86,7 @@ def attached_scales(node: h5py.Dataset) -> list[list[h5py.Dataset]]:
 def _labels(node: h5py.Dataset) -> list[str]:
     """The labels of the axes, empty where there is none."""
     try:
-        said = words(node.attrs["DIMENSION_LABELS"], split=False)
+        said = words(attribute(node, "DIMENSION_LABELS"), split=False)
     except Exception:  # as above
         said = []
     return said if len(said) == node.ndim else [""] * node.ndim
@@ -109,9 +106,9 @@ def fill_values(node: h5py.Dataset) -> tuple[float, ...]:
     return fill_values_among(attributes(node))
 
 
-def valid_range(node: h5py.Dataset) -> tuple[float, float] | None:
-    """The least and the largest stored value that is a measurement (`valid_range_among`)."""
-    return valid_range_among(attributes(node), node.dtype)
+def valid_range(node: h5py.Dataset) -> ValidRange | None:
+    """The range of stored values that are measurements (`valid_range_among`)."""
+    return valid_range_among(attributes(node), node.dtype, node.ndim)
 
 
 def scaling_of(node: h5py.Dataset) -> Scaling:
@@ -130,22 +127,3 @@ def attribute_tables(node: h5py.Dataset) -> tuple[BandTable, ...]:
         if here.name in (None, "/"):
             return tuple(found)
         here = here.parent
-
-
-def attributes(node: h5py.Dataset | h5py.Group) -> Iterator[tuple[str, object]]:
-    """Names and values of the attributes that can be read and are of a moderate size."""
-    try:
-        keys = list(node.attrs)
-    except Exception:  # as above
-        return
-    for key in keys:
-        if not isinstance(key, str) or key in (_SCALES, "REFERENCE_LIST"):
-            continue
-        try:
-            shape = node.attrs.get_id(key).shape
-            if shape is None or math.prod(shape) > _LARGEST_ATTRIBUTE:
-                continue
-            value = node.attrs[key]
-        except Exception:  # as above
-            continue
-        yield key, value

@@ -85,19 +85,23 @@ def values(node: h5py.Dataset) -> np.ndarray:
 
 
 def _check_lengths(node: h5py.Dataset) -> None:
-    """Refuse texts and lists longer than their file, for which HDF5 takes memory before it looks.
+    """Refuse texts and lists that are longer together than their file.
 
-    Looked at where they are stored as they are, without filters.
+    HDF5 takes memory for a length before it looks at what is there. They are looked at where
+    they are stored as they are, without filters.
 
     Raises:
-        ValueError: one of them is.
+        ValueError: they are.
     """
-    size = path_of(node.file.filename).stat().st_size
+    size, total = path_of(node.file.filename).stat().st_size, 0
+    listed = h5py.check_vlen_dtype(node.dtype)
+    each = np.dtype(listed).itemsize if listed not in (None, str, bytes) else 1
     for stored in _stored(node):
         whole = len(stored) // _REFERENCE * _REFERENCE
         lengths = np.frombuffer(stored[:whole], "<u4").reshape(-1, _REFERENCE // 4)[:, 0]
-        if (lengths > size).any():
-            raise ValueError(f"'{node.name}' holds {lengths.max()} entries in {size} bytes")
+        total += int(lengths.sum(dtype=np.int64))
+        if total * each > size:
+            raise ValueError(f"'{node.name}' holds {total} entries in {size} bytes")
 
 
 def _stored(node: h5py.Dataset) -> Iterator[bytes]:

@@ -1,9 +1,9 @@
-"""The bytes of an HDF5 file, with what would make HDF5 read without an end taken out.
+"""The bytes of an HDF5 file, with what would make HDF5 read without an end or bound taken out.
 
 Texts and lists of any length lie in collections of a global heap, one object behind the other. In
 a damaged one an object of no size can follow, at which HDF5 1.14 stays for ever; so each collection
 is walked through before HDF5 sees it, and one that does not end loses its signature, which HDF5
-refuses in its own words.
+refuses in its own words. Attributes that declare more than the file holds become empty.
 
 Source: HDF5 File Format Specification 3.0, III.E, global heap.
 """
@@ -15,9 +15,15 @@ import os
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from lren_tf.io.base.hdf5_lengths import lengths_beyond
+
 _SIGNATURE = b"GCOL"
 # A header of a collection, and of each of its objects: eight bytes and a length, at most eight.
 _HEADER = 16
+# How far before a read the attribute may begin that its bytes belong to.
+_BEFORE = 4096
+# Bytes looked at in one go, and what an attribute that begins there may take beyond.
+_PIECE, _LARGEST_MESSAGE = 1 << 20, 1 << 16
 
 
 class CheckedStream(io.FileIO):
@@ -45,7 +51,7 @@ class CheckedStream(io.FileIO):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill a buffer as far as the file goes; systems read 2 GiB at a time at most."""
-        view, done = memoryview(buffer), 0
+        view, done, at = memoryview(buffer), 0, self.tell()
         while done < len(view):
             count = super().readinto(view[done:])
             if not count:
@@ -53,7 +59,32 @@ class CheckedStream(io.FileIO):
             done += count
         if view[: len(_SIGNATURE)] == _SIGNATURE and not self._ends(view[:done]):
             view[: len(_SIGNATURE)] = bytes(len(_SIGNATURE))
+        self._empty_too_long(view[:done], at)
         return done
+
+    def _empty_too_long(self, view: memoryview, at: int) -> None:
+        """Set lengths and places of attributes to 0 where these are longer than the file.
+
+        Args:
+            view: what was read.
+            at: where in the file it begins.
+        """
+        before = b""
+        if at and len(view):
+            self.seek(max(0, at - _BEFORE))
+            before = self.read(min(at, _BEFORE))
+            self.seek(at + len(view))
+        size = os.fstat(self.fileno()).st_size
+        for piece in range(0, len(view), _PIECE):
+            kept = max(0, piece - _BEFORE)
+            content = bytes(view[kept : piece + _PIECE + _LARGEST_MESSAGE])
+            shift = kept
+            if not piece:
+                content, shift = before + content, -len(before)
+            for start, end in lengths_beyond(content, size, self.length_bytes):
+                first, last = max(0, start + shift), end + shift
+                if last > first:
+                    view[first:last] = bytes(last - first)
 
     def _ends(self, collection: memoryview) -> bool:
         """Return whether one object after the other leads to the end of a collection.

@@ -47,6 +47,7 @@ class Details:
         reading: what was done to the stored values, in sentences for `lren-tf info`.
         filled: whether the reader has put NaN where the file says no data.
         acquired: when it was measured, from `acquired.iso_time`.
+        unit: of the values of a map, or empty.
     """
 
     no_data: tuple[NoData, ...] = ()
@@ -58,9 +59,18 @@ class Details:
     reading: tuple[str, ...] = ()
     filled: bool = False
     acquired: str | None = None
+    unit: str = ""
 
     def place_by(self, axes: tuple[int, ...]) -> Georeference | None:
-        """The georeference of an image whose rows and columns are these axes of a stored array."""
+        """The georeference of an image whose rows and columns are these axes of a stored array.
+
+        Args:
+            axes: of rows and of columns.
+
+        Returns:
+            The georeference, transposed where the image is; None where there is none, or where
+            the axes are others than those that it is about.
+        """
         place = self.georeference
         if place is None or axes == self.grid_axes:
             return place

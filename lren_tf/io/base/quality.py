@@ -82,7 +82,7 @@ def chosen_flags(
             argument="mask_bands",
             received=f"{file.name} has no flag called '{sorted(unknown)[0]}'",
             expected=f"some of {', '.join(available)}" if available else "a product with flags",
-            remedy=("pass other ", Argument("mask_bands")),
+            remedy=("pass other " if available else "leave out ", Argument("mask_bands")),
         )
     return tuple(name for name in available if name in wanted)
 

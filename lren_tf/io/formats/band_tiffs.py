@@ -125,15 +125,15 @@ class BandTiffsReader(Reader):
 
     @property
     def _calibrated(self) -> np.ndarray:
-        return np.logical_or.reduce(
-            [(self._numbers >= low) & (self._numbers <= high) for low, high in _CALIBRATED]
-        )
+        numbers = np.asarray(self._numbers)
+        listed = [(numbers >= low) & (numbers <= high) for low, high in _CALIBRATED]
+        return np.logical_or.reduce(listed)
 
     @property
     def _scaling(self) -> Scaling:
         """Radiance from the stored numbers, where the metadata say the factors."""
         gains = np.ones(len(self._files))
-        swir = self._numbers >= _FIRST_SWIR
+        swir = np.asarray(self._numbers) >= _FIRST_SWIR
         for part, bands in (("VNIR", ~swir), ("SWIR", swir)):
             try:
                 factor = float(self._entry(f"SCALING_FACTOR_{part}"))

@@ -21,6 +21,7 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference, LookupTable
 from lren_tf.io.base.cf_grid import Place
+from lren_tf.io.base.hdf5_attributes import attribute
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details, in_nanometres
 from lren_tf.io.base.scaling import AS_MEANT, Reading
@@ -137,7 +138,7 @@ def _georeference(hdf: h5py.File, grid: tuple[int, ...]) -> Georeference | None:
     positions = lookup = None
     if lon is not None and lat is not None and lon.shape == lat.shape == grid:
         positions = np.stack([values(lon), values(lat)], axis=-1).astype(np.float64)
-    numbers = hdf.attrs.get("geotransform")
+    numbers = attribute(hdf, "geotransform")
     if glt_x is not None and glt_y is not None and numbers is not None:
         # GDAL's order: the corner comes before the steps.
         x, a, b, y, d, e = (float(number) for number in np.asarray(numbers).ravel())
@@ -148,7 +149,7 @@ def _georeference(hdf: h5py.File, grid: tuple[int, ...]) -> Georeference | None:
             np.abs(values(glt_x).astype(np.int64)) - 1,
             (a, b, x, d, e, y),
         )
-    system = hdf.attrs.get("spatial_ref")
+    system = attribute(hdf, "spatial_ref")
     if isinstance(system, bytes):
         system = system.decode("utf-8", "replace")
     if positions is None and lookup is None:

@@ -14,6 +14,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 
@@ -195,10 +196,11 @@ def _mapped(pair: Pair) -> np.ndarray:
     header = pair.header
     shape, dtype, offset = sizes_of(header)
     axes = _STORED[header.plain("interleave").lower() or "bsq"]
-    order = ">" if as_number(header.plain("byte order")) == 1 else "<"
+    order: Literal["<", ">"] = ">" if as_number(header.plain("byte order")) == 1 else "<"
     stored = np.memmap(
-        pair.data.stream, dtype.newbyteorder(order), "r", offset, tuple(shape[a] for a in axes)
-    )
+        pair.data.start_over(), dtype.newbyteorder(order), "r", offset,
+        tuple(shape[a] for a in axes),
+    )  # fmt: skip
     return stored.transpose([axes.index(axis) for axis in range(3)])
 
 

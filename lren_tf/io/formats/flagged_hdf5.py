@@ -18,7 +18,7 @@ from functools import partial
 import h5py
 import numpy as np
 
-from lren_tf.io.base.hdf5_evidence import attributes
+from lren_tf.io.base.hdf5_attributes import attributes
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.quality import unflagged

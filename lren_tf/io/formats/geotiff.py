@@ -145,6 +145,7 @@ class Image:
                 wavelengths=_wavelengths(image, alpha),
                 reading=(text,) if text else (),
                 acquired=_acquired(image),
+                unit=(image.units[0] or "") if image.count == 1 else "",
             )
         # Outside of what keeps the warnings of libraries quiet.
         if problem:

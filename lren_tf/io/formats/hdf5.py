@@ -18,19 +18,15 @@ from lren_tf.io.base.attributes import plain, words
 from lren_tf.io.base.cf_grid import Place
 from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
-from lren_tf.io.base.hdf5_evidence import (
-    attribute_tables,
-    attributes,
-    dimension_names,
-    unit_of,
-)
+from lren_tf.io.base.hdf5_attributes import attributes
+from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at
 from lren_tf.io.base.hdf5_places import place_of
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
 from lren_tf.io.base.source import Source
-from lren_tf.io.base.variable import Variable
+from lren_tf.io.base.variable import Variable, listed
 
 _TITLES = ("longname", "standardname", "title", "description")
 _MEANINGS, _FLAGS = "flagmeanings", "flags, by its attribute flag_meanings"
@@ -81,7 +77,7 @@ class Hdf5Reader(Reader):
                 argument="key",
                 received=f"{self.file.name} has no array of real numbers at '{name}'",
                 expected="the path of one",
-                remedy="pass another",
+                remedy=f"pass another (found: {listed(self.variables)})",
             )
         notes: list[str] = []
         with self.library():

@@ -22,8 +22,10 @@ import numpy as np
 import scipy.io
 
 from lren_tf.errors import InputError
+from lren_tf.io.base.attributes import words
 from lren_tf.io.base.failures import damaged, failure
 from lren_tf.io.base.hdf5_arrays import array_of, details_of
+from lren_tf.io.base.hdf5_attributes import attribute, attributes
 from lren_tf.io.base.hdf5_evidence import attribute_tables, dimension_names, unit_of
 from lren_tf.io.base.hdf5_nodes import array_at, node_at
 from lren_tf.io.base.metadata import Details
@@ -188,12 +190,11 @@ def _by_matlab(hdf: h5py.File) -> bool:
 
 
 def _variable_73(name: str, node: h5py.Group | h5py.Dataset, reversed_axes: bool) -> Variable:
-    kind = node.attrs.get("MATLAB_class", b"")
-    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
+    kind = next(iter(words(dict(attributes(node)).get("MATLAB_class", ()), split=False)), "")
     if isinstance(node, h5py.Group):
         if "MATLAB_sparse" in node.attrs:
-            rows, columns = int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
-            return Variable(name, (rows, columns), "sparse", readable=False)
+            rows = int(np.asarray(attribute(node, "MATLAB_sparse")))
+            return Variable(name, (rows, node["jc"].shape[0] - 1), "sparse", readable=False)
         return Variable(name, (1, 1), kind or "struct", readable=False)
     if "MATLAB_empty" in node.attrs:
         # An empty array's dataset holds its shape instead of its values: 32 axes at most.

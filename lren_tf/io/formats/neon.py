@@ -17,7 +17,7 @@ import numpy as np
 from lren_tf.data.georeference import Georeference
 from lren_tf.io.base.cf_grid import Place
 from lren_tf.io.base.crs import wkt_of_epsg
-from lren_tf.io.base.hdf5_evidence import attributes
+from lren_tf.io.base.hdf5_attributes import attributes
 from lren_tf.io.base.hdf5_nodes import array_at, values
 from lren_tf.io.base.metadata import Details, in_nanometres
 from lren_tf.io.base.scaling import AS_MEANT, Reading
@@ -88,6 +88,8 @@ class NeonReader(Hdf5Reader):
         if table is None or table.shape != (count,):
             return None
         centres = in_nanometres(values(table), None)
+        if centres is None:
+            return None
         good = np.ones(count, bool)
         for key, value in attributes(self.hdf[f"{self._site}/Reflectance"]):
             limits = np.asarray(value)

@@ -53,7 +53,7 @@ class NpyReader(Reader):
                 return npy_format.read_array(self.source.start_over(), allow_pickle=False)
         with self.library():
             return np.memmap(
-                self.source.stream, header.dtype, "r", header.start, header.variable.shape,
+                self.source.start_over(), header.dtype, "r", header.start, header.variable.shape,
                 "F" if header.columns_first else "C",
             )  # fmt: skip
 

@@ -29,6 +29,7 @@ import numpy as np
 from lren_tf.data.georeference import Georeference
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import wkt_of_epsg
+from lren_tf.io.base.hdf5_attributes import attribute, attributes
 from lren_tf.io.base.hdf5_nodes import array_at, check_readable, values
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.quality import chosen_flags
@@ -189,7 +190,7 @@ class _Product:
         return Details(
             wavelengths=np.array([band.wavelength for band in self.bands]),
             georeference=place,
-            acquired=iso_time(self.hdf.attrs.get("Product_StartTime")),
+            acquired=iso_time(dict(attributes(self.hdf)).get("Product_StartTime")),
             valid=valid,
             reading=tuple(texts),
             filled=True,
@@ -225,7 +226,7 @@ class _Product:
         for part in _PARTS:
             shape = self._cube(part).shape
             grids.append((shape[0], shape[2]))
-            centres = np.asarray(self.hdf.attrs[f"List_Cw_{part}"], np.float64).ravel()
+            centres = np.asarray(self._said(f"List_Cw_{part}"), np.float64).ravel()
             if len(centres) != shape[1] or not np.isfinite(centres).all():
                 raise ValueError(f"{len(centres)} wavelengths for the {shape[1]} bands of {part}")
             found += [_Band(float(w), part, band) for band, w in enumerate(centres) if w > 0]
@@ -236,15 +237,26 @@ class _Product:
     def _scale(self, part: str) -> tuple[float, float]:
         """Gain and offset of a spectrometer's numbers."""
         if self.level == "L1":
-            factor = float(self.hdf.attrs[f"ScaleFactor_{part}"])
-            offset = -float(self.hdf.attrs[f"Offset_{part}"])
+            factor = self._number(f"ScaleFactor_{part}")
+            offset = -self._number(f"Offset_{part}")
             if not (np.isfinite([factor, offset]).all() and factor > 0):
                 raise ValueError(f"{part} is to be divided by {factor}, less {-offset}")
             return 1 / factor, offset
-        low, high = (float(self.hdf.attrs[f"L2Scale{part}{end}"]) for end in ("Min", "Max"))
+        low, high = (self._number(f"L2Scale{part}{end}") for end in ("Min", "Max"))
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(f"the scale of {part} ends at {low} and {high}")
         return (high - low) / _LARGEST, low
+
+    def _number(self, name: str) -> float:
+        """An attribute of the file that is one number."""
+        return float(np.asarray(self._said(name), np.float64))
+
+    def _said(self, name: str) -> object:
+        """An attribute of the file, which has to be there."""
+        value = attribute(self.hdf, name)
+        if value is None:
+            raise ValueError(f"it has no attribute '{name}'")
+        return value
 
     def _scale_text(self, raw: bool) -> str:
         kind = "radiances" if self.level in ("L1", "L2B") else "reflectances"
@@ -264,13 +276,13 @@ class _Product:
         return place, "positions of its pixels from latitudes and longitudes"
 
     def _grid(self) -> tuple[Georeference, str]:
-        left, top, right, bottom = (float(self.hdf.attrs[name]) for name in _CORNERS)
+        left, top, right, bottom = (self._number(name) for name in _CORNERS)
         rows, columns = self.grid
         wide, left, centres = _step(left, right, columns)
         high, top, _ = _step(top, bottom, rows)
         crs = None
         if "Epsg_Code" in self.hdf.attrs:
-            code = int(self.hdf.attrs["Epsg_Code"])
+            code = int(self._number("Epsg_Code"))
             crs = wkt_of_epsg(code) or f"EPSG:{code}"
         what = "centres" if centres else "outer edges"
         return Georeference(crs, (wide, 0.0, left, 0.0, high, top)), (

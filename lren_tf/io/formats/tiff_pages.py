@@ -104,7 +104,8 @@ class PagesReader(Reader):
         )
         if self._listed:
             return [replace(page, name=f"{_PAGE}{at}") for at, page in enumerate(pages, 1)]
-        axes, doubt = _axes(self.file, self._first.description, (self._pages, *one.shape))
+        height, width = one.shape
+        axes, doubt = _axes(self.file, self._first.description, (self._pages, height, width))
         check_declared_size(self.file, "", (*one.shape, self._pages), self._first.itemsize)
         shape = (*one.shape, self._pages)
         return [Variable("", shape, one.kind, one.readable, axes, doubt=doubt)]

@@ -360,7 +360,7 @@ class TestRefusedArguments:
             (["--out", "small.mat/deeper"], "is a file; expected a folder"),
             (["--out", "x" * 300], "is not a usable path"),
             (["--device", "TPU"], "device 'TPU' is unknown; expected a name such as /CPU:0"),
-            (["--nonsense"], "unrecognized arguments: --nonsense; see lren-tf --help"),
+            (["--nonsense"], "unrecognized arguments: --nonsense; see lren-tf detect --help"),
         ],
     )
     def test_one_sentence(self, arguments, said, scene_file, refused, monkeypatch):

@@ -14,6 +14,8 @@ from lren_tf import datasets
 from lren_tf.cli import main
 from lren_tf.evaluation import detections
 from lren_tf.evaluation.threshold import threshold_at
+from lren_tf.io.registry import MAP_FORMATS
+from lren_tf.io.save import MapWriter
 from tests.cli.common import SCENE, SMALL, files, mat, report
 
 WIDE = datasets.simulate(40, 40, 12, seed=3)
@@ -265,3 +267,51 @@ def test_parts_of_stripes_are_marked():
     assert [f["properties"]["stripe"] for f in features] == [r["stripe"] == "True" for r in rows]
     told = report("s_threshold.json")["threshold"]
     assert told["parts_of_stripes"] == [int(label) for label in marked]
+
+
+class TestMapsInDecades:
+    """A map whose unit is decades of the false-alarm rate is cut at −log₁₀ of it."""
+
+    OPTIONS = ("--false-alarm-rate", "0.05", "--out", "b")
+
+    def test_by_the_report_beside_them(self, capsys):
+        np.save("wide.npy", WIDE.cube)
+        options = [*SMALL[4:-4], "--epochs", "1", "--set", "members=2", "--device", "/CPU:0"]
+        options += ["--evidence", "--false-alarm-rate", "0.05", "--out", "a"]
+        assert main(["detect", "wide.npy", *options]) == 0
+        for name in ("wide_evidence_surroundings.npy", "wide_score.npy"):
+            assert main(["threshold", f"a/{name}", *self.OPTIONS]) == 0
+            said = capsys.readouterr().out
+            assert "threshold: 1.30103 (calibrated, false-alarm rate 0.05)" in said
+            assert "by wide_report.json the scores are decades" in said and "--refit" in said
+        told = report("b/wide_threshold.json")
+        assert told["calibrated_by"] == "wide_report.json"
+        assert told["threshold"]["method"] == "calibrated"
+        np.testing.assert_array_equal(np.load("b/wide_mask.npy"), np.load("a/wide_mask.npy"))
+        # Fitted again when asked.
+        assert main(["threshold", "a/wide_score.npy", "--refit", *self.OPTIONS]) == 0
+        said = capsys.readouterr().out
+        assert "calibrated" not in said and "decades" not in said
+        told = report("b/wide_threshold.json")
+        assert told["calibrated_by"] is None and told["threshold"]["method"] != "calibrated"
+
+    def test_by_the_unit_of_the_file(self, capsys):
+        score = np.random.default_rng(0).exponential(size=(40, 40)).astype(np.float32)
+        for unit, method in (("decade", "calibrated"), ("score", "pareto"), ("", "pareto")):
+            writer = MapWriter(MAP_FORMATS["geotiff"], None)
+            writer.write([Path("s.tif")], score, "score", np.nan, unit)
+            assert main(["threshold", "s.tif", *self.OPTIONS]) == 0
+            assert f"({method}, false-alarm rate 0.05)" in capsys.readouterr().out
+            assert report("b/s_threshold.json")["threshold"]["method"] == method
+
+    @pytest.mark.parametrize("told", [
+        "[]", "{}", "no JSON", '{"evidence": {}, "files": {"score": "s_score.npy"}}',
+        '{"evidence": {"x": 1}, "files": {"score": "other.npy"}}',
+        '{"evidence": {"x": 1}, "files": 3}', '{"evidence": {"x": 1}, "files": {"score": 3}}',
+        '{"files": {"score": "s_score.npy"}}',
+    ])  # fmt: skip
+    def test_by_no_other_report(self, told, capsys):
+        np.save("s_score.npy", np.random.default_rng(0).exponential(size=(40, 40)))
+        Path("s_report.json").write_text(told)
+        assert main(["threshold", "s_score.npy", *self.OPTIONS]) == 0
+        assert "(pareto, " in capsys.readouterr().out

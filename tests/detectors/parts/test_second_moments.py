@@ -52,7 +52,7 @@ def plain(pixels: np.ndarray) -> np.ndarray:
 def test_moments_are_those_of_numpy() -> None:
     pixels = correlated()
     of = moments(pixels)
-    assert of.count == 400 and of.varying.all()
+    assert of.number == 400 and of.varying.all()
     np.testing.assert_allclose(of.mean, pixels.mean(axis=0), rtol=1e-13)
     scaled = pixels * of.scale
     np.testing.assert_allclose(of.covariance, np.cov(scaled.T, bias=True), rtol=1e-9, atol=1e-11)

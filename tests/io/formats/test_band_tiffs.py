@@ -111,5 +111,12 @@ class TestListsOfFiles:
             write_geotiff(tmp_path / name, VALUES[:, :, :1])
         assert main(["detect", "red.tif", "nir.tif", "--detector", "rx"]) == 2
         assert "nir.tif is one file too many; " in capsys.readouterr().err
+        write_geotiff(tmp_path / "near infrared.tif", VALUES[:, :, :1])
+        assert main(["info", "red.tif", "near infrared.tif", "none.tif"]) == 2
+        said = capsys.readouterr().err
+        assert "near infrared.tif is one file too many; " in said and "a folder of" in said
+        assert main(["threshold", "red.tif", "nir.tif", "--false-alarm-rate", "0.1"]) == 2
+        said = capsys.readouterr().err
+        assert "nir.tif is one file too many; expected as many as the command takes" in said
         assert main(["detect", "red.tif", "--detector", "rx"]) == 2
         assert "or the folder if each band is a TIFF of its own" in capsys.readouterr().err
