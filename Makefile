@@ -17,7 +17,7 @@ ifeq ($(origin LREN_TF_DATA),undefined)
   endif
 endif
 
-.PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study \
+.PHONY: help reproduce reproduce-all figures accept robust evidence evidence-choice implants robust-study training-bound \
   sensitivity comparators recent-methods ablation lambda seeds failures odds report test test-fast test-slow \
   test-oldest coverage-fast guard lint docs bench bench-all dist clean
 .DEFAULT_GOAL := help
@@ -62,6 +62,9 @@ implants: $(STAMP) ## the preset robust on targets of one scene implanted into a
 
 robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
 	$(RUN) -m experiments.studies.robust_study $(HOW)
+
+training-bound: $(STAMP) ## how many steps robust needs on scenes of many pixels and materials
+	$(RUN) -m experiments.studies.training_bound $(HOW)
 
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.studies.sensitivity $(HOW)

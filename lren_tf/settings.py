@@ -89,6 +89,9 @@ class Settings:
     """``"sgd"`` (paper) or ``"adam"``: β 0.9/0.999, ε 1e-8 added to √v (release)."""
     learning_rate: Annotated[float, positive] = 1e-4
     """Paper, "Implementation details"; the release agrees."""
+    sample_learning_rate: Annotated[float | None, optional(positive)] = None
+    """Learning rate of a training on a sample of the scene, ``training_pixels``, whose steps are
+    few for what a large scene holds; None is ``learning_rate`` (paper, release)."""
     batch_size: Annotated[int | None, optional(Whole(1))] = None
     """Pixels per step; None is all pixels (paper); 4096 in the release."""
     batch_seed: Annotated[int, Whole(0, 2**32 - 1)] = 123
@@ -207,6 +210,15 @@ class Settings:
         """Epochs of all parts of the training."""
         two_parts = self.training == "separate" and self.dictionary != "kmeans"
         return 2 * self.epochs if two_parts else self.epochs
+
+    def samples(self, pixels: int) -> bool:
+        """Return whether a training on a scene of so many pixels takes a sample of them."""
+        return self.training_pixels is not None and pixels > self.training_pixels
+
+    def learning_rate_of(self, pixels: int) -> float:
+        """Return the learning rate of a training on a scene of so many pixels."""
+        rate = self.sample_learning_rate
+        return self.learning_rate if rate is None or not self.samples(pixels) else rate
 
     @property
     def fuses_evidence(self) -> bool:

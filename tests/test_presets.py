@@ -29,6 +29,7 @@ PAPER_VALUES = {
     "members": 1,
     "optimizer": "sgd",
     "learning_rate": 1e-4,
+    "sample_learning_rate": None,
     "batch_size": None,
     "batch_seed": 123,
     "training_pixels": None,
@@ -112,6 +113,7 @@ WHOLE = {
 }
 POSITIVE = [
     "learning_rate",
+    "sample_learning_rate",
     "covariance_floor",
     "empty_mass",
     "lam",
@@ -332,6 +334,8 @@ def test_whole_numbers_end_where_generators_and_counters_end(name, largest):
 )
 def test_real_numbers_refuse_everything_else(value):
     for name in REAL:
+        if value is None and name == "sample_learning_rate":
+            continue  # that of every training
         pattern = rf"setting '{name}' is .*; expected a finite number"
         assert re.search(pattern, refusal_of(name, value), re.DOTALL)
 

@@ -47,9 +47,12 @@ class PixelMatrix:
         return self.shape[0]
 
     def __getitem__(self, rows: slice | np.ndarray | int) -> np.ndarray:
-        """The rows of a slice without a step, of an array of indices, or of one index."""
+        """The rows of a slice, of an array of indices, or of one index."""
         if isinstance(rows, slice):
-            found = self._slice(*rows.indices(len(self))[:2])
+            start, stop, step = rows.indices(len(self))
+            if step != 1:
+                return self[np.arange(start, stop, step)]
+            found = self._slice(start, stop)
         elif isinstance(rows, np.ndarray):
             found = self._taken(rows if self._places is None else self._places[rows])
         else:

@@ -138,6 +138,10 @@ def far_value(
     counts: dict[Any, int] = {}
     for _, chunk in iter_chunks(pixels):
         with np.errstate(over="ignore", invalid="ignore"):
+            # Where the extremes are near, all are; NaN is neither.
+            extremes = np.stack([chunk.min(axis=0), chunk.max(axis=0)]).astype(np.float64)
+            if (np.abs(extremes - middle) <= reach).all():
+                continue
             away = np.abs(chunk.astype(np.float64) - middle) > reach
         if not away.any():
             continue

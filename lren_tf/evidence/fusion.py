@@ -35,6 +35,7 @@ from lren_tf.evidence.calibration import (
     Calibration,
     calibration,
     decades,
+    rising,
     with_background_tail,
 )
 from lren_tf.evidence.structure import standing_out, structure
@@ -159,7 +160,7 @@ class _Estimate:
     def limit(self, name: str, scores: tf.Tensor) -> tf.Tensor:
         n = tf.shape(scores)[0]
         last = n - 1 - tf.cast(TRIMMED * tf.cast(n, tf.float64), tf.int32)
-        s = tf.sort(scores)
+        s = rising(scores)
         # Halfway to the next pixel, so that rounding does not move a pixel across.
         self.limits[name] = 0.5 * (s[last] + s[tf.minimum(last + 1, n - 1)])
         return self.limits[name]

@@ -16,8 +16,10 @@ from lren_tf.runtime.threads import map_in_threads
 
 _ROWS = 64
 """Rows of a strip. Each strip begins its sums anew: what rounding leaves in them stays small."""
-_PIXELS = 4096
-"""Pixels whose covariances are factored together, at least a row: a few MB with 18 features."""
+_PIXELS = 1024
+"""Pixels whose covariances are factored together, at least a row: 1.5 MB with 18 features."""
+_SUMS = 1 << 15
+"""Sums of columns that are added up along a row together: their partial sums stay in the cache."""
 
 Array = npt.NDArray[np.float64]
 
@@ -49,9 +51,12 @@ def window_distances(
         z = np.ascontiguousarray(((features[first:last] - mean) / spread).transpose(0, 2, 1))
         columns = _ColumnSums(z.shape[1], width, radius)
         below, above = first, first
+        # Taken once: pages that are new for every block would cost as much as the sums.
+        all_sums = np.empty((len(prior), together, width))
+        elimination = _Elimination(z.shape[1], (together, width))
         for start in range(top, bottom, together):
             rows = range(start, min(start + together, bottom))
-            sums = np.empty((len(prior), len(rows), width))
+            sums = all_sums[:, : len(rows)]
             for row in rows:
                 while below < min(row + radius + 1, height):
                     columns.add(z[below - first], weights[below])
@@ -59,9 +64,10 @@ def window_distances(
                 while above < row - radius:
                     columns.remove(z[above - first], weights[above])
                     above += 1
-                np.add(columns.window_sums(), prior[:, None], out=sums[:, row - start])
+                columns.window_sums(sums[:, row - start])
+            sums += prior[:, None, None]
             own = z[rows.start - first : rows.stop - first].transpose(1, 0, 2)
-            out[rows.start : rows.stop] = _distances(own, sums, ridge)
+            elimination.distances(own, sums, ridge, out[rows.start : rows.stop])
 
     for _ in map_in_threads(strip, range(0, height, _ROWS)):
         pass
@@ -103,56 +109,77 @@ class _ColumnSums:
             operation(to, products, out=to)
             at += d - i
 
-    def window_sums(self) -> Array:
-        """Return the sums over whole windows, ``[1 + d + d (d + 1) / 2, W]``."""
-        return _sums_of_neighbours(self._all, 2 * self._radius + 1)
+    def window_sums(self, out: Array) -> None:
+        """Write the sums over whole windows to `out`, ``[1 + d + d (d + 1) / 2, W]``."""
+        together = max(1, _SUMS // self._all.shape[1])
+        for first in range(0, len(out), together):
+            some = slice(first, first + together)
+            _sums_of_neighbours(self._all[some], 2 * self._radius + 1, out[some])
 
 
-def _sums_of_neighbours(values: Array, count: int) -> Array:
-    """Sums of `count` values next to each other, ``[c, m − count + 1]`` of ``[c, m]``.
+def _sums_of_neighbours(values: Array, count: int, out: Array) -> None:
+    """Write sums of `count` values next to each other, ``[c, m − count + 1]`` of ``[c, m]``.
 
     From sums of 2, 4, 8, … values: no difference of large sums, which would cost digits.
     """
-    length = values.shape[1] - count + 1
+    length = out.shape[1]
     total: Array | None = None
     power, at, power_sums = 1, 0, values
     while True:
         if count & power:
             part = power_sums[:, at : at + length]
-            total = part.copy() if total is None else np.add(total, part, out=total)
+            total = part if total is None else np.add(total, part, out=out)
             at += power
         if 2 * power > count:
-            assert total is not None
-            return total
+            if total is not out:  # a single sum, of a power of two
+                out[...] = total
+            return
         power_sums = power_sums[:, :-power] + power_sums[:, power:]
         power *= 2
 
 
-def _distances(z: Array, sums: Array, ridge: float) -> Array:
-    """Distances ``[…]`` of features ``[d, …]`` under sums ``[1 + d + d (d + 1) / 2, …]``.
+class _Elimination:
+    """Elimination of many small matrices together, with room for all of their numbers.
 
-    By elimination, C = L D Lᵀ: the rows of the upper triangle hold D Lᵀ in the end, and the
-    number after each of them D L⁻¹ (z − m).
+    Args:
+        d: number of features.
+        shape: of the largest block of pixels.
     """
-    d = len(z)
-    sums[1:] *= 1.0 / sums[0]
-    mean = sums[1 : 1 + d]
-    rows = []
-    at = 1 + d
-    for i in range(d):
-        row = np.empty((d - i + 1, *z.shape[1:]))
-        np.multiply(mean[i], mean[i:], out=row[:-1])
-        np.subtract(sums[at : at + d - i], row[:-1], out=row[:-1])
-        row[0] += ridge
-        np.subtract(z[i], mean[i], out=row[-1])
-        rows.append(row)
-        at += d - i
-    out = np.zeros(z.shape[1:])
-    products = np.empty_like(z)
-    for k, row in enumerate(rows):
-        factors = row * (1.0 / row[0])
-        out += factors[-1] * row[-1]
-        for i in range(k + 1, d):
-            taken = np.multiply(factors[i - k], row[i - k :], out=products[: d - i + 1])
-            np.subtract(rows[i], taken, out=rows[i])
-    return out
+
+    def __init__(self, d: int, shape: tuple[int, int]) -> None:
+        self._d = d
+        self._rows = [np.empty((d - i + 1, *shape)) for i in range(d)]
+        self._factors, self._products = np.empty((d + 1, *shape)), np.empty((d + 1, *shape))
+
+    def distances(self, z: Array, sums: Array, ridge: float, out: Array) -> None:
+        """Write distances to `out`, ``[r, W]``, of features under sums, which change.
+
+        C = L D Lᵀ: the rows of the upper triangle hold D Lᵀ in the end, and the number after each
+        of them D L⁻¹ (z − m).
+
+        Args:
+            z: ``[d, r, W]``.
+            sums: ``[1 + d + d (d + 1) / 2, r, W]``.
+            ridge: added to the diagonal of C.
+            out: the distances.
+        """
+        d = self._d
+        some = slice(z.shape[1])
+        factors, products = self._factors[:, some], self._products[:, some]
+        sums[1:] *= 1.0 / sums[0]
+        mean = sums[1 : 1 + d]
+        rows = [row[:, some] for row in self._rows]
+        at = 1 + d
+        for i, row in enumerate(rows):
+            np.multiply(mean[i], mean[i:], out=row[:-1])
+            np.subtract(sums[at : at + d - i], row[:-1], out=row[:-1])
+            row[0] += ridge
+            np.subtract(z[i], mean[i], out=row[-1])
+            at += d - i
+        out[...] = 0.0
+        for k, row in enumerate(rows):
+            factor = np.multiply(row, 1.0 / row[0], out=factors[: d - k + 1])
+            out += np.multiply(factor[-1], row[-1], out=products[0])
+            for i in range(k + 1, d):
+                taken = np.multiply(factor[i - k], row[i - k :], out=products[: d - i + 1])
+                np.subtract(rows[i], taken, out=rows[i])

@@ -23,7 +23,13 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.latent.mixture import Mixture, mixture_energy, mixture_statistics
+from lren_tf.latent import mixture_by_chunks
+from lren_tf.latent.mixture import (
+    PIXELS_AT_A_TIME,
+    Mixture,
+    mixture_energy,
+    mixture_statistics,
+)
 
 _ROUNDS = 4
 """Trimming settles after two or three rounds on every scene that was tried."""
@@ -60,8 +66,7 @@ def background_mixture(
     kept = n - math.floor(trimmed_share * n)
     weights = tf.ones_like(features[..., 0])
     for _ in range(_ROUNDS):
-        # Half a pixel: a component that trimming has emptied has no statistics.
-        mixture = mixture_statistics(features, beta * weights[..., None], empty_mass=0.5)
+        mixture = _statistics(features, beta * weights[..., None])
         mixture = mixture._replace(Gamma=mixture.Gamma + ridges)
         energy = background_energy(features, mixture)
         limit = _ordered(energy, kept - 1)
@@ -69,9 +74,38 @@ def background_mixture(
     return mixture
 
 
+def _statistics(features: tf.Tensor, beta: tf.Tensor) -> Mixture:
+    # Half a pixel: a component that trimming has emptied has no statistics.
+    if not _many(features):
+        return mixture_statistics(features, beta, empty_mass=0.5)
+    members = zip(*(_by_member(part, 2) for part in (features, beta)), strict=True)
+    found = [mixture_by_chunks.statistics(z, b, empty_mass=0.5) for z, b in members]
+    several = features.shape[:-2]
+    parts = (tf.stack(values) for values in zip(*found, strict=True))
+    return Mixture(*(tf.reshape(part, [*several, *part.shape[1:]]) for part in parts))
+
+
 def background_energy(features: tf.Tensor, background: Mixture) -> tf.Tensor:
     """Energy of eq. (8) under the background, float64 ``[…, N]``."""
+    if _many(features):
+        of_members = zip(
+            _by_member(tf.cast(features, tf.float64), 2),
+            *(_by_member(part, axes) for part, axes in zip(background, (1, 2, 3, 1), strict=True)),
+            strict=True,
+        )
+        found = [mixture_by_chunks.energies(z, Mixture(*of)) for z, *of in of_members]
+        return tf.reshape(tf.constant(np.stack(found)), features.shape[:-1])
     return mixture_energy(tf.cast(features, tf.float64), background, covariance_floor=0.0)
+
+
+def _many(features: tf.Tensor) -> bool:
+    """Return whether the samples are so many that they are worked on by chunks in NumPy."""
+    return tf.executing_eagerly() and features.shape[-2] > PIXELS_AT_A_TIME
+
+
+def _by_member(values: tf.Tensor, axes: int) -> np.ndarray:
+    """Return ``[…, *axes]`` as NumPy with one axis of members in front."""
+    return np.asarray(values).reshape(-1, *values.shape[len(values.shape) - axes :])
 
 
 def level_and_spread(energy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

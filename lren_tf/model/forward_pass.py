@@ -12,8 +12,8 @@ from lren_tf.runtime.workers import Workers
 from lren_tf.training.batches import split_into_chunks
 from lren_tf.training.pixel_reader import StandardisedPixels
 
-CHUNK = 65536
-"""Pixels passed through the network at a time: 100 MB of activations in a layer of 400 units."""
+CHUNK = 16384
+"""Pixels passed through the network at a time: 26 MB of activations in a layer of 400 units."""
 
 
 def embed_all(
@@ -33,8 +33,10 @@ def embed_all(
     Returns:
         ``[N, l]`` and ``[N, k]``, float32.
     """
+    if workers.replicas == 1:
+        return _embed_alone(embed, pixels, workers)
     chunks = split_into_chunks(workers.shares(np.arange(len(pixels))), CHUNK)
-    passed = embed if workers.replicas == 1 else tf.function(embed)
+    passed = tf.function(embed)
     by_replica: list[list[Any]] = [[] for _ in chunks]
     for parts in zip(*chunks, strict=True):
         results = workers.run(passed, [pixels[rows] for rows in parts])
@@ -45,6 +47,22 @@ def embed_all(
         for i in range(2)
     )
     return z.numpy(), beta.numpy()
+
+
+def _embed_alone(
+    embed: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    pixels: np.ndarray | StandardisedPixels,
+    workers: Workers,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`embed_all` on one replica: results are never held twice."""
+    out: list[np.ndarray] = []
+    for start in range(0, len(pixels), CHUNK):
+        (results,) = workers.run(embed, [pixels[start : start + CHUNK]])
+        out = out or [np.empty((len(pixels), part.shape[1]), np.float32) for part in results]
+        for whole, part in zip(out, results, strict=True):
+            whole[start : start + CHUNK] = part
+    z, beta = out
+    return z, beta
 
 
 def on_last_axis(

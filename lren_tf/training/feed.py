@@ -86,7 +86,7 @@ def choose_feed(
         memory_limit: bytes that the training may take; None for half of the free memory.
     """
     s = settings
-    if s.training_pixels is not None and len(pixels) > s.training_pixels:
+    if s.training_pixels is not None and s.samples(len(pixels)):
         rows = sample_rows(len(pixels), s.training_pixels, s.batch_seed)
         feed = choose_feed(
             pixels.of_rows(rows), scaler, s, network=network, optimizer=optimizer,

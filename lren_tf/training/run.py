@@ -90,6 +90,7 @@ class TrainingRun:
             for name in Terms._fields
         }
         self._first_config = FirstConfig()
+        self._own_rate: tuple[float, Any] | None = None
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -153,7 +154,7 @@ class TrainingRun:
             InputError: the pixels are too few, not finite or constant, all layers are frozen, or
                 the folder cannot be used.
         """
-        s = settings
+        s = dataclasses.replace(settings, learning_rate=settings.learning_rate_of(len(pixels)))
         model = self._model
         if not model.trainable or (model.weights and not model.trainable_weights):
             raise InputError(
@@ -237,7 +238,7 @@ class TrainingRun:
             bands = np.count_nonzero(plan.scaler.used)
             pixels = len(plan.pixels)
             taken = str(pixels)
-            if s.training_pixels is not None and s.training_pixels < pixels:
+            if s.samples(pixels):
                 taken = f"{s.training_pixels} of {pixels}"
             name = f"{title}, {taken} pixels × {bands} bands, {where}"
             own.append(EpochProgress(name, s.total_epochs))
@@ -283,6 +284,11 @@ class TrainingRun:
         model = self._model
         if not model.compiled:
             model.compile(optimizer=make_optimizer(settings), jit_compile=False)
+            self._own_rate = float(model.optimizer.learning_rate), model.optimizer
+        elif self._own_rate == (float(model.optimizer.learning_rate), model.optimizer):
+            # A scene of another size may have another rate; one that the caller set stays.
+            model.optimizer.learning_rate = settings.learning_rate
+            self._own_rate = float(model.optimizer.learning_rate), model.optimizer
         # Slots have to exist before the conditional that applies gradients is traced; those of
         # frozen variables too, which may be unfrozen later.
         if not model.optimizer.built:

@@ -30,6 +30,8 @@ def test_rows_of_any_layout(tmp_path):
         np.testing.assert_array_equal(rows[:], TABLE)
         np.testing.assert_array_equal(rows[3:14], TABLE[3:14])
         np.testing.assert_array_equal(rows[18:99], TABLE[18:])
+        for part in (np.s_[::3], np.s_[2:17:4], np.s_[::-1], np.s_[15:2:-5], np.s_[4:4:2]):
+            np.testing.assert_array_equal(rows[part], TABLE[part])
         np.testing.assert_array_equal(rows[INDEX], TABLE[INDEX])
         np.testing.assert_array_equal(rows[6], TABLE[6])
         np.testing.assert_array_equal(np.asarray(rows), TABLE)

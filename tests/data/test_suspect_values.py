@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lren_tf.data import suspect_values
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.suspect_values import constant_spectra, far_value, repeated_spectrum
 
 CUBE = np.arange(240.0).reshape(8, 6, 5)
@@ -81,6 +82,28 @@ class TestFar:
         cube[:3] = 1e30
         cube[9, 9, 0] = 2e30
         assert far_value(cube, *ALL) == (1e30, 61, 61 / 400)
+
+    def test_of_many_pixels_a_sample_tells_where_the_others_are(self, monkeypatch):
+        read = []
+        original = PixelMatrix.__getitem__
+        monkeypatch.setattr(suspect_values, "_SAMPLED_PIXELS", 50)
+        monkeypatch.setattr(suspect_values, "iter_chunks", lambda pixels: [(0, pixels[:])])
+        monkeypatch.setattr(
+            PixelMatrix, "__getitem__",
+            lambda self, rows: read.append(original(self, rows)) or read[-1],
+        )  # fmt: skip
+        cube = self.noise.copy()
+        cube[3, 4] = 1e20
+        assert far_value(cube, *ALL) == (1e20, 1, 1 / 400)
+        assert min(map(len, read)) == 50
+
+    def test_missing_values_hide_no_others(self):
+        cube = self.noise.copy()
+        cube[5, 5, 0] = np.nan
+        assert far_value(cube, *ALL) is None
+        cube[3, 4] = 1e20
+        valid = ~np.isnan(cube).any(axis=2)
+        assert far_value(cube, valid, None).value == 1e20
 
     def test_whole_numbers_of_32_bits(self):
         cube = np.random.default_rng(0).integers(900, 1100, (20, 20, 4)).astype(np.int32)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
+from lren_tf.latent import neighbourhood
 from lren_tf.latent.neighbourhood import with_neighbourhood
 from tests.covering import cover
 
@@ -38,6 +39,20 @@ def test_the_neighbourhood_in_a_graph_of_images_of_any_size(grid, sigma):
     image = RNG.normal(size=(*grid, 2))
     expected = with_neighbourhood(tf.constant(image.reshape(-1, 2)), grid, sigma)
     np.testing.assert_allclose(features(image), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("grid", [(70, 9), (9, 70), (1, 40), (40, 1), (3, 33), (65, 2)])
+@pytest.mark.parametrize("sigma", [0.7, 2.0])
+@pytest.mark.parametrize("masked", [False, True])
+def test_strips_of_a_large_image_give_the_same(grid, sigma, masked, monkeypatch):
+    z = RNG.normal(size=(grid[0] * grid[1], 2))
+    valid = RNG.random(grid) < 0.8 if masked else None
+    if valid is not None:
+        z = z[valid.ravel()]
+    expected = with_neighbourhood(tf.constant(z), grid, sigma, valid)
+    monkeypatch.setattr(neighbourhood, "_MANY", 1)
+    found = with_neighbourhood(tf.constant(z), grid, sigma, valid)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_a_table_has_no_neighbourhood():

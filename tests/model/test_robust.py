@@ -271,6 +271,24 @@ def test_of_a_large_scene_a_sample_is_trained_on_and_every_pixel_scored():
         LREN("robust", device="/CPU:0", **SMALL, training_pixels=6).fit(SCENE, verbose=0)
 
 
+@pytest.mark.slow
+def test_a_sample_has_a_learning_rate_of_its_own():
+    rates = {"learning_rate": 0.25, "sample_learning_rate": 0.125, "epochs": 1}
+    model = LREN("robust", device="/CPU:0", **SMALL | rates, training_pixels=50)
+    small = SCENE.cube[:4, :5]
+    for data, rate in ((SCENE, 0.125), (small, 0.25), (SCENE, 0.125)):
+        model.fit(data, verbose=0)
+        assert float(model.optimizer.learning_rate) == rate
+    model.optimizer.learning_rate = 0.5  # by hand
+    for data in (small, SCENE):
+        model.fit(data, verbose=0)
+        assert float(model.optimizer.learning_rate) == 0.5
+    whole = LREN("robust", device="/CPU:0", **SMALL | rates, training_pixels=None)
+    whole.fit(small, verbose=0)
+    assert float(whole.optimizer.learning_rate) == 0.25
+    assert whole.settings.learning_rate == 0.25
+
+
 def test_a_model_of_several_members_that_an_earlier_version_saved_is_refused():
     before = {"bands": 20, "used": None}
     with pytest.raises(InputError, match="a model of 3 members that an earlier version saved"):
