@@ -13,6 +13,7 @@ import pytest
 
 from lren_tf import datasets, detectors
 from lren_tf.cli import main
+from lren_tf.version import __version__
 from tests.cli.common import ROOT, RX, SCENE, SMALL, Noise, process
 
 
@@ -43,7 +44,7 @@ def test_datasets_with_a_wrong_folder(monkeypatch, refused):
 
 
 @pytest.mark.parametrize(
-    ("option", "said"), [("--version", "lren-tf 0."), ("--help", "usage: lren-tf")]
+    ("option", "said"), [("--version", f"lren-tf {__version__}\n"), ("--help", "usage: lren-tf")]
 )
 def test_help_and_version(option, said, capsys):
     with pytest.raises(SystemExit) as ended:

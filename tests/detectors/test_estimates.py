@@ -27,6 +27,11 @@ def runs(study: str):
             yield run
 
 
+def of_defaults(run) -> bool:
+    default = detectors.create(run["detector"]).get_config()
+    return all(default[name] == value for name, value in run["settings"].items() if name != "seed")
+
+
 def on_record() -> dict[str, list[tuple[Size, float]]]:
     """Size and seconds of the runs of every detector that is not LREN."""
     found = defaultdict(list)
@@ -35,6 +40,8 @@ def on_record() -> dict[str, list[tuple[Size, float]]]:
             name = run["detector"]
             if name == "adlr" and study == "comparison":
                 continue  # the variant of the release, which is not the default
+            if study == "recent_methods" and not of_defaults(run):
+                continue
             found[name].append((Size(*run["scene"]["shape"]), run["seconds"]["score"]))
     return found
 

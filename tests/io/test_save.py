@@ -123,7 +123,7 @@ class TestPlace:
         with rasterio.open(path) as image:
             assert image.transform.almost_equals(transform, 1e-9)
             assert image.crs == rasterio.crs.CRS.from_user_input(system)
-        values, found, title = load_placed_map(path)
+        values, found, title, _ = load_placed_map(path)
         np.testing.assert_array_equal(values, SCORE)
         np.testing.assert_allclose(found.transform, tuple(transform)[:6], rtol=1e-9, atol=1e-9)
         assert f"EPSG:{rasterio.crs.CRS.from_user_input(found.crs).to_epsg()}" == system
@@ -219,7 +219,7 @@ class TestSensorGeometry:
     def test_a_map_is_laid_out_on_the_grid_of_the_table(self, tmp_path, name):
         where = Georeference(place().crs, lookup=self.TABLE, positions=np.zeros((2, 3, 2)))
         path = save_map(tmp_path / name, self.VALUES, georeference=where)[0]
-        values, found, _ = load_placed_map(path)
+        values, found, *_ = load_placed_map(path)
         np.testing.assert_array_equal(values, [[np.nan, 2, 3], [4, np.nan, np.nan]])
         assert found.transform == tuple(PLAIN)[:6]
         mask = self.VALUES.astype(np.uint8)
