@@ -69,7 +69,7 @@ training-bound: $(STAMP) ## how many steps robust needs on scenes of many pixels
 sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
 	$(RUN) -m experiments.studies.sensitivity $(HOW)
 
-comparators: $(STAMP) ## ADLR on eleven scenes with one rule, beside the released method
+comparators: $(STAMP) ## ADLR and PAB_DC with one rule for all scenes, beside the released methods
 	$(RUN) -m experiments.studies.comparators $(HOW)
 
 recent-methods: $(STAMP) ## KIFD, Auto-AD and PCA-TLRSR beside what is published

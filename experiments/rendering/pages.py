@@ -35,6 +35,7 @@ PAGES = {
     "table3": "docs/detectors.md",
     "reach": "docs/detectors.md",
     "comparators": "docs/detectors.md",
+    "comparators_pab_dc": "docs/detectors.md",
     "recent_methods": "docs/detectors.md",
     "recent_methods_as_long": "docs/detectors.md",
     "recent_methods_costs": "docs/detectors.md",

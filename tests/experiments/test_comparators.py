@@ -1,4 +1,4 @@
-"""The study of ADLR: its runs and its table."""
+"""The study of ADLR and PAB_DC: its runs and its tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from experiments.studies import comparators
 
 def test_every_scene_runs_once() -> None:
     planned = comparators.planned()
-    assert [run.scene for run in planned] == list(comparators.SCENES)
+    scenes = {
+        name: [run.scene for run in planned if run.detector == name] for name in ("adlr", "pab_dc")
+    }
+    assert scenes == {name: list(of) for name, of in comparators.SCENES.items()}
+    assert len(scenes["adlr"]) == 11 and scenes["pab_dc"] == list(published.SCENES)
     assert {run.settings for run in planned} == {(("variant", "robust"),)}
     assert seeds_of("adlr", 5) == (0,)
     assert seeds_of("adlr", 5, variant="release") == (0, 1, 2, 3, 4)
