@@ -23,10 +23,12 @@ import h5netcdf
 import numpy as np
 import numpy.typing as npt
 import rasterio
+import spectral
 
 from benchmarks.record import keep, print_table
 from experiments.reporting.provenance import ROOT
 from lren_tf import datasets, load_map, metrics
+from lren_tf.runtime.peak_memory import anonymous_bytes
 
 SHAPE = (1280, 1242, 285)
 """Lines, samples and bands of a granule of EMIT."""
@@ -39,17 +41,8 @@ Cube = npt.NDArray[np.float32]
 
 def envi(cube: Cube, folder: Path) -> Path:
     """Write an ENVI image, BIL."""
-    height, width, bands = cube.shape
-    raw = np.memmap(folder / "granule.img", np.float32, "w+", shape=(height, bands, width))
-    for row in range(height):
-        raw[row] = cube[row].T
-    raw.flush()
     header = folder / "granule.hdr"
-    header.write_text(
-        f"ENVI\nsamples = {width}\nlines = {height}\nbands = {bands}\nheader offset = 0\n"
-        "data type = 4\ninterleave = bil\nbyte order = 0\n",
-        encoding="ascii",
-    )
+    spectral.envi.save_image(str(header), cube, interleave="bil")
     return header
 
 
@@ -77,7 +70,7 @@ def netcdf(cube: Cube, folder: Path) -> Path:
         file.dimensions = dict(zip(("downtrack", "crosstrack", "bands"), cube.shape, strict=True))
         variable = file.create_variable(
             "reflectance", tuple(file.dimensions), np.float32, compression="gzip",
-            compression_opts=1, chunks=(64, 64, cube.shape[2]),
+            compression_opts=1, chunks=(*(min(64, side) for side in cube.shape[:2]), cube.shape[2]),
         )  # fmt: skip
         for row in range(0, len(cube), 64):
             variable[row : row + 64] = cube[row : row + 64]
@@ -98,7 +91,7 @@ def measured(scene: Path, detector: str, truth: np.ndarray) -> dict[str, Any]:
         )  # fmt: skip
         largest = 0
         while process.poll() is None:
-            largest = max(largest, _anonymous(process.pid))
+            largest = max(largest, anonymous_bytes(process.pid) or 0)
             time.sleep(_INTERVAL_S)
         seconds = time.perf_counter() - start
         if process.returncode:
@@ -110,15 +103,6 @@ def measured(scene: Path, detector: str, truth: np.ndarray) -> dict[str, Any]:
         "peak_anonymous_bytes": largest,
         "auc_pd_pf": float(metrics.auc_pd_pf(score, truth)),
     }
-
-
-def _anonymous(pid: int) -> int:
-    """Bytes of anonymous memory of a process (Linux); 0 when it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line[:8] == "RssAnon:"), 0)
 
 
 def main() -> None:

@@ -17,10 +17,15 @@ _STATUS = Path("/proc/self/status")
 _INTERVAL_S = 0.002
 
 
-def anonymous_bytes() -> int | None:
-    """RssAnon of this process; None where the system does not say it (Linux does)."""
+def anonymous_bytes(process: int | None = None) -> int | None:
+    """RssAnon of a process; None where the system does not say it (Linux does), or it has ended.
+
+    Args:
+        process: its number; None for this one.
+    """
+    status = _STATUS if process is None else Path(f"/proc/{process}/status")
     try:
-        lines = _STATUS.read_text(encoding="ascii").splitlines()
+        lines = status.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     for line in lines:

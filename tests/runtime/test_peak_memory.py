@@ -23,6 +23,14 @@ def test_an_array_that_is_still_there_at_the_end_counts():
     assert held.nbytes <= peak.bytes + (1 << 20)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone says RssAnon")
+def test_another_process_and_one_that_has_ended():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert peak_memory.anonymous_bytes(process.pid) > 0
+        process.communicate(b"\n")
+    assert peak_memory.anonymous_bytes(process.pid) is None
+
+
 def test_a_system_that_does_not_say_it(monkeypatch, tmp_path):
     monkeypatch.setattr(peak_memory, "_STATUS", tmp_path / "none")
     with PeakMemory() as peak:
