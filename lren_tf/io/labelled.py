@@ -21,6 +21,7 @@ import numpy as np
 from lren_tf.data.labelled_arrays import GridLabels, as_labelled, read_labelled
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
+from lren_tf.io.base import large_array
 from lren_tf.io.base.attributes import fill_values_among, scaling_among, tables_among
 from lren_tf.io.base.axis_names import role_of
 from lren_tf.io.base.metadata import Details, in_nanometres, wavelength_in
@@ -124,9 +125,10 @@ class LabelledReader(Reader):
         outside = None if limits is None else OutOfRange(limits, array.shape, fills)
         stored = unsigned_type(array.attrs.items(), array.dtype)
         dtype = np.result_type(stored, np.float32) if scaling else stored
-        # In memory as rows, columns, bands, so that nothing is copied when it is turned.
+        # Laid out as rows, columns, bands, so that nothing is copied when it is turned.
         order = _order(array)
-        out = np.empty([array.shape[axis] for axis in order], dtype).transpose(np.argsort(order))
+        out = large_array.empty([array.shape[axis] for axis in order], dtype)
+        out = out.transpose(np.argsort(order))
         with self.library():
             for place in _chunks(array):
                 values = np.asarray(array[place].values).view(stored)
@@ -239,7 +241,7 @@ def _without(values: np.ndarray, outside: OutOfRange, name: str) -> np.ndarray:
     if places is None:
         return values
     if values.dtype.kind != "f":
-        values = values.astype(np.result_type(values.dtype, np.float32))
+        values = large_array.converted(values, np.result_type(values.dtype, np.float32))
     values[places] = np.nan
     return values
 

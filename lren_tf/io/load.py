@@ -17,6 +17,7 @@ from lren_tf.data.scene import Scene
 from lren_tf.data.valid_pixels import find_valid
 from lren_tf.errors import Argument, InputError
 from lren_tf.io.axes import AS_STORED, Axes, found_axes, upright
+from lren_tf.io.base import large_array
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.place_checks import checked_place
 from lren_tf.io.base.quality import parse_flags
@@ -155,7 +156,7 @@ def _scene(
     height, width = cube.shape[:2]
     place = checked_place(file.name, details.georeference, height, width)
     scene = Scene(
-        order.turned(reader.read(stored.name, how)),
+        large_array.settled(order.turned(reader.read(stored.name, how))),
         marked,
         name=scene_stem(file),
         source=reader.origin,

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lren_tf.io.base import large_array
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.hdf5_attributes import attributes
 from lren_tf.io.base.hdf5_evidence import fill_values, scaling_of, valid_range
@@ -39,7 +40,7 @@ def array_of(node: h5py.Dataset, how: Reading, notes: list[str]) -> np.ndarray:
     if scaling:
         array = scaling.applied(array, fills)
     elif beyond is not None:
-        array = array.astype(np.result_type(array.dtype, np.float32))
+        array = large_array.converted(array, np.result_type(array.dtype, np.float32))
     if beyond is not None:
         array[beyond] = np.nan
     return array
@@ -76,7 +77,8 @@ def _beyond(
     if limits is None:
         return None
     outside = OutOfRange(limits, stored.shape, fills)
-    outside.look(stored)
+    for rows in large_array.row_parts(stored.shape):
+        outside.look(stored[rows], (rows,))
     places, note = outside.places(
         f"{path_of(node.file.filename).name}: '{node.name.lstrip('/')}'"
     )

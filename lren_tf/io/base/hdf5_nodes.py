@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from h5py import h5z
 
+from lren_tf.io.base import large_array
 from lren_tf.io.base.hdf5_stream import path_of
 from lren_tf.io.base.variable import check_block_size, check_declared_size
 
@@ -72,7 +73,7 @@ def _bring_filters(node: h5py.Dataset) -> None:
 
 
 def values(node: h5py.Dataset) -> np.ndarray:
-    """All values of an array, as they are stored.
+    """All values of an array, as they are stored; many numbers in a `large_array`.
 
     Raises:
         ValueError, InputError: as `check_readable`.
@@ -81,7 +82,11 @@ def values(node: h5py.Dataset) -> np.ndarray:
     check_readable(node)
     if node.dtype.kind == "O":
         _check_lengths(node)
-    return node[()]
+    if node.dtype.kind not in "iuf" or node.nbytes <= large_array.LARGEST_IN_MEMORY:
+        return node[()]
+    out = large_array.empty(node.shape, node.dtype)
+    node.read_direct(out)  # a chunk at a time
+    return out
 
 
 def _check_lengths(node: h5py.Dataset) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lren_tf.data.valid_pixels import NoData, holds_no_data_value
+from lren_tf.io.base import large_array
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,46 @@ class Scaling:
 
         Args:
             stored: any shape that gain and offset broadcast with.
-            no_data: stored values that become NaN.
+            no_data: stored values that become NaN, in all bands or one in each, which are the
+                last axis.
+
+        Returns:
+            An array in memory or in a temporary file, by `large_array.empty`.
         """
+        no_data = tuple(no_data)
         wide = np.result_type(stored.dtype, np.float32)
+        if stored.size <= large_array.ELEMENTS_AT_A_TIME:
+            return self._of_part(stored, self.gain, self.offset, wide, no_data)
+        out = large_array.empty(stored.shape, wide)
+        gain, offset = (np.broadcast_to(each, stored.shape) for each in (self.gain, self.offset))
+        for rows in large_array.row_parts(stored.shape):
+            out[rows] = self._of_part(stored[rows], gain[rows], offset[rows], wide, no_data)
+        return out
+
+    def _of_part(
+        self,
+        stored: np.ndarray,
+        gain: float | np.ndarray,
+        offset: float | np.ndarray,
+        wide: np.dtype,
+        no_data: tuple[NoData, ...],
+    ) -> np.ndarray:
         if self.divisor != 1:
             values = stored / (np.float32 if wide == np.float32 else np.float64)(self.divisor)
         else:
-            values = (stored * np.float64(1) * self.gain + self.offset).astype(wide)
+            values = (stored * np.float64(1) * gain + offset).astype(wide)
         missing = holds_no_data_value(stored, no_data)
         if missing.any():
             values[missing] = np.nan
         return values
+
+    def of_bands(self, bands: slice) -> Scaling:
+        """The scaling of some of the bands, which are the last axis of the values."""
+        gain, offset = (
+            each if np.ndim(each) == 0 else np.asarray(each)[..., bands]
+            for each in (self.gain, self.offset)
+        )
+        return replace(self, gain=gain, offset=offset)
 
     def text(self, raw: bool) -> str:
         """Description of the scaling, for `lren-tf info`; empty if there is none."""

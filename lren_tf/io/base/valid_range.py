@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lren_tf.data.valid_pixels import holds_no_data_value
+from lren_tf.io.base import large_array
 from lren_tf.io.base.attributes import Attributes, is_unsigned, numbers_of, stored_as
 
 _AXES_OF_A_CUBE = 3
@@ -52,7 +53,7 @@ class OutOfRange:
         self, limits: ValidRange, shape: tuple[int, ...], fills: tuple[float, ...]
     ) -> None:
         self._limits, self._fills = limits, fills
-        self._found = np.zeros(shape, bool)
+        self._found = large_array.empty(shape, bool)
         self._held = self._count = 0
 
     def look(self, values: np.ndarray, place: tuple[slice, ...] = ()) -> None:

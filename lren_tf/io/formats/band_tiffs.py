@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from lren_tf.errors import InputError
+from lren_tf.io.base import large_array
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
@@ -93,13 +94,18 @@ class BandTiffsReader(Reader):
             with geotiff.Image(file) as image:
                 values = image.read(how)
             if out is None:
-                out = np.empty((*values.shape, len(self._files)), values.dtype)
+                out = large_array.empty((*values.shape, len(self._files)), values.dtype)
             out[:, :, at] = values
         assert out is not None
         if self._numbers is None:
             return out
-        outside = (out[:, :, self._calibrated] == 0).all(axis=2)
-        scaled = out.astype(np.float32) if how.raw else self._scaling.applied(out)
+        outside = np.concatenate(
+            [(out[rows][:, :, self._calibrated] == 0).all(axis=2)
+             for rows in large_array.row_parts(out.shape)]
+        )  # fmt: skip
+        scaled = (
+            large_array.converted(out, np.float32) if how.raw else self._scaling.applied(out)
+        )
         scaled[outside] = np.nan
         return scaled
 

@@ -1,7 +1,7 @@
 """GeoTIFF images through rasterio (GDAL): values in blocks, no data, wavelengths, georeference.
 
-Read block by block, so that beside the cube itself there is never more than one row of the
-file's blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
+Read block by block, so that beside the cube itself there are never more than a few of the file's
+blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
 (float64 for doubles) with NaN where the stored value is the no-data value of its band. Maps are
 written with one band, compressed without loss.
 """
@@ -9,6 +9,7 @@ written with one band, compressed without loss.
 from __future__ import annotations
 
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ import numpy as np
 
 from lren_tf.data.georeference import Georeference
 from lren_tf.data.valid_pixels import NoData
+from lren_tf.io.base import large_array
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import understood_crs
 from lren_tf.io.base.failures import damaged, reading
@@ -40,8 +42,9 @@ _ACQUIRED = ("acquisitiondatetime", "acquisitiontime", "timecoveragestart")
 _TITLES = ("title", "name", "long_name", "description", "layer_type")
 
 _WHAT = "GeoTIFF"
-# Read in one go: what the blocks need beside the cube.
-_BLOCK_ELEMENTS = 1 << 22
+# Of GDAL's own cache of blocks: each is read once, and by default it takes a share of all memory.
+# GDAL takes the limit with the first block of a process and keeps it.
+_CACHE = {"GDAL_CACHEMAX": 64 << 20}
 
 
 class Image:
@@ -112,17 +115,18 @@ class Image:
         with self._library():
             scaling = Scaling() if how.raw else scaling or _scaling(image)
             no_data = (_no_data(image) or no_data) if how.fill else ()
-            out = np.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
-            block = image.block_shapes[0][0]
-            rows = block * max(1, _BLOCK_ELEMENTS // (block * shape[1] * shape[2]))
+            out = large_array.empty(shape, np.result_type(dtype, np.float32) if scaling else dtype)
+            high, wide = image.block_shapes[0]
             # Where this fails, GDAL would fail with every band, each time after all of them.
-            image.read(1, window=Window(0, 0, shape[1], min(block, shape[0])))
-            for start in range(0, shape[0], rows):
-                window = Window(0, start, shape[1], min(rows, shape[0] - start))
-                values = np.moveaxis(image.read(window=window), 0, -1)
+            image.read(1, window=Window(0, 0, min(wide, shape[1]), min(high, shape[0])))
+            for place in large_array.blocks(shape, (high, wide, _bands_of_block(image))):
+                rows, columns, bands = place
+                window = Window.from_slices(rows, columns)
+                values = image.read(list(image.indexes[bands]), window=window)
+                values = np.moveaxis(values, 0, -1)
                 if scaling:
-                    values = scaling.applied(values, no_data)
-                out[start : start + rows] = values
+                    values = scaling.of_bands(bands).applied(values, _of_bands(no_data, bands))
+                out[place] = values
         return out[:, :, 0] if shape[2] == 1 else out
 
     def details(self, how: Reading = AS_MEANT) -> Details:
@@ -159,7 +163,8 @@ class Image:
         import rasterio
 
         # Without an environment GDAL writes to stderr what its exceptions say.
-        with reading(self.file, _WHAT), rasterio.Env():
+        cache = {} if "GDAL_CACHEMAX" in os.environ else _CACHE
+        with reading(self.file, _WHAT), rasterio.Env(**cache):
             yield
 
 
@@ -294,8 +299,6 @@ def write_geotiff(file: Path, layer: Layer) -> None:
 
 def _check_sizes(file: Path, image: DatasetReader) -> None:
     """Check sizes before anything is read: a mask is as large as a band, a block is read whole."""
-    from rasterio.enums import Interleaving
-
     shape, item = (image.height, image.width, image.count), _dtype(image).itemsize
     check_declared_size(file, "", shape, item)
     size = file.stat().st_size
@@ -303,9 +306,19 @@ def _check_sizes(file: Path, image: DatasetReader) -> None:
         # Each takes at least a byte of the file, and far more than that to be looked at.
         raise damaged(file, _WHAT, f"it declares {image.count} bands in {size} bytes")
     for rows, columns in set(image.block_shapes):
-        # Of values side by side a block holds all bands.
-        block = (rows, columns, image.count if image.interleaving is Interleaving.pixel else 1)
+        block = (rows, columns, _bands_of_block(image))
         check_block_size(file, "", block, math.prod(block) * item, math.prod(shape) * item)
+
+
+def _bands_of_block(image: DatasetReader) -> int:
+    """Number of bands in a block of the file: of values side by side all of them."""
+    from rasterio.enums import Interleaving
+
+    return int(image.count) if image.interleaving is Interleaving.pixel else 1
+
+
+def _of_bands(no_data: tuple[NoData, ...], bands: slice) -> tuple[NoData, ...]:
+    return tuple(value if np.ndim(value) == 0 else value[bands] for value in no_data)  # type: ignore[index]
 
 
 def _dtype(image: DatasetReader) -> np.dtype:

@@ -7,12 +7,13 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from lren_tf.errors import InputError
+from lren_tf.io.base import large_array
 from lren_tf.io.base.failures import damaged
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
@@ -73,31 +74,31 @@ class NpzReader(Reader):
         super().__init__(source)
         with self.library():
             self._archive = source.enter(zipfile.ZipFile(source.start_over()))
-            self._members: dict[str, tuple[zipfile.ZipInfo, Variable]] = {}
+            self._members: dict[str, tuple[zipfile.ZipInfo, _Header]] = {}
             for member in self._archive.infolist():
                 if member.filename.endswith(_MEMBER_SUFFIX):
                     name = member.filename.removesuffix(_MEMBER_SUFFIX)
-                    self._members[name] = member, self._variable(member, name)
-        self.variables = [variable for _, variable in self._members.values()]
+                    self._members[name] = member, self._header(member, name)
+        self.variables = [header.variable for _, header in self._members.values()]
 
     def read(self, name: str, how: Reading = AS_MEANT) -> np.ndarray:
         """One array, with the shape and dtype it was saved with; its checksum is compared."""
         if name not in self._members:
             raise no_variable(self.file, name, self.variables)
-        member, variable = self._members[name]
-        _require_readable(self.file, variable)
+        member, header = self._members[name]
+        _require_readable(self.file, header.variable)
         with self.library(), self._archive.open(member) as stream:
-            array = npy_format.read_array(stream, allow_pickle=False)
+            array = _read_array(stream, header)
             # The archive's checksum is compared only when the end of the member is read.
             if stream.read(1):
                 raise damaged(self.file, self.what, f"'{name}' has trailing bytes")
         return array
 
-    def _variable(self, member: zipfile.ZipInfo, name: str) -> Variable:
+    def _header(self, member: zipfile.ZipInfo, name: str) -> _Header:
         if member.compress_type not in _COMPRESSIONS:
             raise ValueError(f"'{name}' is not compressed as NumPy does it")
         with self._archive.open(member) as stream:
-            return _read_header(stream, self.file, name, member.file_size).variable
+            return _read_header(stream, self.file, name, member.file_size)
 
 
 def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
@@ -134,6 +135,25 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> Path:
         npy_format.write_array_header_1_0(stream, npy_format.header_data_from_array_1_0(array))
         stream.write(array.data)
     return target
+
+
+def _read_array(stream: IO[bytes], header: _Header) -> np.ndarray:
+    """The array of an archive's member, at its beginning; a large one by `large_array`."""
+    variable = header.variable
+    if math.prod(variable.shape) * header.dtype.itemsize <= large_array.LARGEST_IN_MEMORY:
+        return npy_format.read_array(stream, allow_pickle=False)
+    stream.read(header.start)
+    order: Literal["C", "F"] = "F" if header.columns_first else "C"
+    array = large_array.empty(variable.shape, header.dtype, order)
+    content = array.ravel(order).view(np.uint8)
+    for rows in large_array.row_parts((content.size,)):
+        part = content[rows]
+        while part.size:
+            count = stream.readinto(part)  # type: ignore[attr-defined]
+            if not count:
+                raise ValueError(f"'{variable.name}' ends early")
+            part = part[count:]
+    return array
 
 
 class _Header(NamedTuple):

@@ -27,6 +27,7 @@ import h5py
 import numpy as np
 
 from lren_tf.data.georeference import Georeference
+from lren_tf.io.base import large_array
 from lren_tf.io.base.acquired import iso_time
 from lren_tf.io.base.crs import wkt_of_epsg
 from lren_tf.io.base.hdf5_attributes import attribute, attributes
@@ -146,7 +147,7 @@ class _Product:
             ValueError, KeyError: also when the numbers of the scale are missing.
         """
         rows, columns, count = self.joint.shape
-        out = np.empty((rows, columns, count), np.float32)
+        out = large_array.empty((rows, columns, count), np.float32)
         outside = np.ones((rows, columns), bool)
         _, known = _ERRORS[self.level[:2]]
         codes = [code for flag, code in known.items() if flag in flags]

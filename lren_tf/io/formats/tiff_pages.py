@@ -16,6 +16,7 @@ import numpy as np
 
 from lren_tf.data.valid_pixels import NoData
 from lren_tf.errors import Argument, InputError
+from lren_tf.io.base import large_array
 from lren_tf.io.base.metadata import Details
 from lren_tf.io.base.reader import Reader
 from lren_tf.io.base.scaling import AS_MEANT, Reading
@@ -71,7 +72,7 @@ class PagesReader(Reader):
             with geotiff.Image(self.file, at + 1) as image:
                 values = image.read(how, _of_band(no_data, at))
             if out is None:
-                out = np.empty((*values.shape, self._pages), values.dtype)
+                out = large_array.empty((*values.shape, self._pages), values.dtype)
             out[:, :, at] = values
         assert out is not None
         return out
