@@ -7,7 +7,7 @@ import pytest
 
 from lren_tf.errors import InputError
 from lren_tf.io import load_map, load_scene
-from lren_tf.io.formats import geotiff
+from lren_tf.io.base import large_array
 from tests.io.products import cube, write_geotiff
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio, of the extra geo, is not installed")
@@ -30,10 +30,11 @@ class TestValues:
     @pytest.mark.parametrize(
         "profile",
         [{"tiled": True, "blockxsize": 16, "blockysize": 16}, {"blockysize": 7},
+         {"tiled": True, "blockxsize": 16, "blockysize": 16, "interleave": "pixel"},
          {"compress": "deflate", "predictor": 2}],
     )  # fmt: skip
     def test_blocks_do_not_matter(self, tmp_path, monkeypatch, elements, profile):
-        monkeypatch.setattr(geotiff, "_BLOCK_ELEMENTS", elements)
+        monkeypatch.setattr(large_array, "ELEMENTS_AT_A_TIME", elements)
         values = cube(45, 37, 5)
         path = write_geotiff(tmp_path / "a.TIFF", values, **profile)
         np.testing.assert_array_equal(load_scene(path).cube, values)
