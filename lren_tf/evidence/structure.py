@@ -26,6 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from lren_tf.evidence.hybrid_reconstruction import reconstructed
+from lren_tf.runtime.threads import usable_cores
 
 SIZES = (9, 13)
 """Sides of the squares of the openings, in pixels."""
@@ -34,7 +35,11 @@ COMPONENTS = 3
 
 # A component with less than this share of the first one's variance is rounding.
 _SMALLEST_VARIANCE = 1e-10
-_CHUNK = 65536
+_CHUNK, _CHUNK_OF_MANY = 65536, 16384
+"""Pixels worked on at a time; of more than the first number fewer, which TensorFlow's allocator
+keeps memory for ever after. Another number rounds sums over pixels differently."""
+_LARGE_MAP = 1 << 18
+"""Pixels of a map of which few are opened at a time."""
 _INFINITY = np.float64(np.inf)
 _ANY_MAPS = tf.TensorSpec([None, None, None], tf.float64)
 
@@ -70,10 +75,11 @@ def principal_components(pixels: Rows) -> tuple[tf.Tensor, tf.Tensor]:
     """
     total: Any = 0.0
     products: Any = 0.0
-    for start in range(0, len(pixels), _CHUNK):
-        x = tf.cast(pixels[start : start + _CHUNK], tf.float64)
+    for rows in _chunks(len(pixels)):
+        x = tf.cast(pixels[rows], tf.float64)
         total += tf.reduce_sum(x, axis=0)
         products += tf.matmul(x, x, transpose_a=True)
+        del x  # before the next is made
     mean = total / len(pixels)
     variances, vectors = tf.linalg.eigh(products / len(pixels) - mean[:, None] * mean)
     count = component_count(len(mean))
@@ -90,9 +96,13 @@ def projected(pixels: Rows, mean: tf.Tensor, directions: tf.Tensor) -> tf.Tensor
         pixels: as for :func:`principal_components`.
         mean, directions: from it.
     """
-    starts = range(0, len(pixels), _CHUNK)
-    parts = [components_of(pixels[start : start + _CHUNK], mean, directions) for start in starts]
+    parts = [components_of(pixels[rows], mean, directions) for rows in _chunks(len(pixels))]
     return tf.concat(parts, axis=0)
+
+
+def _chunks(count: int) -> list[slice]:
+    size = _CHUNK if count <= _CHUNK else _CHUNK_OF_MANY
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def components_of(pixels: Any, mean: tf.Tensor, directions: tf.Tensor) -> tf.Tensor:
@@ -113,7 +123,21 @@ def structure(components: tf.Tensor, valid: Any = None) -> tf.Tensor:
         valid: ``[H, W]`` bool, True in pixels that hold data; None where all do.
     """
     both = tf.concat([components, -components], axis=-1)
-    return tf.reduce_sum(standing_out(both, valid), axis=-1)
+    return tf.reduce_sum(_in_groups(both, valid), axis=-1)
+
+
+def _in_groups(maps: tf.Tensor, valid: Any) -> tf.Tensor:
+    """Return :func:`standing_out` of maps; outside graphs of few large ones at a time."""
+    height, width, count = maps.shape
+    if not tf.executing_eagerly() or height * width < _LARGE_MAP:
+        return standing_out(maps, valid)
+    # As many as have their openings made side by side.
+    together = max(1, usable_cores() // len(SIZES))
+    out = np.empty(maps.shape)
+    for first in range(0, count, together):
+        some = np.s_[..., first : first + together]
+        out[some] = standing_out(maps[some], valid).numpy()
+    return tf.constant(out)
 
 
 def standing_out(maps: tf.Tensor, valid: Any = None) -> tf.Tensor:

@@ -34,6 +34,8 @@ SCENE_PIXELS = 5.0
 RIDGE = 1e-4
 """Share of a feature's variance over the scene that is added to its variance in a window."""
 
+_MANY, _CHUNK = 65536, 8192
+"""Pixels above which moments are taken outside graphs in NumPy, and how many at a time."""
 _STRIP = 32768
 """Pixels whose sums are held at a time, at least a row: half a GB in all with 18 features."""
 
@@ -62,6 +64,8 @@ def scene_moments(features: tf.Tensor, weights: tf.Tensor) -> SceneMoments:
         features: float64 ``[n, d]``.
         weights: float64 ``[n]``, 0 or 1, not all of them 0.
     """
+    if tf.executing_eagerly() and features.shape[0] > _MANY:
+        return _moments_by_chunks(features.numpy(), weights.numpy())
     mean = tf.reduce_mean(features, axis=0)
     spread = tf.math.reduce_std(features, axis=0)
     spread = tf.where(spread > 0, spread, tf.ones_like(spread))
@@ -78,6 +82,24 @@ def scene_moments(features: tf.Tensor, weights: tf.Tensor) -> SceneMoments:
         axis=0,
     )
     return SceneMoments(mean, spread, sums / sums[0])
+
+
+def _moments_by_chunks(features: np.ndarray, weights: np.ndarray) -> SceneMoments:
+    """Return the moments of many pixels, equal to rounding, without copies of all features."""
+    starts = range(0, len(features), _CHUNK)
+    mean = features.mean(axis=0)
+    squares = sum(np.square(features[at : at + _CHUNK] - mean).sum(axis=0) for at in starts)
+    spread = np.sqrt(squares / len(features))
+    spread = np.where(spread > 0, spread, 1.0)
+    d = features.shape[1]
+    sums, products = np.zeros(d), np.zeros((d, d))
+    for at in starts:
+        z = (features[at : at + _CHUNK] - mean) / spread
+        weighted = z * weights[at : at + _CHUNK, None]
+        sums += weighted.sum(axis=0)
+        products += weighted.T @ z
+    moments = np.concatenate([[weights.sum()], sums, products[_upper_triangle(d)]])
+    return SceneMoments(*map(tf.constant, (mean, spread, moments / moments[0])))
 
 
 def surroundings(features: tf.Tensor, weights: tf.Tensor, scene: SceneMoments) -> tf.Tensor:

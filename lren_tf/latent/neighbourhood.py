@@ -35,9 +35,11 @@ def with_neighbourhood(
         where `sigma` is 0.
     """
     if sigma == 0:
-        return z
+        return tf.convert_to_tensor(z)
     if len(grid) != 2:
         return tf.concat([z, tf.zeros_like(z)], axis=1)
+    if tf.executing_eagerly() and z.shape[0] > _MANY:
+        return tf.constant(_with_means(np.asarray(z), grid, sigma, valid))
     if valid is None:
         return tf.concat([z, _mean_around(z, grid, sigma)], axis=1)
     pixels = np.flatnonzero(valid)[:, None]
@@ -45,6 +47,24 @@ def with_neighbourhood(
     filled = tf.scatter_nd(pixels, tf.concat([z, ones], axis=1), [valid.size, z.shape[1] + 1])
     around = tf.gather(_mean_around(filled, grid, sigma), pixels[:, 0])
     return tf.concat([z, around[:, :-1] / around[:, -1:]], axis=1)
+
+
+def _with_means(
+    z: np.ndarray, grid: tuple[int, ...], sigma: float, valid: np.ndarray | None
+) -> np.ndarray:
+    """The same of a large image, outside of TensorFlow, whose allocator keeps what steps take."""
+    l = z.shape[1]
+    out = np.empty((len(z), 2 * l), z.dtype)
+    out[:, :l] = z
+    if valid is None:
+        out[:, l:] = _mean_by_strips(z, grid, sigma)
+        return out
+    pixels = np.flatnonzero(valid)
+    filled = np.zeros((valid.size, l + 1), z.dtype)
+    filled[pixels, :l], filled[pixels, l] = z, 1.0
+    around = _mean_by_strips(filled, grid, sigma)[pixels]
+    np.divide(around[:, :l], around[:, l:], out=out[:, l:])
+    return out
 
 
 def _mean_around(z: tf.Tensor, grid: tuple[int, ...], sigma: float) -> tf.Tensor:

@@ -83,7 +83,7 @@ class EnergyScoring:
     def _energies(self, data: ModelInput) -> np.ndarray:
         """Energies of every member on the scale of its scene, float64 ``[members, n]``."""
         self._check_kind(data)
-        samples, _ = self._model.embed(self._standardised(data))
+        samples = self._model.embed(self._standardised(data))[0]
         return self._backgrounds.energies(samples, data.grid, data.valid).numpy()
 
     def _standardised(self, data: ModelInput) -> StandardisedPixels:
@@ -217,7 +217,7 @@ class EvidenceScoring(EnergyScoring):
         reference, weighed = self._state.load(), known
         if recalibrate or weighed is None:
             pixels = self._standardised(data)
-            samples, _ = self._model.embed(pixels)
+            samples = self._model.embed(pixels)[0]
             if recalibrate:
                 components = principal_components(pixels)
                 found = self._samples(pixels, samples, components, data)

@@ -190,30 +190,40 @@ class BackgroundState(_State):
         """Remove the backgrounds, which belong to other weights."""
         self._spread.assign(tf.zeros_like(self._spread))
 
-    def store(self, z: np.ndarray, beta: np.ndarray, data: ModelInput) -> tf.Tensor:
+    def mixture_rows(self, pixels: int) -> np.ndarray | slice:
+        """Return the pixels of a scene that mixtures are estimated from, in their order.
+
+        They are at most `MIXTURE_PIXELS`.
+
+        Args:
+            pixels: n, of the scene.
+        """
+        if pixels <= MIXTURE_PIXELS:
+            return slice(None)
+        return sample_rows(pixels, MIXTURE_PIXELS, self._settings.seed)
+
+    def store(
+        self, z: np.ndarray, beta: np.ndarray, rows: np.ndarray | slice, data: ModelInput
+    ) -> tf.Tensor:
         """Estimate the backgrounds from the pixels of a scene, and store them.
 
-        Their mixtures are those of at most `MIXTURE_PIXELS` pixels, the scales of their energies
-        those of all.
+        The scales of their energies are those of all pixels.
 
         Args:
             z: latent samples ``[n, m, l]``.
-            beta: responsibilities ``[n, m, k]``.
+            beta: responsibilities of some of the pixels ``[r, m, k]``.
+            rows: these, from :meth:`mixture_rows`.
             data: the scene, for the positions of its pixels.
 
         Returns:
             Energies as of :meth:`energies`.
         """
         s = self._settings
-        rows = None
-        if len(z) > MIXTURE_PIXELS:
-            rows = sample_rows(len(z), MIXTURE_PIXELS, s.seed)
-            beta = beta[rows]
         parts, energies = [], []
         for some in self._groups(len(z)):
             features = self.features(z[:, some], data.grid, data.valid)
             background = background_mixture(
-                features if rows is None else tf.gather(features, rows, axis=1),
+                features if isinstance(rows, slice) else tf.gather(features, rows, axis=1),
                 beta[:, some].swapaxes(0, 1),
                 component_share=s.component_share,
                 trimmed_share=s.trimmed_share,
@@ -280,8 +290,13 @@ class BackgroundState(_State):
             ``[members, n, d]``.
         """
         members, l = z.shape[1:]
-        rows = tf.reshape(tf.cast(z, tf.float64), [-1, members * l])
+        if isinstance(z, np.ndarray):
+            rows = z.astype(np.float64).reshape(-1, members * l)
+        else:
+            rows = tf.reshape(tf.cast(z, tf.float64), [-1, members * l])
         rows = with_neighbourhood(rows, grid, self._settings.neighbourhood, valid)
+        if members == 1:
+            return rows[None]
         # A pixel's samples of all members, and after them their neighbourhoods.
         parts = tf.reshape(rows, [tf.shape(rows)[0], -1, members, l])
         parts = tf.transpose(parts, [2, 0, 1, 3])

@@ -232,7 +232,11 @@ class TrainedNetwork(keras.Model):
         if s.low_rank_space == "original":
             atoms = as_spectra(atoms, standardised[:], weights)
         if s.scoring == "energy":
-            energies = self.background_state.store(samples, responsibilities, data)
+            rows = self.background_state.mixture_rows(len(samples))
+            # Those of all pixels of a large scene go before its features are made.
+            responsibilities = responsibilities[rows]
+            del z, beta, weights
+            energies = self.background_state.store(samples, responsibilities, rows, data)
         # Last, because the model counts as fitted from here on, or from its evidence.
         self.atom_state.store(mixture, atoms._replace(pixels=data.on_grid(atoms.pixels)))
         return Learned(samples, energies)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
+from lren_tf.evidence import structure as structure_module
 from lren_tf.evidence.structure import (
     SIZES,
     openings,
@@ -122,6 +123,25 @@ def test_a_graph_of_images_of_any_size_gives_the_same():
     for shape in ((9, 31, 3), (1, 5, 3)):
         image = RNG.normal(size=shape)
         np.testing.assert_array_equal(graph(image), structure(image))
+
+
+@pytest.mark.parametrize("cores", [1, 8])
+def test_large_maps_in_groups_give_the_same(monkeypatch, cores):
+    image, valid = RNG.normal(size=(21, 22, 3)), RNG.random((21, 22)) < 0.9
+    expected = [structure(image).numpy(), structure(image, valid).numpy()]
+    monkeypatch.setattr(structure_module, "_LARGE_MAP", 1)
+    monkeypatch.setattr(structure_module, "usable_cores", lambda: cores)
+    np.testing.assert_array_equal(structure(image), expected[0])
+    np.testing.assert_array_equal(structure(image, valid), expected[1])
+
+
+def test_many_pixels_have_the_components_of_few(monkeypatch):
+    pixels = (RNG.normal(size=(500, 6)) + 3).astype(np.float32)
+    expected = projected(pixels, *principal_components(pixels)).numpy()
+    monkeypatch.setattr(structure_module, "_CHUNK", 400)
+    monkeypatch.setattr(structure_module, "_CHUNK_OF_MANY", 70)
+    found = projected(pixels, *principal_components(pixels)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_principal_components_have_unit_variance_and_no_correlation():

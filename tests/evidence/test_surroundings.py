@@ -122,6 +122,18 @@ def test_moments_are_means_over_the_pixels_that_count():
     assert len(scene.moments) == moment_count(3)
 
 
+@pytest.mark.parametrize("chunk", [7, 1000])
+def test_moments_of_many_pixels_are_those_of_few(monkeypatch, chunk):
+    features, weights = sample((12, 13), 3)
+    features[..., 1] = 4.0
+    arrays = tf.constant(features.reshape(-1, 3)), tf.constant(weights.reshape(-1))
+    expected = scene_moments(*arrays)
+    monkeypatch.setattr(surroundings_module, "_MANY", 100)
+    monkeypatch.setattr(surroundings_module, "_CHUNK", chunk)
+    for part, whole in zip(scene_moments(*arrays), expected, strict=True):
+        np.testing.assert_allclose(part, whole, rtol=1e-12, atol=1e-12)
+
+
 def test_a_graph_of_images_of_any_size_gives_the_same():
     anything = tf.TensorSpec([None, None, 4], tf.float64)
     features, weights = sample((30, 33))

@@ -71,7 +71,7 @@ class TestBackground:
         z, beta = RNG.normal(size=(60, 2, 2)), RNG.dirichlet(np.ones(3), (60, 2))
         state = BackgroundState(s)
         assert not state.stored
-        energies = state.store(z, beta, as_model_input(RNG.normal(size=(60, 5))))
+        energies = state.store(z, beta, slice(None), as_model_input(RNG.normal(size=(60, 5))))
         np.testing.assert_allclose(state.energies(z, (60,)), energies, rtol=1e-12)
         assert state.stored and not state.of_image
         for member in range(2):
@@ -93,10 +93,10 @@ class TestBackground:
         monkeypatch.setattr("lren_tf.model.fitted_state.PIXELS_AT_A_TIME", at_a_time)
         state, alone = BackgroundState(s), BackgroundState(dataclasses.replace(s, members=1))
         data = as_model_input(RNG.normal(size=(6, 10, 5)))
-        state.store(z, beta, data)
+        state.store(z, beta, slice(None), data)
         together = state.energies(z, (6, 10))
         for member in range(3):
-            alone.store(z[:, [member]], beta[:, [member]], data)
+            alone.store(z[:, [member]], beta[:, [member]], slice(None), data)
             expected = alone.energies(z[:, [member]], (6, 10))[0]
             np.testing.assert_allclose(together[member], expected, rtol=1e-9)
             alone.clear()
@@ -115,9 +115,11 @@ class TestBackground:
         z[:, 0] += 8 * beta[:, 0]
         data = as_model_input(RNG.normal(size=(n, 3)))
         whole, sampled = BackgroundState(s), BackgroundState(s)
-        of_whole = whole.store(z, beta, data)[0].numpy()
+        of_whole = whole.store(z, beta, whole.mixture_rows(n), data)[0].numpy()
         monkeypatch.setattr("lren_tf.model.fitted_state.MIXTURE_PIXELS", 5000)
-        of_sample = sampled.store(z, beta, data)[0].numpy()
+        rows = sampled.mixture_rows(n)
+        assert len(rows) == 5000
+        of_sample = sampled.store(z, beta[rows], rows, data)[0].numpy()
         off = np.abs(whole.mixture().mu - sampled.mixture().mu)
         assert 0 < off.max() < 5 / np.sqrt(5000 / 2)
         assert np.median(of_sample) == pytest.approx(0, abs=1e-6)
@@ -128,7 +130,7 @@ class TestBackground:
         s = dataclasses.replace(s, members=1)
         z, beta = RNG.normal(size=(60, 1, 2)), RNG.dirichlet(np.ones(3), (60, 1))
         state = BackgroundState(s)
-        state.store(z, beta, as_model_input(RNG.normal(size=(6, 10, 5))))
+        state.store(z, beta, slice(None), as_model_input(RNG.normal(size=(6, 10, 5))))
         assert state.of_image and state.mixture().mu.shape == (1, 3, 4)
         moved = z.copy()
         moved[0] += 1
