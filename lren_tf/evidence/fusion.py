@@ -242,6 +242,7 @@ def _around(
     for number, of_network in enumerate(features):
         scene = statistics.scene(number, of_network, weights)
         distances.append(place.rows(surroundings(place.image(of_network), weight_map, scene)))
+        del of_network  # before the next ones are made
     return tf.add_n(distances) / len(distances)
 
 

@@ -233,6 +233,7 @@ class BackgroundState(_State):
             level, spread = level_and_spread(energy)
             parts.append([*background[:3], level, spread])
             energies.append((energy - level[:, None]) / spread[:, None])
+            del features  # before the next ones are made
         weights = self._phi, self._mu, self._Gamma, self._level, self._spread
         for weight, values in zip(weights, zip(*parts, strict=True), strict=True):
             weight.assign(tf.concat(values, axis=0))
