@@ -31,9 +31,9 @@ from lren_tf.errors import InputError, TrainingDiverged
 from lren_tf.runtime.peak_memory import PeakMemory
 
 BANDS = 100
-SIDES = (100, 316, 1000)
+SIDES = (1000,)
 """Rows and columns of the scenes."""
-LIMIT_S = 1800
+LIMIT_S = 300
 """Seconds after which a process is stopped."""
 
 

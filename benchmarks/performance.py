@@ -26,6 +26,7 @@ _FROM: dict[str, tuple[str, Callable[[tables.Record], str]]] = {
     "scenes": ("scaling", tables.scenes_table),
     "machines": ("scaling", tables.machines_table),
     "granule": ("granule", tables.granule_table),
+    "batch": ("batch", tables.batch_table),
     "memory": ("memory", tables.memory_table),
     "workers": ("distribution", tables.workers_table),
     "trials": ("trials", tables.trials_table),

@@ -344,6 +344,22 @@ def workers_table(distribution: Record) -> str:
     return markdown_table(header, rows)
 
 
+def batch_table(batch: Record) -> str:
+    """Many scenes by ``lren-tf batch``: one worker and two."""
+    fastest = min(batch["seconds"].values())
+    rows = [
+        [
+            name,
+            _duration(seconds),
+            f"{seconds / batch['scenes']:.1f} s",
+            f"{seconds / fastest:.2f}",
+        ]
+        for name, seconds in batch["seconds"].items()
+    ]
+    header = ("workers", "whole command", "for a scene", "of the fastest")
+    return markdown_table(header, rows)
+
+
 def scenes_table(scaling: Record) -> str:
     """Time of a training of ``paper`` on whole scenes: operations by the measured rate."""
     largest = max(scaling["cases"], key=lambda case: case["pixels"])

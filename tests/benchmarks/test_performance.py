@@ -148,3 +148,10 @@ def test_the_figure_has_both_kinds_of_step():
     labels = [text.get_text() for text in over_pixels.get_legend().get_texts()]
     assert labels == ["held in memory", "in bounded memory", "1.3 times 10,000 pixels"]
     assert list(over_bands.lines[0].get_xdata()) == [50, 400]
+
+
+def test_batches_say_seconds_for_a_scene_and_which_is_fastest():
+    record = {"scenes": 8, "seconds": {"1 worker × 1 thread": 80.0, "2 workers × 1 thread": 40.0}}
+    one, two = (row.split(" | ") for row in tables.batch_table(record).splitlines()[2:])
+    assert one[1:] == ["80 s", "10.0 s", "2.00 |"]
+    assert two[1:] == ["40 s", "5.0 s", "1.00 |"]

@@ -33,7 +33,7 @@ from lren_tf.datasets import (
 )
 from lren_tf.errors import InputError
 
-REAL_DATA = os.environ.get("LREN_TF_DATA")
+REAL_DATA = os.path.isdir(os.environ.get("LREN_TF_DATA", ""))
 
 
 @pytest.fixture
