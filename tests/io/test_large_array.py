@@ -123,7 +123,7 @@ class TestRoom:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert array.base is None
         (told,) = caplog.messages
-        assert f"{small} cannot hold 1048576 bytes" in told
+        assert f"({small}) cannot hold 1048576 bytes" in told
         assert "TMPDIR" in told
 
     def test_without_any_room_one_sentence_says_so(self, small, monkeypatch, tmp_path):
@@ -137,6 +137,12 @@ class TestRoom:
         monkeypatch.setattr(tempfile, "tempdir", str(small / "none"))
         assert large_array.empty((10,), "f8").base is None
         assert "TMPDIR" in caplog.text
+
+    def test_no_folder_of_temporary_files_at_all(self, small, monkeypatch, caplog):
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(small / "none")])
+        assert large_array.empty((10,), "f8").base is None
+        assert "(None) cannot hold 80 bytes" in caplog.text
 
     def test_a_cube_in_memory_is_not_copied_again(self, small, monkeypatch, caplog):
         monkeypatch.setattr(large_array, "_take", self.full)

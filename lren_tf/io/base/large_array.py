@@ -162,19 +162,21 @@ def _room(size: int) -> _TemporaryMap | None:
             _take(file.fileno(), size)
             return _TemporaryMap(file.fileno(), size)
     except OSError as error:
-        folder, reason = tempfile.gettempdir(), error.strerror or str(error)
+        # None where there is no folder that files can be made in.
+        folder, reason = tempfile.tempdir, error.strerror or error
         free = free_memory()
         if free is not None and size > free:
             raise InputError(
                 received=f"the decoded values take {size} bytes, which the folder of temporary "
-                f"files {folder} cannot hold ({reason}), nor memory, of which {free} bytes are "
+                f"files ({folder}) cannot hold ({reason}), nor memory, of which {free} bytes are "
                 "free",
                 expected="room in one of the two",
                 remedy="free some, or name a folder with room in the environment variable TMPDIR",
             ) from error
         _log.warning(
-            "%s cannot hold %d bytes of decoded values (%s): they are held in memory. Name a "
-            "folder with room in the environment variable TMPDIR.", folder, size, reason,
+            "the folder of temporary files (%s) cannot hold %d bytes of decoded values (%s): they "
+            "are held in memory. Name a folder with room in the environment variable TMPDIR.",
+            folder, size, reason,
         )  # fmt: skip
         return None
 
