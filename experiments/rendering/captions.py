@@ -258,6 +258,12 @@ STUDIES: dict[str, Caption] = {
     "tables/implants_targets.md": Caption(
         "Targets of the implants", "From the means of the table of implants.", ("implants",)
     ),
+    "tables/training_bound.md": Caption(
+        "Short trainings of the preset `robust` on scenes of many pixels",
+        "Simulated scenes; means over the seeds, and behind ± half their range where there are "
+        "two.",
+        ("training_bound",),
+    ),
     "tables/evidence_ablation.md": Caption(
         "The evidence taken apart",
         "Means over the eleven scenes of the medians over the seeds, from the trainings of the "

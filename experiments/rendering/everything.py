@@ -35,6 +35,7 @@ from experiments.studies import (
     robust_study,
     seeds,
     sensitivity,
+    training_bound,
 )
 from lren_tf.runtime.startup import quiet_start
 
@@ -53,6 +54,7 @@ _STUDIES = {
     "evidence": (evidence,),
     "implants": (implants,),
     "evidence_choice": (evidence_choice,),
+    "training_bound": (training_bound,),
 }
 """What renders the records of each study."""
 

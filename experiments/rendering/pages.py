@@ -23,6 +23,7 @@ from experiments.studies import (
     robust,
     seeds,
     sensitivity,
+    training_bound,
 )
 
 PAGES = {
@@ -49,6 +50,7 @@ PAGES = {
     "evidence_ablation": "docs/robust.md",
     "evidence_rates": "docs/robust.md",
     "evidence_choice": "docs/robust.md",
+    "training_bound": "docs/robust.md",
     "leaderboard": "docs/leaderboard.md",
     "leaderboard_held_out": "docs/leaderboard.md",
     "leaderboard_extent": "docs/leaderboard.md",
@@ -57,7 +59,7 @@ PAGES = {
 """The page of each block; the benchmarks fill those of ``docs/performance.md``."""
 _STUDIES = (
     proposed, robust, evidence, evidence_choice, implants, comparison, seeds, failures,
-    sensitivity, comparators, recent_methods,
+    sensitivity, comparators, recent_methods, training_bound,
 )  # fmt: skip
 _PRESETS = {
     "release": "preset `release`: the authors' program",

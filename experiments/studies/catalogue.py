@@ -20,6 +20,7 @@ from experiments.studies import (
     robust,
     robust_study,
     sensitivity,
+    training_bound,
 )
 from lren_tf import datasets
 
@@ -36,6 +37,7 @@ def planned(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *recent_methods.planned([*scenes, *further]),
         *robust_study.planned(scenes), *odds.planned(tables),
         *evidence.planned([*scenes, *further]), *implants.planned([*scenes, *further]),
+        *training_bound.planned(),
     ]  # fmt: skip
     return list(dict.fromkeys(runs))
 
@@ -54,5 +56,6 @@ def everything(scenes: Sequence[str] = tuple(published.SCENES)) -> list[Run]:
         *recent_methods.planned([*scenes, *datasets.further_names()]),
         *robust_study.planned(scenes), *odds.planned(), *failures.planned(scenes),
         *evidence.planned([*scenes, *datasets.further_names()]), *implants.planned(),
+        *training_bound.planned(),
     ]  # fmt: skip
     return list(dict.fromkeys(runs))

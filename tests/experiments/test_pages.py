@@ -35,13 +35,14 @@ from experiments.studies import (
     robust_study,
     seeds,
     sensitivity,
+    training_bound,
     varied_scenes,
 )
 
 CHOICE = evidence_choice.record_path(REFERENCE)
 RESULTS = sorted(set(REFERENCE.records.rglob("*.json")) - {CHOICE})
 SCENES = tuple(published.SCENES)
-SIMULATED = {*varied_scenes.SCENES, *implanted_scenes.SCENES}
+SIMULATED = {*varied_scenes.SCENES, *implanted_scenes.SCENES, *training_bound.SCENES}
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,7 @@ def test_committed_tables_are_rendered_from_the_results():
         **evidence.blocks(REFERENCE),
         **evidence_choice.blocks(REFERENCE),
         **implants.blocks(REFERENCE),
+        **training_bound.blocks(REFERENCE),
         "failures": failures.table(REFERENCE, SCENES),
         "failures_summary": failures.summary(REFERENCE, SCENES),
         "failures_scale": failures.scale_table(REFERENCE, SCENES),
