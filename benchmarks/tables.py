@@ -350,7 +350,7 @@ def batch_table(batch: Record) -> str:
     rows = [
         [
             name,
-            _duration(seconds),
+            f"{seconds:.0f} s",
             f"{seconds / batch['scenes']:.1f} s",
             f"{seconds / fastest:.2f}",
         ]

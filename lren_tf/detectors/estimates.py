@@ -55,7 +55,7 @@ SECONDS_PER_PIXEL = {"residual": 28e-6, "energy": 30e-6, "evidence": 25e-6}
 """Seconds of a pixel after the training. ``residual``: the largest scene of
 ``benchmarks/results/memory.json`` without its training; ``evidence``: the large scene of
 ``benchmarks/results/robust.json`` less its training at `BATCH_RATE`."""
-BYTES_PER_PIXEL = {"residual": 430, "energy": 430, "evidence": 1500}
+BYTES_PER_PIXEL = {"residual": 430, "energy": 430, "evidence": 1240}
 """Bytes of a pixel after the training: arrays of the solver (six of l float64), or the peak of
 the large scene of ``benchmarks/results/robust.json`` less what follows."""
 

@@ -131,11 +131,13 @@ class TestApply:
         shutil.copy(trained_models / "robust.keras", ".")
         model = keras.models.load_model("robust.keras")
         model.export("images")
-        assert main(["detect", "other.npz", "--apply", "images"]) == 0
+        assert main(["detect", "other.npz", "--apply", "images", "--evidence"]) == 0
         expected = model.score(OTHER)
         np.testing.assert_allclose(
             np.load("other_score.npy"), expected, rtol=0, atol=1e-5 * np.abs(expected).max()
         )
+        for name, values in model.evidence(OTHER).items():
+            np.testing.assert_allclose(np.load(f"other_evidence_{name}.npy"), values, atol=1e-4)
         mask = np.ones(OTHER.shape[:2])
         mask[2, 3] = 0
         np.save("mask.npy", mask)
@@ -151,9 +153,6 @@ class TestApply:
         capsys.readouterr()
         message = refused("detect", "other.npz", "--apply", "images", "--recalibrate")
         assert "whose calibration is fixed" in message
-        assert main(["detect", "other.npz", "--apply", "images", "--evidence"]) == 0
-        for name, values in model.evidence(OTHER).items():
-            np.testing.assert_allclose(np.load(f"other_evidence_{name}.npy"), values, atol=1e-4)
         assert np.argwhere(np.isnan(np.load("masked/other_score.npy"))).tolist() == [[2, 3]]
 
     def test_a_band_without_data_is_refused_by_a_saved_model(self, models, refused):
