@@ -29,7 +29,7 @@ SECONDS = 130.0
 """Of all tests that stay, as the full measurement timed them, on one core without imports."""
 GIVEN_UP = 0.004
 """Share of the lines that the chosen tests alone reach, at most."""
-SHORT = 0.4
+SHORT = 0.1
 """Seconds below which leaving a test out gains nothing."""
 
 Line = tuple[str, int]
