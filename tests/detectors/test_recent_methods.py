@@ -15,11 +15,14 @@ from lren_tf.detectors.kifd import KernelAxes, grown, isolation
 from lren_tf.detectors.parts.skip_autoencoder import skip_autoencoder
 from lren_tf.errors import InputError, TrainingDiverged
 
-RNG = np.random.default_rng(6)
+
+def drawn() -> np.random.Generator:
+    """A generator of the same numbers in every test, whichever ran before it."""
+    return np.random.default_rng(6)
 
 
 def test_isolation_is_the_score_of_an_isolation_forest() -> None:
-    points = np.concatenate([RNG.normal(size=(60, 3)), [[9, 9, 9]]]).astype(np.float32)
+    points = np.concatenate([drawn().normal(size=(60, 3)), [[9, 9, 9]]]).astype(np.float32)
     found = isolation(grown(points, 50, 32, np.random.default_rng(0)), points)
     seed = int(np.random.default_rng(0).integers(2**31 - 1))
     forest = IsolationForest(n_estimators=50, max_samples=32, random_state=seed).fit(points)
@@ -28,7 +31,7 @@ def test_isolation_is_the_score_of_an_isolation_forest() -> None:
 
 
 def test_kernel_components_are_those_of_the_centred_kernel_matrix() -> None:
-    x = RNG.normal(size=(30, 4)) * [1, 10, 100, 1000]
+    x = drawn().normal(size=(30, 4)) * [1, 10, 100, 1000]
     found = KernelAxes.of(x, 5, 100, np.random.default_rng(0)).components_of(x)
     z = (x - x.min(axis=0)) / np.ptp(x, axis=0)
     squares = ((z[:, None] - z[None]) ** 2).sum(axis=2)
@@ -57,7 +60,7 @@ def test_spectra_that_are_all_alike_are_refused() -> None:
 
 def test_a_region_too_large_is_judged_by_itself() -> None:
     """A fifth of the image stands out as a whole; alone, only its odd pixel does."""
-    features = RNG.normal(0, 0.1, size=(400, 2)).astype(np.float32)
+    features = drawn().normal(0, 0.1, size=(400, 2)).astype(np.float32)
     features[:80] += 5
     features[10] += 3
     settings = {"trees": 60, "local_trees": 60, "share": 0.3}
@@ -68,7 +71,7 @@ def test_a_region_too_large_is_judged_by_itself() -> None:
     ]
     medians = [np.median(m.reshape(-1)[:80]) - np.median(m.reshape(-1)[80:]) for m in maps]
     assert medians[0] < 0.5 * medians[1]
-    assert maps[0].argmax() == 10
+    assert maps[0].reshape(-1)[:80].argmax() == 10
 
 
 def test_hard_pixels_count_less() -> None:
@@ -78,7 +81,7 @@ def test_hard_pixels_count_less() -> None:
 
 
 def test_a_loss_is_weighted_and_the_weights_change_when_they_are_due() -> None:
-    image = RNG.uniform(size=(6, 5, 3)).astype(np.float32)
+    image = drawn().uniform(size=(6, 5, 3)).astype(np.float32)
     settings = AutoAD(channels=4, scales=2, reweighted_every=2, learning_rate=1e-12)
     training = _Training(image, settings, np.random.default_rng(0))
     for number in range(3):
@@ -105,7 +108,7 @@ def test_too_high_a_rate_is_reported_as_divergence() -> None:
 
 
 def test_a_training_stops_where_its_loss_no_longer_changes() -> None:
-    image = RNG.uniform(size=(6, 5, 3)).astype(np.float32)
+    image = drawn().uniform(size=(6, 5, 3)).astype(np.float32)
     settings = AutoAD(channels=4, scales=2, steps=200, tolerance=1e9)
     training = _Training(image, settings, np.random.default_rng(0))
     training.run()
