@@ -171,7 +171,6 @@ def robust(trained_models):
     return keras.models.load_model(trained_models / "robust.keras")
 
 
-@pytest.mark.slow
 class TestLREN:
     def test_evidence_is_explained_completely(self, robust):
         score = robust.score(SCENE)
@@ -193,6 +192,7 @@ class TestLREN:
             assert sum(each.evidence.values()) == pytest.approx(1)
             assert (each.evidence["structure"] > 0) == (structure > 0)
 
+    @pytest.mark.slow
     def test_recalibrated_evidence(self, robust):
         other = datasets.simulate(14, 13, 8, seed=9)
         found = explain.explain_pixels(robust, other, [(3, 3), (7, 7)], recalibrate=True)
@@ -202,6 +202,7 @@ class TestLREN:
             want = WEIGHTS["spectrum"] * here["spectrum"] + here["surroundings"]
             assert each.value == pytest.approx(want, rel=1e-4)
 
+    @pytest.mark.slow
     def test_gaps_and_bands_left_out(self, robust):
         valid = np.ones((12, 10), bool)
         valid[4:6, 3:8] = False
@@ -215,6 +216,7 @@ class TestLREN:
         assert each.value == pytest.approx(want, rel=1e-4)
         assert each.completeness < 0.02
 
+    @pytest.mark.slow
     def test_energy_alone(self):
         model = LREN(
             "robust", device="/CPU:0", members=2, evidence=("spectrum",), epochs=2, components=3,
