@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -164,10 +165,21 @@ def real_array(values: object, what: str) -> np.ndarray:
 
 def iter_chunks(array: np.ndarray | PixelMatrix) -> Iterator[tuple[int, np.ndarray]]:
     """Consecutive slices of the first axis with about `ELEMENTS_AT_A_TIME` elements each."""
-    per_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
-    rows = max(1, ELEMENTS_AT_A_TIME // per_row)
-    for start in range(0, array.shape[0], rows):
-        yield start, array[start : start + rows]
+    for rows in row_parts(array.shape, ELEMENTS_AT_A_TIME):
+        yield rows.start, array[rows]
+
+
+def row_parts(shape: Sequence[int], elements: int, fewest: int = 1) -> Iterator[slice]:
+    """Consecutive slices of the first axis of an array with about so many elements each.
+
+    Args:
+        shape: of the array, with an axis at least.
+        elements: of a part; a part has a row at least.
+        fewest: rows of a part.
+    """
+    rows = max(fewest, elements // max(1, math.prod(shape[1:])))
+    for first in range(0, shape[0], rows):
+        yield slice(first, first + rows)
 
 
 def pixel_table(pixels: object, what: str) -> np.ndarray | PixelMatrix:

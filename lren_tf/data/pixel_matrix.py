@@ -109,8 +109,13 @@ def as_pixel_matrix(pixels: np.ndarray | PixelMatrix) -> PixelMatrix:
 
 def is_mapped(array: Any) -> bool:
     """Return whether the values of an array lie in a file that is mapped into memory."""
+    return lies_in(array, np.memmap, mmap.mmap)
+
+
+def lies_in(array: Any, *kinds: type) -> bool:
+    """Return whether an array, or what it is a view of, is of one of these classes."""
     while array is not None:
-        if isinstance(array, (np.memmap, mmap.mmap)):
+        if isinstance(array, kinds):
             return True
         array = getattr(array, "base", None)
     return False

@@ -38,7 +38,7 @@ def with_neighbourhood(
         return tf.convert_to_tensor(z)
     if len(grid) != 2:
         return tf.concat([z, tf.zeros_like(z)], axis=1)
-    if tf.executing_eagerly() and z.shape[0] > _MANY:
+    if tf.executing_eagerly() and math.prod(grid) > _MANY:
         return tf.constant(_with_means(np.asarray(z), grid, sigma, valid))
     if valid is None:
         return tf.concat([z, _mean_around(z, grid, sigma)], axis=1)
@@ -69,8 +69,6 @@ def _with_means(
 
 def _mean_around(z: tf.Tensor, grid: tuple[int, ...], sigma: float) -> tf.Tensor:
     """Gaussian means ``[H·W, l]`` of samples ``[H·W, l]`` over the image."""
-    if tf.executing_eagerly() and z.shape[0] > _MANY:
-        return tf.constant(_mean_by_strips(np.asarray(z), grid, sigma))
     image = tf.reshape(z, [*grid, z.shape[1]])
     for axis in range(2):
         image = _smooth(image, axis, sigma)

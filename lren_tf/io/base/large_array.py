@@ -24,7 +24,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lren_tf.data.pixel_matrix import is_mapped
+from lren_tf.data import array_checks
+from lren_tf.data.pixel_matrix import is_mapped, lies_in
 from lren_tf.errors import InputError
 from lren_tf.runtime.memory import free_memory
 
@@ -81,7 +82,7 @@ def settled(cube: np.ndarray) -> np.ndarray:
     Raises:
         InputError: as `empty`.
     """
-    temporary = _is_temporary(cube)
+    temporary = lies_in(cube, _TemporaryMap)
     if cube.nbytes <= LARGEST_IN_MEMORY or (is_mapped(cube) and not temporary):
         return cube
     in_order = cube.flags.c_contiguous and cube.dtype.isnative
@@ -121,9 +122,7 @@ def row_parts(shape: Sequence[int], fewest: int = 1) -> Iterator[slice]:
         shape: of the array, with an axis at least.
         fewest: rows of a slice.
     """
-    rows = max(fewest, ELEMENTS_AT_A_TIME // max(1, math.prod(shape[1:])))
-    for first in range(0, shape[0], rows):
-        yield slice(first, first + rows)
+    return array_checks.row_parts(shape, ELEMENTS_AT_A_TIME, fewest)
 
 
 def blocks(shape: Sequence[int], unit: Sequence[int]) -> Iterator[tuple[slice, ...]]:
@@ -198,11 +197,3 @@ def _take(file: int, size: int) -> None:
     left = size
     while left:
         left -= os.write(file, _ZEROS[: min(left, len(_ZEROS))])
-
-
-def _is_temporary(array: Any) -> bool:
-    while array is not None:
-        if isinstance(array, _TemporaryMap):
-            return True
-        array = getattr(array, "base", None)
-    return False
