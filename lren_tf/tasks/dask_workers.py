@@ -5,13 +5,15 @@ cores of a machine by itself, and messages of a process cannot be told apart by 
 
 When a worker dies, Dask starts its task elsewhere without asking, as often as the scheduler's
 own setting says. So the starts of a task are counted on the scheduler, which outlives workers,
-and a call that was started often enough is not made again.
+and a call that was started often enough is not made again. What a call returned lies there too:
+a worker that dies before Dask has fetched its result does not undo the work.
 """
 
 from __future__ import annotations
 
 import importlib
 import logging
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +34,8 @@ _MOST_SUBMISSIONS = 6
 """Most times that one task is given to Dask. More than its tries, since Dask also blames a task
 that a worker was given and had not begun when it died."""
 _DIED = "the process that worked on it ended each time (killed, or out of memory)"
+_NOTHING = (0, 0, b"")
+"""Record of a task that has not been started: starts, submission that returned, its attempt."""
 _THREADS = (
     "TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
 )  # fmt: skip
@@ -49,7 +53,7 @@ class DaskWorkers:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._running: dict[Any, int] = {}
-        self._counters: dict[int, Any] = {}
+        self._records: dict[int, Any] = {}
         self._submissions: dict[int, int] = {}
 
     def workers(self) -> list[str]:
@@ -74,16 +78,17 @@ class DaskWorkers:
         from distributed import Variable
 
         with _scheduler_needed():
-            if number not in self._counters:
+            if number not in self._records:
                 # Of no other client of the same scheduler, hence more than the number.
-                counter = Variable(f"{self._client.id}-{number}", client=self._client)
-                counter.set(0)
-                self._counters[number] = counter
-            self._submissions[number] = self._submissions.get(number, 0) + 1
-            counter = self._counters[number]
+                record = Variable(f"{self._client.id}-{number}", client=self._client)
+                record.set(_NOTHING)
+                self._records[number] = record
+            submission = self._submissions.get(number, 0) + 1
+            self._submissions[number] = submission
+            record = self._records[number]
             future = self._client.submit(
-                _called, counter.name, tries, task.call, task.arguments,
-                key=f"{task.name}-{counter.name}-{self._submissions[number]}", pure=False,
+                _called, record.name, submission, tries, task.call, task.arguments,
+                key=f"{task.name}-{record.name}-{submission}", pure=False,
             )  # fmt: skip
         self._running[future] = number
 
@@ -103,9 +108,9 @@ class DaskWorkers:
         """Give up what is still running."""
         with suppress(Exception):  # the scheduler may be gone
             self._client.cancel(list(self._running), force=True)
-        for counter in self._counters.values():
+        for record in self._records.values():
             with suppress(Exception):
-                counter.delete()
+                record.delete()
 
     def _ended(self, future: Any, number: int) -> Ended:
         from distributed import KilledWorker
@@ -117,7 +122,7 @@ class DaskWorkers:
             return Ended(number, tries, attempt)
         error = future.exception()
         with _scheduler_needed():
-            begun = int(self._counters[number].get(timeout=CONNECT_S))
+            begun = int(self._records[number].get(timeout=CONNECT_S)[0])
         submitted = self._submissions[number]
         if isinstance(error, KilledWorker):
             tries = begun if submitted < _MOST_SUBMISSIONS else max(begun, submitted)
@@ -155,6 +160,9 @@ def local_workers(count: int, threads: int) -> Iterator[DaskWorkers]:
         try:
             cluster = distributed.LocalCluster(
                 n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None,
+                # Without a dashboard Dask still serves a page, by default on port 8787, and warns
+                # where another run has that port.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 # A detector looks after its memory; Dask would stop it at a share of the whole.
                 memory_limit=0, silence_logs=logging.CRITICAL, env=environment,
             )  # fmt: skip
@@ -212,18 +220,26 @@ def _client(distributed: Any, address: str) -> Any:
 
 
 def _called(
-    counter: str, tries: int, call: Callable[..., Any], arguments: tuple[Any, ...]
+    record: str, submission: int, tries: int, call: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> tuple[int, Attempt]:
-    """Make a call on a worker; return how often it was started, and its attempt."""
+    """Make a call on a worker; return how often it was started, and its attempt.
+
+    The record on the scheduler holds the number of starts and, once a call has returned, its
+    submission and its pickled attempt.
+    """
     from distributed import Variable
 
     with _one_call:
-        variable = Variable(counter)
-        begun = int(variable.get(timeout=CONNECT_S)) + 1
-        if begun > tries:
+        variable = Variable(record)
+        begun, of, kept = variable.get(timeout=CONNECT_S)
+        if of == submission:
+            return begun, pickle.loads(kept)
+        if begun >= tries:
             return tries, Attempt(failure=_DIED)
-        variable.set(begun)
-        return begun, attempted(call, arguments)
+        variable.set((begun + 1, 0, b""))
+        attempt = attempted(call, arguments)
+        variable.set((begun + 1, submission, pickle.dumps(attempt)))
+        return begun + 1, attempt
 
 
 def _version() -> str:

@@ -62,3 +62,17 @@ def die_at_first(folder: str) -> int:
     if calls == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return calls
+
+
+class Unreadable:
+    """A call that can be sent and not be received."""
+
+    def __call__(self) -> None:
+        raise AssertionError("it was received")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return not_received, ()
+
+
+def not_received() -> None:
+    raise ImportError("no worker can read it")
