@@ -17,7 +17,6 @@ from lren_tf.detectors.lren import LREN
 from lren_tf.errors import InputError
 
 
-@pytest.mark.slow
 def test_it_scores_as_the_model_does() -> None:
     from lren_tf.model import lren
 

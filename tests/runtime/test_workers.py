@@ -47,6 +47,13 @@ class TestAlone:
 
 
 class TestShared:
+    @pytest.mark.parametrize("counts", [(2, 1, 0), (0, 0, 3), (0, 0, 0)])
+    def test_rows_of_three_replicas_follow_one_another(self, counts):
+        ends = np.cumsum(counts)
+        parts = [[tf.range(end - n, end)[:, None]] for n, end in zip(counts, ends, strict=True)]
+        gathered = Three().gathered(parts)
+        assert gathered.numpy().tolist() == [[row] for row in range(sum(counts))]
+
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_step_of_three_replicas_is_the_step_of_one(self, kind):
         rows, net = Rows("float64"), network("float64")
