@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lren_tf import presets
-from lren_tf.data.filled_pixels import FilledPixels
 from lren_tf.data.scene import Scene
 from lren_tf.datasets.benchmarks import BENCHMARKS, STUDIED
 from lren_tf.detectors.base import InductiveDetector
@@ -126,19 +125,19 @@ class LREN(InductiveDetector):
         # The model leaves pixels without data, and outside of the background, out of every sum
         # itself.
         whole = scene.valid is None and scene.background is None
-        learned, score = self._fit(FilledPixels(scene).cube() if whole else scene)
+        learned, score = self._fit(_given(scene, scene.good_bands) if whole else scene)
         return learned._replace(bands=scene.good_bands if whole else None), _of_valid(score, scene)
 
     def _scores_by(self, learned: Fitted, scene: Scene) -> npt.NDArray[np.float64]:
         if learned.bands is not None:
-            cube = scene.cube[:, :, learned.bands]
+            cube = _given(scene, learned.bands)
             scene = replace(scene, cube=cube, good_bands=None, wavelengths=None)
         return _of_valid(self._score_by(learned, scene), scene)
 
-    def _score_by(self, learned: Fitted, pixels: npt.NDArray[np.float64] | Scene) -> np.ndarray:
+    def _score_by(self, learned: Fitted, pixels: np.ndarray | Scene) -> np.ndarray:
         return learned.network.score(pixels)
 
-    def _fit(self, pixels: npt.NDArray[np.float64] | Scene) -> tuple[Fitted, np.ndarray]:
+    def _fit(self, pixels: np.ndarray | Scene) -> tuple[Fitted, np.ndarray]:
         # TensorFlow takes seconds to import, and the other detectors do not need it.
         import keras
 
@@ -151,6 +150,11 @@ class LREN(InductiveDetector):
             count = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: counter.update())
             network.fit(pixels, verbose=0, callbacks=[count])
         return Fitted(network, None), network.score(pixels)
+
+
+def _given(scene: Scene, bands: np.ndarray | None) -> np.ndarray:
+    """Cube of a scene [H, W, U] in its own dtype; a copy only where bands are left out."""
+    return scene.cube if bands is None else scene.cube[:, :, bands]
 
 
 def _of_valid(score: np.ndarray, scene: Scene) -> npt.NDArray[np.float64]:
