@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -32,6 +34,21 @@ def what_is_freed_is_kept():
         yield
 
 
+_AT_IMPORT: list[tuple[str, np.random.Generator, Any]] = []
+"""Module, generator and its state after the import, of every generator of a module of tests."""
+
+
+@pytest.fixture(autouse=True)
+def generators_of_the_module(request: pytest.FixtureRequest) -> None:
+    """Put the generators of a module of tests back to their state after the import.
+
+    So a test draws the same numbers whichever tests ran before it.
+    """
+    for module, generator, state in _AT_IMPORT:
+        if module == request.module.__name__:
+            generator.bit_generator.state = state
+
+
 SLOW = Path(__file__).with_name("slow.txt")
 
 
@@ -47,6 +64,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Those of the studies are long too: `make test` is about the library, and others reach the same
     lines of the studies.
     """
+    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
+        for value in vars(module).values():
+            if isinstance(value, np.random.Generator):
+                _AT_IMPORT.append((module.__name__, value, value.bit_generator.state))
     if config.getoption("--all-fast"):
         return
     listed = set(SLOW.read_text(encoding="utf-8").splitlines())
