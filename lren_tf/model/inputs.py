@@ -96,7 +96,14 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
         scene = x
     else:
         values, valid, good_bands = unmask(x)
-        array: npt.NDArray[Any] = np.asarray(values)
+        try:
+            array: npt.NDArray[Any] = np.asarray(values)
+        except Exception as error:  # whatever an array-like's own conversion raises
+            raise InputError(
+                f"the data is of type {type(x).__name__} and cannot be read as an array "
+                f"({type(error).__name__}); expected numbers as samples × bands or rows × columns "
+                "× bands, convert it first."
+            ) from error
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
             if valid is not None and not valid.any():
                 raise InputError(

@@ -19,6 +19,11 @@ RNG = np.random.default_rng(0)
 FITTED = RNG.normal([3.0, 5.0, 100.0, 0.2], [1.0, 0.5, 20.0, 0.01], (400, 4))
 
 
+def bands(word):
+    """Bands of a word of ones and zeros."""
+    return None if word is None else np.array(list(word)) == "1"
+
+
 class TestWavelengths:
     @pytest.mark.parametrize("shift", [0.0, 3.0, -8.0, 24.0])
     def test_of_the_same_bands(self, shift):
@@ -47,7 +52,7 @@ class TestBandsLeftOut:
         ("0101", "0111", "s leaves out band 2, but"),
     ])  # fmt: skip
     def test_that_the_model_uses(self, good, used, said):
-        good, used = (None if word is None else np.array(list(word)) == "1" for word in (good, used))
+        good, used = map(bands, (good, used))
         with pytest.warns(UserWarning, match=said):
             warn_of_bands_left_out("s", good, used)
 
@@ -56,7 +61,7 @@ class TestBandsLeftOut:
     ])  # fmt: skip
     @pytest.mark.filterwarnings("error")
     def test_that_it_does_not_use(self, good, used):
-        good, used = (None if word is None else np.array(list(word)) == "1" for word in (good, used))
+        good, used = map(bands, (good, used))
         warn_of_bands_left_out("s", good, used)
 
 
