@@ -214,6 +214,18 @@ def test_a_report_as_config(scenes, detected, capsys):
     assert detected == ["a", "b"]
 
 
+def test_a_report_as_config_leaves_out_how_its_scene_was_read(scenes, capsys):
+    np.save("m.npy", np.eye(12, 10) == 0)
+    options = ("--bands", "0-5", "--mask", "m.npy")
+    assert main(["detect", "in/a.npz", *RX, *options, "--raw", "--out", "before"]) == 0
+    capsys.readouterr()
+    assert run("in/b.npz", "--config", "before/a_report.json", "--bands", "0-3") == 0
+    assert capsys.readouterr().err == (
+        "lren-tf: note: before/a_report.json is of a run with --mask m.npy, --raw, which a report "
+        "as config does not bring; pass what holds for these scenes too.\n"
+    )
+
+
 def test_an_interruption(scenes, monkeypatch, capsys):
     detect = detection_task.detect
 
