@@ -118,7 +118,7 @@ def _range_text(scene: Scene) -> str:
 
 def _wavelengths_text(scene: Scene) -> str:
     if scene.wavelengths is None:
-        return "not said"
+        return "none"
     low, high = scene.wavelengths.min(), scene.wavelengths.max()
     return f"{low:.1f} to {high:.1f} nm"
 

@@ -30,7 +30,7 @@ def test_a_plain_file(scene_file, capsys):
         ("values", f"float32, {SCENE.cube.min():.6g} to {SCENE.cube.max():.6g}"),
         ("valid pixels", "120 of 120 (100.0%)"),
         ("used bands", "8 of 8: 0-7"),
-        ("wavelengths", "not said"),
+        ("wavelengths", "none"),
         ("georeference", "none"),
         ("truth", f"{SCENE.truth.sum()} anomalous pixels"),
     ]
