@@ -190,7 +190,8 @@ def _ranking_note(board: Mapping[str, Any], ranked: Mapping[str, Any]) -> str:
     note += (
         " Two methods differ significantly if their mean ranks differ by "
         f"{ranking['critical_difference']:.2f} or more (Nemenyi, 5 %, {ranking['methods']} "
-        f"methods, {ranking['scenes']} scenes); a star marks those that do not differ from the best."
+        f"methods, {ranking['scenes']} scenes); a star marks those that do not differ from the "
+        "best."
     )
     if ranking["friedman"] is not None:
         note += f" Friedman's test that all methods are equal: p = {ranking['friedman']['p']:.2g}."
