@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -68,8 +68,8 @@ def scoring_record(
         result: `details` of :class:`lren_tf.model.scored.Scored`.
     """
     if model.settings.scoring == "residual":
-        return {"solver": solver_record(result)}
-    evidence = {} if result is None else {"evidence": result.record()}
+        return {"solver": solver_record(cast("LowRankResult", result))}
+    evidence = {} if result is None else {"evidence": cast("EvidenceDetails", result).record()}
     return {"background": [background_record(each) for each in model.backgrounds], **evidence}
 
 

@@ -18,7 +18,7 @@ CONFIG = ROOT / ".importlinter"
 
 MOST_ROOT_MODULES = 12
 MOST_LINES = 400
-MORE_LINES = {"model/lren.py": 450}
+FEWER_LINES = {"model/lren.py": 350}
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess:
@@ -90,7 +90,7 @@ def test_no_module_is_long():
         path.relative_to(PACKAGE).as_posix(): len(path.read_text("utf-8").splitlines())
         for path in PACKAGE.rglob("*.py")
     }
-    long = {name: n for name, n in lines.items() if n > MORE_LINES.get(name, MOST_LINES)}
+    long = {name: n for name, n in lines.items() if n > FEWER_LINES.get(name, MOST_LINES)}
     assert not long
 
 
@@ -113,9 +113,12 @@ def top_level(*modules: str) -> set[str]:
             {"scipy", "rasterio", "sklearn", "tensorflow", "keras", "matplotlib"},
         ),
         (["lren_tf.io"], {"rasterio", "sklearn", "tensorflow", "keras", "matplotlib"}),
-        (["lren_tf.evaluation.metrics"], {"tensorflow", "keras", "matplotlib"}),
+        (["lren_tf.evaluation.metrics"], {"scipy", "sklearn", "tensorflow", "keras", "matplotlib"}),
         (["lren_tf.plots"], {"tensorflow", "keras"}),
-        (["lren_tf.presets", "lren_tf.settings", "lren_tf.cli"], {"tensorflow", "keras"}),
+        (
+            ["lren_tf.presets", "lren_tf.settings", "lren_tf.cli"],
+            {"tensorflow", "keras", "sklearn", "pandas"},
+        ),
     ],
 )  # fmt: skip
 def test_what_an_import_leaves_for_later(modules, absent):

@@ -7,7 +7,7 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,6 @@ from lren_tf.runtime.startup import repeatable_start
 from lren_tf.runtime.versions import loaded_versions
 from lren_tf.tasks.run import Task
 
-_EFFECTIVE = "effective"
-"""Entry of the settings as they act, where their names do not say it."""
 RUNS = "runs"
 """Folder of the runs, with a folder for each scene."""
 
@@ -76,7 +74,7 @@ class Run:
         config, effective = (_own(each) for each in (made.get_config(), made.effective_config()))
         settings |= {"detector": made.name, "settings": config, "plugin": made.plugin}
         if effective != config:
-            settings[_EFFECTIVE] = effective
+            settings["effective"] = effective
         return Result(self.record, settings, {})
 
     def task(self) -> Task:
@@ -86,12 +84,9 @@ class Run:
     def finished(self) -> dict[str, Any] | None:
         """The record of the run, or None where it is to be made."""
         try:
-            result = self.result()
+            return self.result().found()
         except InputError:  # which the task will say
             return None
-        known = {n: v for n, v in result.settings.items() if n != _EFFECTIVE}
-        # Records of before knew a preset by its name alone.
-        return result.found() or replace(result, settings=known).found()
 
 
 def perform(run: Run) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import trapezoid
 
 BOX_PERCENTILES: tuple[float, ...] = (10.0, 25.0, 50.0, 75.0, 90.0)
 """Percentiles of lower whisker, lower quartile, median, upper quartile and upper whisker."""
@@ -31,6 +30,8 @@ class RocCurve(NamedTuple):
     @property
     def auc_pd_pf(self) -> float:
         """Area under Pd against Pf (trapezoids: a tie counts one half)."""
+        from scipy.integrate import trapezoid  # slow to import, and not every command's
+
         return float(trapezoid(self.pd, self.pf))
 
     @property

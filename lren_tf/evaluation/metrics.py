@@ -22,8 +22,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import trapezoid
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lren_tf.errors import InputError
 from lren_tf.evaluation.curves_and_boxes import BOX_PERCENTILES, BoxWhisker, ClassBox, RocCurve
@@ -261,6 +259,8 @@ def paper_grid_auc_pf_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     background = np.sort(min_max(s)[~anomaly])
     tau = np.arange(-1, _PAPER_GRID_STEPS + 2) / _PAPER_GRID_STEPS
     pf = 1.0 - np.searchsorted(background, tau, side="right") / background.size
+    from scipy.integrate import trapezoid  # slow to import, and not every command's
+
     return float(trapezoid(pf, tau))
 
 
@@ -333,11 +333,15 @@ def pearson(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
 
 
 def _auc_pd_pf(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> float:
+    from sklearn.metrics import roc_auc_score  # takes as long as the rest of a command's start
+
     # Ranks, because scikit-learn takes differences of scores, which can overflow.
     return float(roc_auc_score(anomaly, np.unique(s, return_inverse=True)[1]))
 
 
 def _average_precision(s: npt.NDArray[np.float64], anomaly: npt.NDArray[np.bool_]) -> float:
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(anomaly, np.unique(s, return_inverse=True)[1]))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from lren_tf.runtime.threads import one_thread
 from lren_tf.settings import Settings
@@ -110,6 +109,8 @@ def kmeans_assignments(z: np.ndarray, count: int, seed: int) -> tuple[np.ndarray
         Assignments 0 or 1 ``[N, k]`` and means ``[k, l]``, float64. Where fewer than k samples
         differ, the clusters that are left have no members and mean 0.
     """
+    from sklearn.cluster import KMeans  # of one setting, and slow to import
+
     state = int(np.random.SeedSequence(seed).generate_state(1)[0])
     z = np.asarray(z, np.float64)
     # Threads add partial sums in the order in which they end.

@@ -8,7 +8,7 @@ the next iteration needs of all pixels and what :mod:`lren_tf.low_rank.stopping`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import cache, partial
 
 import tensorflow as tf
@@ -33,6 +33,7 @@ def start(X: tf.Tensor, basis: Basis, problem: Problem) -> State:
     in_a_group = max(1, problem.lanes * problem.block // l)
     count = problem.lanes * (tf.maximum(1, pixels // in_a_group) if problem.looped else 1)
     n = -(-pixels // count)
+    kind: type[Block]
     if problem.order == "JWA":
         kind = JWABlock
     else:
@@ -58,7 +59,7 @@ def start(X: tf.Tensor, basis: Basis, problem: Problem) -> State:
             (0, lists),
             parallel_iterations=1,
         )
-        blocks = (lists,)
+        blocks: tuple[Block, ...] = (lists,)
     else:
         blocks = tuple(block(b) for b in range(problem.lanes))
     return State(blocks, Gains.of(s, n), n)
@@ -116,7 +117,7 @@ def _read(lists: Block, place: tf.Tensor, state: State) -> Block:
     return type(lists)(*map(read, lists._fields, lists))
 
 
-def _write(lists: Block, place: tf.Tensor, block: Block, stay: set[str] = frozenset()) -> Block:
+def _write(lists: Block, place: tf.Tensor, block: Block, stay: Set[str] = frozenset()) -> Block:
     """The lists with a block in its place, but for the fields that stay."""
     return type(lists)(
         *(
@@ -183,7 +184,7 @@ def result(
 
 
 @cache
-def _advance_graph(problem: Problem, near: bool) -> Callable:
+def _advance_graph(problem: Problem, near: bool) -> Callable[..., Advanced]:
     """:func:`_advance` as one graph, which every lane calls."""
     return tf.function(partial(_advance, problem=problem, near=near), autograph=False)
 
@@ -197,7 +198,7 @@ def _advance(
     shrink = partial(problem.shrink, basis=basis)
     new, r1, unmet, norms = block.advance(gains, K, kappa, partial(shrink, step.threshold))
     next_loss = new.loss
-    if near and problem.order == "JAW":
+    if near and not isinstance(new, JWABlock):
         _, next_loss = shrink(step.next_threshold, new.R)
     T = tf.cast(new.T, tf.float64)
     with tf.control_dependencies([new.loss, next_loss, norms]):
@@ -211,7 +212,7 @@ def _advance_group(
     basis: Basis,
     step: Step,
     problem: Problem,
-    advance: Callable,
+    advance: Callable[..., Advanced],
     kind: str,
 ) -> tuple[list[Block], Sums]:
     """One iteration for as many blocks as there are lanes, and what it adds to the sums."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from lren_tf.low_rank.block import Block, Gains, coefficients
+from lren_tf.low_rank.block import Block, Gains, JWABlock, coefficients
 from lren_tf.low_rank.problem import FAR, LOOK, Advanced, Basis, Problem, State, Step
 
 _NEARNESS = 30.0
@@ -72,9 +72,9 @@ def open_groups(
         # J, W and W − J change by less than the tolerance in the last iteration, so that no entry
         # of W − J is three times the tolerance in the one before it; a tenth more for rounding.
         allows = squares[1] <= 10.0 * bounds[1]
-        if problem.order == "JAW":  # the change of A in the next iteration is known
+        both = [(block.A, block.R) for block in moved if not isinstance(block, JWABlock)]
+        if both:  # in the order J, A, W the change of A in the next iteration is known
             allows &= may_settle(total([each.next_loss for each in advanced]), loss)
-            both = [(block.A, block.R) for block in moved]
             shrink = partial(problem.shrink, basis=basis)
             allows = tf.cond(
                 allows,
@@ -99,14 +99,16 @@ def _settles(
     threshold: tf.Tensor,
     tolerance: tf.Tensor,
     *,
-    shrink: Callable,
+    shrink: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
 ) -> tf.Tensor:
     """Return whether the next iteration changes A by less than the tolerance; of blocks A, R."""
     return _all_below([_largest(Q, shrink(threshold, R)[0] - A) for A, R in blocks], tolerance)
 
 
 @_NOT_INLINED
-def _met(parts: list[tuple], gains: Gains, basis: Basis, step: Step) -> tf.Tensor:
+def _met(
+    parts: list[tuple[Block, Block, tf.Tensor, tf.Tensor]], gains: Gains, basis: Basis, step: Step
+) -> tf.Tensor:
     """The stopping rule of several blocks; of each the block before and after, r1 and unmet."""
     # A is the last to settle where μ grows.
     changes = [_largest(basis.Q, new.A - block.A) for block, new, _, _ in parts]

@@ -111,37 +111,7 @@ class LREN(KerasMethods):
         self._strategy = strategy
         self._training_run = TrainingRun(self, self.network, resolved, self.workers)
 
-    # --- construction and serialisation ---------------------------------------------
-
-    def build(self, input_shape: Any) -> None:
-        """Create the weights for pixels of ``input_shape[-1]`` bands, all of them used."""
-        self.create(int(input_shape[-1]), None)
-
-    def get_build_config(self) -> dict[str, Any]:
-        """Return what ``build_from_config`` creates the weights again from."""
-        if self._bands is None:
-            return {}
-        members = self.settings.members
-        config = {"bands": self._bands, "used": self._used_list, "members": members}
-        # Only where they are known: other models are saved as they were before.
-        known = self._wavelengths
-        return config if known is None else {**config, "wavelengths": list(known)}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Create the weights of a saved model.
-
-        Raises:
-            InputError: an earlier version saved the model, with every member as a model.
-        """
-        if config and config.get("members", 1) != self.settings.members:
-            raise InputError(
-                f"the file has a model of {self.settings.members} members that an earlier version "
-                "saved, which kept each of them apart; expected one of this version: fit it again."
-            )
-        if config:
-            self.create(config["bands"], config["used"])
-            listed = config.get("wavelengths")
-            self._wavelengths = None if listed is None else tuple(listed)
+    # --- serialisation -------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """Return preset and all settings; device, memory and workers belong to the machine."""

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.data.scene import data_sha256
 from lren_tf.errors import InputError, WorkerLost
 from lren_tf.runtime.files import as_path, ensure_writable_folder, ensure_writable_target
@@ -44,7 +45,7 @@ def training_fingerprint(
     settings: Settings,
     optimizer: dict[str, Any],
     device: str,
-    pixels: np.ndarray,
+    pixels: np.ndarray | PixelMatrix,
     used: np.ndarray,
     frozen: Sequence[str] = (),
 ) -> dict[str, Any]:

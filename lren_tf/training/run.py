@@ -55,8 +55,8 @@ class Plan(NamedTuple):
     resume: str | os.PathLike[str] | None
     """Folder of the checkpoint, or None."""
     checkpoint_every: int
-    fingerprint: dict[str, Any] | None
-    """Identity of the training; None where neither a checkpoint nor another process needs it."""
+    fingerprint: dict[str, Any]
+    """Identity of the training; empty where neither a checkpoint nor another process needs it."""
 
 
 class TrainingRun:
@@ -165,7 +165,7 @@ class TrainingRun:
         scaler = fit_scaler(
             pixels, s.scaling, good_bands=good_bands, refuse_non_finite=refuse_non_finite
         )
-        fingerprint = None
+        fingerprint: dict[str, Any] = {}
         if resume is not None or self._workers.processes > 1:
             optimizer = self._model.optimizer if self._model.compiled else make_optimizer(s)
             fingerprint = training_fingerprint(

@@ -88,7 +88,7 @@ def test_too_few_pixels_are_refused_before_anything_changes():
         run.plan(presets.PAPER, pixels, None, "/CPU:0", **options)
     few = presets.resolve("paper", components=6)
     plan = run.plan(few, pixels, None, "/CPU:0", **options)
-    assert plan.fingerprint is None and plan.scaler.used.all() and not model.compiled
+    assert not plan.fingerprint and plan.scaler.used.all() and not model.compiled
 
 
 @pytest.mark.parametrize(

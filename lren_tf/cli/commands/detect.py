@@ -215,11 +215,13 @@ def _residual(result: LowRankResult | EvidenceDetails | None) -> np.ndarray | No
 
 def _ending(result: LowRankResult | EvidenceDetails | None) -> str:
     """Line about the end of scoring."""
+    # TensorFlow, which that module imports, is there once something has been scored.
+    from lren_tf.model.scored import EvidenceDetails
+
     if result is None:
         return "energy under the background's mixture"
-    evidence = _evidence_of(result)
-    if evidence is not None:
-        return f"evidence of {', '.join(evidence)}, calibrated on this scene"
+    if isinstance(result, EvidenceDetails):
+        return f"evidence of {', '.join(result.evidence)}, calibrated on this scene"
     ending = "converged" if result.converged else "not converged"
     return f"low-rank step: {result.iterations} iterations, {ending}"
 
