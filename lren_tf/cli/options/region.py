@@ -1,4 +1,4 @@
-"""``--background`` and ``--review``: where statistics come from, and what is known already."""
+"""``--background`` and ``--review``: where statistics come from, and detections already judged."""
 
 from __future__ import annotations
 

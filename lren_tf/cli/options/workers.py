@@ -1,4 +1,4 @@
-"""``--workers``, ``--threads`` and ``--scheduler``: where many tasks are worked on."""
+"""``--workers``, ``--threads`` and ``--scheduler``: the processes that work on many tasks."""
 
 from __future__ import annotations
 
