@@ -21,7 +21,7 @@ from lren_tf.errors import InputError
 from lren_tf.runtime.files import atomic_path, ensure_writable_target
 
 _REASONS = {
-    "bad": "listed as bad, without data, or not asked for",
+    "bad": "listed as bad, without data, or not selected",
     "water": "absorbed by water vapour",
     "constant": "constant",
 }

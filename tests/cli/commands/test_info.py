@@ -52,7 +52,7 @@ def test_everything_an_envi_header_says(capsys):
     assert lines[4:] == [
         ("valid pixels", "29 of 30 (96.7%)"),
         ("used bands", "5 of 8: 0-2,4,6"),
-        ("unused bands", "1 listed as bad, without data, or not asked for: 3"),
+        ("unused bands", "1 listed as bad, without data, or not selected: 3"),
         ("unused bands", "1 absorbed by water vapour: 7"),
         ("unused bands", "1 constant: 5"),
         ("wavelengths", "450.0 to 1400.0 nm"),
