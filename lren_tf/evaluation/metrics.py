@@ -183,7 +183,7 @@ def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
         Share of the anomalous pixels, from 0 to 1.
 
     Raises:
-        InputError: `pf` is out of its range, or scores and truth cannot be judged.
+        InputError: `pf` is out of its range, or scores and truth cannot be evaluated.
     """
     if isinstance(pf, bool) or not isinstance(pf, (int, float, np.number)) or not 0 <= pf < 1:
         raise InputError(
