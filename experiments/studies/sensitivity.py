@@ -197,8 +197,8 @@ def blocks(space: Workspace) -> dict[str, str]:
     older = [f"{count} of {title}" for title, count in outdated(space).items()]
     if older:
         text += (
-            f"\n\nOf the {len(planned())} runs of the study, {' and '.join(older)} are from "
-            "before their variants came into being; `make sensitivity` makes them again."
+            f"\n\nOf the {len(planned())} runs of the study, {' and '.join(older)} were "
+            "made before these detectors had variants; `make sensitivity` repeats them."
         )
     return {"reach": text}
 
