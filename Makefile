@@ -51,7 +51,7 @@ accept: $(STAMP) ## copy verified results into the committed ones and render the
 robust: $(STAMP) ## the preset robust with ten seeds on every scene, and its targets
 	$(RUN) -m experiments.studies.robust $(HOW)
 
-evidence: $(STAMP) ## the preset robust on eleven scenes, its evidence taken apart, and others
+evidence: $(STAMP) ## the preset robust on eleven scenes, the contribution of each evidence, other detectors
 	$(RUN) -m experiments.studies.evidence $(HOW)
 
 evidence-choice: $(STAMP) ## how the settings of the evidence were chosen; after make evidence
@@ -60,19 +60,19 @@ evidence-choice: $(STAMP) ## how the settings of the evidence were chosen; after
 implants: $(STAMP) ## the preset robust on targets of one scene implanted into another
 	$(RUN) -m experiments.studies.implants $(HOW)
 
-robust-study: $(STAMP) ## settings around the preset robust, on simulated and real scenes
+robust-study: $(STAMP) ## variants of the settings of robust, on simulated and real scenes
 	$(RUN) -m experiments.studies.robust_study $(HOW)
 
 training-bound: $(STAMP) ## how many steps robust needs on scenes of many pixels and materials
 	$(RUN) -m experiments.studies.training_bound $(HOW)
 
-sensitivity: $(STAMP) ## how settings that the paper does not give move its comparators
+sensitivity: $(STAMP) ## how the results of the comparison methods depend on unpublished settings
 	$(RUN) -m experiments.studies.sensitivity $(HOW)
 
-comparators: $(STAMP) ## ADLR and PAB_DC with one rule for all scenes, beside the released methods
+comparators: $(STAMP) ## ADLR and PAB_DC with one rule for all scenes, against the released methods
 	$(RUN) -m experiments.studies.comparators $(HOW)
 
-recent-methods: $(STAMP) ## KIFD, Auto-AD and PCA-TLRSR beside what is published
+recent-methods: $(STAMP) ## KIFD, Auto-AD and PCA-TLRSR against their published figures
 	$(RUN) -m experiments.studies.recent_methods $(HOW)
 
 ablation: $(STAMP) ## Table 1: what LREN loses without each of its parts
@@ -98,7 +98,7 @@ test-fast: $(STAMP) ## the tests that cover nearly all lines in two minutes of t
 	LREN_TF_FUZZ=0.1 $(RUN) -m pytest -m "not (slow or processes or data or long)" \
 	  --numprocesses 2 --dist loadfile --durations=15
 
-test-slow: $(STAMP) ## what is too long for the other two: ten times the random cases
+test-slow: $(STAMP) ## the longest tests, and ten times the random cases
 	LREN_TF_FUZZ=10 $(RUN) -m pytest -m "long or hypothesis" --timeout 3600 \
 	  --numprocesses auto --maxprocesses 4 --dist worksteal --durations=15
 
@@ -118,7 +118,7 @@ guard: $(STAMP) ## record the weights and scores of tests/test_guard.py again, o
 	  $(RUN) -m tests.test_guard > tests/test_guard.json.new
 	mv tests/test_guard.json.new tests/test_guard.json
 
-lint: $(STAMP) ## check style, types, and that imports point down
+lint: $(STAMP) ## check style, types, and the direction of imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
@@ -137,7 +137,7 @@ bench: $(STAMP) ## measure solver, training step, LRX and RX against their refer
 	$(RUN) -m benchmarks.detectors
 	$(RUN) -m benchmarks.rx
 
-bench-all: bench ## also growth, memory, large scenes, workers, trials; hours of a quiet machine
+bench-all: bench ## also growth, memory, large scenes, workers, trials; takes hours on a quiet machine
 	$(RUN) -m benchmarks.trials
 	$(RUN) -m benchmarks.scaling
 	$(RUN) -m benchmarks.memory

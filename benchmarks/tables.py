@@ -147,7 +147,7 @@ def large_scenes_table(large: Record | None) -> str:
     header = (
         "detector",
         *(" × ".join(map(str, shape)) for shape in shapes),
-        *(f"asks for, {' × '.join(map(str, shape))}" for shape in ASKED),
+        *(f"needs, {' × '.join(map(str, shape))}" for shape in ASKED),
     )
     return markdown_table(header, rows)
 
@@ -219,7 +219,7 @@ def settled_table(solver: Record) -> str:
     ]
     value = f"`settled={solver['settled']['value']:g}`"
     return markdown_table(
-        ("order", "λ", "iterations", value, "A differs, of its largest entry"), rows
+        ("order", "λ", "iterations", value, "difference in A, relative to its largest entry"), rows
     )
 
 
@@ -235,10 +235,11 @@ def trials_table(trials: Record) -> str:
         ]
         for name, each in trials["trials"].items()
     ]
-    return markdown_table(
-        ("trial", "expected before it was run", "measured", "of the step", "share of the limit"),
-        rows,
-    )
+    header = (
+        "trial", "expected before the run", "measured", "relative to the step",
+        "share of the limit",
+    )  # fmt: skip
+    return markdown_table(header, rows)
 
 
 def precision_table(precision: Record) -> str:
@@ -277,8 +278,8 @@ def cost_table() -> str:
                 ]
             )
     header = (
-        "preset", "MFLOP per pixel and epoch", "made twice in bounded memory",
-        "bytes read", "epochs", "MFLOP per pixel in all",
+        "preset", "MFLOP per pixel and epoch", "computed twice in bounded memory",
+        "bytes read", "epochs", "MFLOP per pixel, whole training",
     )  # fmt: skip
     return markdown_table(header, rows)
 
@@ -299,7 +300,7 @@ def growth_table(scaling: Record) -> str:
     ]
     header = (
         "pixels", "bands", "memory limit", "per pixel and epoch",
-        f"{scaling['side']}² × {scaling['bands']} beside it", "ratio",
+        f"{scaling['side']}² × {scaling['bands']} in the same run", "ratio",
         "share of the matrix product's rate",
     )  # fmt: skip
     return markdown_table(header, rows)
@@ -356,7 +357,7 @@ def batch_table(batch: Record) -> str:
         ]
         for name, seconds in batch["seconds"].items()
     ]
-    header = ("workers", "whole command", "for a scene", "of the fastest")
+    header = ("workers", "whole command", "per scene", "relative to the fastest")
     return markdown_table(header, rows)
 
 
@@ -393,7 +394,7 @@ def machines_table(scaling: Record) -> str:
         epoch = alone / count + sent + waits
         rows.append([str(count), f"{epoch:.2f} s", f"{alone / epoch:.1f}", f"{sent + waits:.3f} s"])
     return markdown_table(
-        ("machines", "epoch", "times as fast as one", "of it for exchange"), rows
+        ("machines", "epoch", "times as fast as one", "exchange per epoch"), rows
     )
 
 

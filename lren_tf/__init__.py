@@ -1,7 +1,7 @@
 """LREN (Low-Rank Embedded Network, AAAI 2021) for hyperspectral anomaly detection.
 
 The public names are those listed here; everything else may change without notice. A name is
-loaded when it is first used, so that reading a scene or judging a map does not wait for
+loaded when it is first used, so that reading a scene or evaluating a map does not wait for
 TensorFlow. Type checkers read ``__init__.pyi``.
 """
 

@@ -51,10 +51,10 @@ class InputError(ValueError):
 
     Args:
         message: the whole sentence, instead of its parts.
-        argument: the argument that was at fault, or that helps.
-        received: what came, with the name of its file or argument.
-        expected: what can be used.
-        remedy: what to do, as an order without a full stop.
+        argument: the argument that is wrong, or that helps.
+        received: what was received, with the name of its file or argument.
+        expected: what is accepted.
+        remedy: what to do, as an imperative without a full stop.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class InputError(ValueError):
         return self._sentence(Argument.as_option)
 
     def rename(self, **names: str) -> None:
-        """Say other names of arguments, those of the caller's own.
+        """Replace names of arguments by those that the caller uses.
 
         Args:
             **names: name of an argument -> what the caller calls it.

@@ -5,7 +5,7 @@ explicit; ``release`` follows the program that its authors released and ran. The
 in the optimiser, the batches, the loss, the dictionary and the score; both are needed,
 because the published tables come from the second. ``robust`` belongs to this project: one
 setting for every scene, chosen with the ground truth of eleven scenes (``docs/robust.md``
-explains how, and has what it gives on a scene that took no part).
+explains how, and shows its results on a scene that took no part in the choice).
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ def _evidence(name: str, given: Any) -> tuple[str, ...]:
 class Settings:
     """All settings of LREN; the defaults are the preset ``paper``.
 
-    The annotation of a field names its type and its constraint. Largest values are what keys of
-    generators and the solver's counter hold.
+    The annotation of a field names its type and its constraint. The largest allowed values are
+    those that seeds of generators and the solver's counter can hold.
 
     Raises:
         InputError: a value outside its range or its list of choices.

@@ -25,14 +25,14 @@ class Caption(NamedTuple):
 
 _LAMBDA = (
     "λ is the one published for each scene; **it was chosen on the ground truth** of that scene, "
-    "there and therefore here."
+    "by the authors and therefore also here."
 )
 _PRESETS = "`release` is what the authors ran, `paper` is what the paper says."
 
 _FIXED = (
-    "One setting per detector, its defaults, the same on every scene; no comparator's was chosen "
-    "on the truth of these scenes. Stochastic detectors: mean ± standard deviation over seeds 0 to "
-    "4."
+    "One setting per detector, the same on every scene: its defaults, or the variant `release` of "
+    "ADLR. Of the comparison methods, this project chose only CRD's with the truth of these "
+    "scenes. Detectors that draw random numbers: mean ± standard deviation over seeds 0 to 4."
 )
 _LREN_ROWS = (
     f"LREN's rows “as released” and “as written” have the authors' seed, 123. {_LAMBDA} Its row "
@@ -42,13 +42,13 @@ _FIRST = "Of a stochastic detector the map of its first seed, 0, is shown; LREN 
 
 _MAIN: dict[str, Caption] = {
     "tables/proposed.md": Caption(
-        "LREN beside the paper: Tables 2 and 3, row “Proposed”",
+        "LREN compared with the paper: Tables 2 and 3, row “Proposed”",
         f"{_PRESETS} Both with the authors' seed, 123. {_LAMBDA} “− paper” is the value here "
         "minus the one in the paper.",
         ("proposed",),
     ),
     "tables/agreement.md": Caption(
-        "LREN beside what its authors released",
+        "LREN compared with what its authors released",
         "The preset `release` against the score maps and the logs that came with the authors' "
         "program.",
         ("proposed",),
@@ -124,7 +124,7 @@ _MAIN: dict[str, Caption] = {
         ("comparison", "proposed", "robust"),
     ),
     "tables/detectors.md": Caption(
-        "What every method ran with",
+        "Settings of every method",
         f"{_FIXED}",
         ("comparison",),
     ),
@@ -193,8 +193,8 @@ _MAIN["tables/recent_methods_as_long.md"] = Caption(
     ("recent_methods",),
 )
 _MAIN["tables/recent_methods_costs.md"] = Caption(
-    "What KIFD, Auto-AD and PCA-TLRSR cost",
-    "Seconds of one run on one core beside others on the same machine, over all runs.",
+    "Run time of KIFD, Auto-AD and PCA-TLRSR",
+    "Seconds of one run on one core, while other runs used the same machine, over all runs.",
     ("recent_methods",),
 )
 
@@ -265,16 +265,16 @@ STUDIES: dict[str, Caption] = {
         ("training_bound",),
     ),
     "tables/evidence_ablation.md": Caption(
-        "The evidence taken apart",
+        "Contribution of each evidence",
         "Means over the eleven scenes of the medians over the seeds, from the trainings of the "
         f"preset. The weights are those of the preset. {_EVIDENCE}",
         ("evidence",),
     ),
     "tables/evidence_rates.md": Caption(
-        "Realised over asked false-alarm rate",
-        "The share of pixels without a target above the threshold, over the rate that was asked "
-        "for. Rare things that the truth does not mark count as false alarms. The cut of `robust` "
-        "is −log₁₀ of the rate; the other thresholds come from a tail fitted to the scores. "
+        "Realised over requested false-alarm rate",
+        "The share of pixels without a target above the threshold, divided by the requested rate; "
+        "1 is right. Rare things that the truth does not mark count as false alarms. `robust` is "
+        "cut at −log₁₀ of the rate; the other thresholds come from a tail fitted to the scores. "
         "Seed 123.",
         ("evidence",),
     ),
@@ -285,7 +285,7 @@ STUDIES: dict[str, Caption] = {
         ("evidence_choice",),
     ),
     "tables/seeds.md": Caption(
-        "What other seeds than the authors' give",
+        "Results with seeds other than the authors'",
         f"{_PRESETS} {_TRAININGS} {_LAMBDA} {_ROBUST}",
         ("trainings", "robust"),
     ),

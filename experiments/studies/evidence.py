@@ -350,7 +350,7 @@ def _beside_the_best(space: Workspace, areas: Mapping[str, float]) -> Line:
             short[scene] = max(found) - area
     below = ", ".join(f"{title_of(scene)} by {gap:.4f}" for scene, gap in short.items())
     return Line(
-        "every scene beside the best of RX, LRX, AED, HADGAN and the spectrum alone",
+        "every scene, against the best of RX, LRX, AED, HADGAN and the spectrum alone",
         f"at most {BELOW_BEST} below",
         f"further below on {below}" if below else "none further below",
         not short,
@@ -374,7 +374,7 @@ def _rate_lines(space: Workspace) -> list[Line]:
         ratios = [_ratios(s, space, lambda r: r["realised_rates"])[rate] for s in SCENES]
         count = _within(ratios, factor)
         made.append(
-            Line(f"realised over asked false-alarm rate at {rate:g}",
+            Line(f"realised over requested false-alarm rate at {rate:g}",
                  f"within {factor:g} times on at least {least} of {len(SCENES)} scenes",
                  f"{count} of {_known(ratios)}", count >= least)
         )  # fmt: skip
@@ -403,7 +403,7 @@ def lines_table(found: Sequence[Line]) -> str:
     """What was asked for, what is here, and whether it holds."""
     body = [[line.what, line.asked, line.here, "yes" if line.holds else "**no**"]
             for line in found]  # fmt: skip
-    return markdown_table(["what", "asked", "here", "holds"], body)
+    return markdown_table(["measure", "target", "here", "met"], body)
 
 
 def blocks(space: Workspace) -> dict[str, str]:

@@ -231,7 +231,7 @@ def table(space: Workspace, scenes: Sequence[str]) -> str:
     header = [
         "scene", "preset", "seed", "AUC(Pd,Pf)", "anomalies among the atoms",
         "anomalies without residual", "background without residual", "without anomalous atoms",
-        "without the best one to remove", "a λ that leaves a tenth", "AUC(Pd,Pf) there",
+        "without the atom whose removal helps most", "a λ that leaves a tenth", "AUC(Pd,Pf) there",
         "multiplier there", "ties broken by it", "median ‖z‖, anomalies / background",
         "energy of the background", "RX of the latent", "reconstruction error",
     ]  # fmt: skip
@@ -272,7 +272,7 @@ def summary(space: Workspace, scenes: Sequence[str]) -> str:
     """Good and bad runs side by side, medians."""
     header = ["preset", "runs", "count", "anomalies among the atoms",
               "residual of anomalies / of background", "without anomalous atoms",
-              "without the best one to remove", "multiplier at a large λ",
+              "without the atom whose removal helps most", "multiplier at a large λ",
               "energy of the background", "RX of the latent", "reconstruction error"]  # fmt: skip
     body = []
     for preset in PRESETS:

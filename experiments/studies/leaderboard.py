@@ -76,9 +76,10 @@ def extent(board: Mapping[str, Any]) -> str:
     first, last = board["made"][0], board["made"][-1]
     lines = [f"- Scenes: {len(board['scenes'])}; runs from {first} to {last}."]
     if drawn:
-        lines.append(f"- Seeds: {', '.join(drawn)}; the others draw nothing: {', '.join(once)}.")
+        rest = f"the others draw no random numbers: {', '.join(once)}"
+        lines.append(f"- Seeds: {', '.join(drawn)}; {rest}.")
     if short:
-        lines.append(f"- Fewer seeds than the {TARGET_SEEDS} that were meant: {', '.join(short)}.")
+        lines.append(f"- Fewer than the intended {TARGET_SEEDS} seeds: {', '.join(short)}.")
     if missing:
         lines.append(f"- Missing, for want of time: {', '.join(missing)}.")
     for machine in board["machines"]:

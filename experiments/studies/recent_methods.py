@@ -98,7 +98,7 @@ def table(space: Workspace) -> str:
     means = [f"{mean(map(mean, those)):.4f}" if all(those) else "–" for those in of_all]
     body.append(["mean", *means, ""])
     titles = [detectors.detector_class(name).title for name in DETECTORS]
-    return markdown_table(["scene", *titles, "PCA-TLRSR, its settings for the scene"], body)
+    return markdown_table(["scene", *titles, "PCA-TLRSR, authors' settings for the scene"], body)
 
 
 def as_long_table(space: Workspace) -> str:
@@ -115,7 +115,7 @@ def as_long_table(space: Workspace) -> str:
                 f"{value:,}", mean_and_spread(load_areas(runs_as_long(name, scene), space)),
             ])  # fmt: skip
     return markdown_table(
-        ["method", "scene", "published", "default", "its area", "program", "its area"], body
+        ["method", "scene", "published", "default", "AUC(Pd,Pf)", "program", "AUC(Pd,Pf)"], body
     )
 
 

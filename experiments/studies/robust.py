@@ -151,7 +151,7 @@ def lines_table(space: Workspace) -> str:
     """What was asked for, what is here, and whether it holds."""
     body = [[line.what, line.asked, line.here, "yes" if line.holds else "**no**"]
             for line in lines(space)]  # fmt: skip
-    return markdown_table(["what", "asked", "here", "holds"], body)
+    return markdown_table(["measure", "target", "here", "met"], body)
 
 
 def write(space: Workspace, scenes: Sequence[str]) -> str:

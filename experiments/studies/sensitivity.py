@@ -6,9 +6,7 @@ settings. Every cell is judged with the truth of its scene, so nothing here is a
 defaults stay as they are.
 
 ``--detectors adlr`` runs one detector alone. A run whose committed record has the settings and the
-data of now is finished. Committed runs of ADLR's release from before its variants, which changed
-the signs of the axes that VCA draws in, have no ``variant`` among their settings: by that they are
-told apart, and they run again. So do those of PAB_DC, whose records have no ``variant`` either.
+data of now is finished.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from experiments.rendering import tables
 from experiments.reporting.markdown import markdown_table
 from experiments.runs.command import carry_out
 from experiments.runs.detector_run import DetectorRun, seeds_of
-from experiments.runs.run import Workspace, has_settings_of, load_result
+from experiments.runs.run import Workspace, load_result
 from experiments.studies import comparison
 from lren_tf import detectors, plots
 
@@ -177,30 +175,9 @@ def write(space: Workspace, scenes: Sequence[str] = ()) -> str:
     return reach_table(space)
 
 
-def outdated(space: Workspace) -> dict[str, int]:
-    """Return how many runs have records of other settings than they would have now, by title.
-
-    They are from before a setting came into being, and the code may have changed with it.
-    """
-    found: dict[str, int] = {}
-    for run in planned():
-        record = load_result(run, space)
-        if record is not None and not has_settings_of(record, run):
-            title = detectors.detector_class(run.detector).title
-            found[title] = found.get(title, 0) + 1
-    return found
-
-
 def blocks(space: Workspace) -> dict[str, str]:
     """Return the block of what the comparators' settings reach for a page."""
-    text = reach_table(space)
-    older = [f"{count} of {title}" for title, count in outdated(space).items()]
-    if older:
-        text += (
-            f"\n\nOf the {len(planned())} runs of the study, {' and '.join(older)} are from "
-            "before their variants came into being; `make sensitivity` makes them again."
-        )
-    return {"reach": text}
+    return {"reach": reach_table(space)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,5 @@
-"""Many scenes: which they are, which of them are finished, and a catalogue of all.
+"""Many scenes: finding them, recognising those that are finished, and a catalogue of all.
 
-It knows reports and their files, and no detector: what is done with one scene is a call that the
-command line makes.
+The package deals with reports and their files, not with detectors: processing one scene is a call
+that the command line makes.
 """

@@ -1,9 +1,9 @@
-"""Finished results, known by what they are: content of the files, settings, version.
+"""Finished results, identified by the content of the files, the settings and the version.
 
-The report of a scene is the last of its files to be renamed into place, so a report means that
-all are there. It holds a key: a hash of the contents of every file that was read, of the settings,
-and of the package's version. Where neither size nor time of those files has changed since, they
-are not read again to know that.
+The report of a scene is the last of its files to be renamed into place, so if it exists, all files
+do. It holds a key: a hash of the contents of every file that was read, of the settings, and of the
+package's version. If neither the size nor the modification time of those files has changed, they
+are not read again to check the key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Record of a benchmark's folder: which scenes, which methods, how many seeds.
 
-A folder may gain scenes, methods and seeds with every call. What a name means in it never changes:
-results that are there would stand for something else.
+A folder may gain scenes, methods and seeds with every call. The meaning of a name in it never
+changes, since existing results would then stand for something else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scenes of a benchmark: files, names, implants; each with a truth that scores can be judged by."""
+"""Scenes of a benchmark: files, names, implants; each with a truth to evaluate scores with."""
 
 from __future__ import annotations
 

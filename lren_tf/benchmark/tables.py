@@ -52,8 +52,8 @@ def tables(board: Mapping[str, Any]) -> list[Table]:
         _objects(board, ranked),
     ]
     for reason, note in (
-        (WITH_TRUTH, "They are not ranked: others do not see the truth."),
-        (UNFINISHED, "They are not ranked: some of their runs were not made."),
+        (WITH_TRUTH, "They are not ranked: the other methods did not use the truth."),
+        (UNFINISHED, "They are not ranked: some of their runs are missing."),
     ):
         apart = {key: row for key, row in methods.items() if row["not_ranked"] == reason}
         if apart:
@@ -176,8 +176,10 @@ def _overall(
 def _ranking_note(board: Mapping[str, Any], ranked: Mapping[str, Any]) -> str:
     ranking = board["ranking"]
     note = (
-        "Mean ranks are by AUC(Pd,Pf); a scene on which a run failed ranks worst. Intervals are "
-        f"those of {board['bootstrap']['draws']} resamples of the anomalous objects."
+        "Mean ranks are by AUC(Pd,Pf), 1 is best; a method with a failed run ranks worst on that "
+        "scene. AUC(Pf,τ), seconds and peak MiB are better when lower, the other measures when "
+        f"higher. Intervals come from {board['bootstrap']['draws']} resamples of the anomalous "
+        "objects."
     )
     note += _choice_note(board, ranked)
     if ranking["critical_difference"] is None:
@@ -186,12 +188,13 @@ def _ranking_note(board: Mapping[str, Any], ranked: Mapping[str, Any]) -> str:
             "two methods."
         )
     note += (
-        f" Two methods differ if their mean ranks do so by {ranking['critical_difference']:.2f} "
-        f"or more (Nemenyi, 5 %, {ranking['methods']} methods, {ranking['scenes']} scenes); a "
-        "star marks those that do not differ from the best."
+        " Two methods differ significantly if their mean ranks differ by "
+        f"{ranking['critical_difference']:.2f} or more (Nemenyi, 5 %, {ranking['methods']} "
+        f"methods, {ranking['scenes']} scenes); a star marks those that do not differ from the "
+        "best."
     )
     if ranking["friedman"] is not None:
-        note += f" Friedman's test that all are equal: p = {ranking['friedman']['p']:.2g}."
+        note += f" Friedman's test that all methods are equal: p = {ranking['friedman']['p']:.2g}."
     return note
 
 
@@ -207,14 +210,13 @@ def _choice_note(board: Mapping[str, Any], ranked: Mapping[str, Any]) -> str:
     )
     if board["ranking"]["chosen_with_truth"]:
         return (
-            f"{note} No scene is left that took part in no choice, so ranks marked "
-            f"{TOOK_PART} are in part those of a choice made for these very scenes: they say "
-            "little about the next one."
+            f"{note} Every scene was used to choose some method, so ranks marked {TOOK_PART} "
+            "partly reflect a choice made on these very scenes: they say little about the next one."
         )
     left = [scene for scene in scenes if scene not in over]
     return (
-        f"{note} Ranks are over the {len(over)} that took part in no choice: {', '.join(over)}. "
-        f"The means are over all, those left out as well: {', '.join(left)}."
+        f"{note} Ranks are over the {len(over)} scenes used in no choice: {', '.join(over)}. "
+        f"The means also include the others: {', '.join(left)}."
     )
 
 
@@ -235,7 +237,7 @@ def _by_scene(
     cells = [
         [row["title"], *(_area(row, scene) for scene in scenes)] for row in rows.values()
     ]
-    note = "Mean over the seeds. A dash: no run is done."
+    note = "Mean over the seeds; higher is better. A dash: no finished run."
     if any(_chosen_on(row, scenes) for row in rows.values()):
         note += f" {TOOK_PART}: the truth of this scene was used to choose the method's settings."
     return Table(title, ["method", *scenes], cells, note)

@@ -1,9 +1,8 @@
 """The command line: ``lren-tf detect``, ``batch``, ``benchmark``, ``compare``, ``evaluate``,
 ``threshold``, ``view``, ``export``, ``info``, ``datasets``.
 
-Exit codes: 0 done, 2 the user's input, 1 anything else, 130 interrupted. TensorFlow is
-imported only by what needs it, and only when everything that can be refused without it has
-been looked at.
+Exit codes: 0 success, 2 unusable input, 1 any other error, 130 interrupted. TensorFlow is
+imported only by what needs it, and only after everything that can be checked without it.
 """
 
 from __future__ import annotations

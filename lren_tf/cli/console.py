@@ -137,12 +137,12 @@ _current: ContextVar[Console | None] = ContextVar("console", default=None)
 def add_console_options(parser: argparse.ArgumentParser) -> None:
     """``--quiet`` and ``--json``."""
     parser.add_argument(
-        "--quiet", action="store_true", help="print nothing but errors; files are written"
+        "--quiet", action="store_true", help="print only errors; files are still written"
     )
     parser.add_argument(
         "--json", action="store_true",
-        help="print one JSON object and nothing else: results, files, notices, and the lines that "
-        "would have been printed; of a command that fails, its error",
+        help="print only one JSON object: results, files, notices, and the lines that would have "
+        "been printed; if the command fails, its error",
     )  # fmt: skip
 
 

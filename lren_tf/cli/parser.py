@@ -88,8 +88,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="lren-tf",
         description="Hyperspectral anomaly detection with LREN (AAAI 2021) and other detectors.",
-        epilog=f"Detectors: {', '.join(detectors.offered())}. Exit codes: 0 done, 2 input that "
-        "cannot be used, 1 any other error, 130 interrupted.",
+        epilog=f"Detectors: {', '.join(detectors.offered())}. Exit codes: 0 success, 2 unusable "
+        "input, 1 any other error, 130 interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lren-tf {__version__}")
@@ -108,7 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_detect(command("detect", detect, "Score every pixel of a scene; higher = more anomalous."))
     _add_batch(
-        command("batch", batch, "Detect in many scenes; finished ones are left out.")
+        command("batch", batch, "Detect in many scenes; skip those that are finished.")
     )
     _add_compare(command("compare", compare, "Run several detectors on one scene."))
     _add_benchmark(
@@ -125,11 +125,11 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth map")
 
-    made = command("threshold", threshold, "List what is above a threshold of a score map.")
+    made = command("threshold", threshold, "List what exceeds a threshold of a score map.")
     made.add_argument(
         "--refit", action="store_true",
-        help="fit the tail of a map of lren --preset robust too, whose scores are decades of the "
-        "false-alarm rate already (default: cut it at -log10 of the rate)",
+        help="fit the tail even if the map is from lren --preset robust, whose scores are already "
+        "powers of ten of the false-alarm rate (default: cut such a map at -log10 of the rate)",
     )  # fmt: skip
     made.add_argument("score", metavar="SCORE", help=_SCORE)
     made.add_argument("--score-key", metavar="NAME", help="variable of the score map")
@@ -138,18 +138,20 @@ def make_parser() -> argparse.ArgumentParser:
     add_format_option(made, "the map")
     made.add_argument("--out", metavar="DIR", default=".", help="output folder (default: .)")
 
-    made = command("view", view, "Write the page of a detection from its report.")
-    made.add_argument("report", metavar="REPORT.json", help="what lren-tf detect wrote")
+    made = command("view", view, "Write an HTML page of a detection from its report.")
+    made.add_argument("report", metavar="REPORT.json", help="report that lren-tf detect wrote")
     add_threshold_options(made)
     made.add_argument("--out", metavar="DIR", help="output folder (default: that of the report)")
 
-    made = command("info", info, "Print what is understood of a scene.")
+    made = command("info", info, "Print how a scene was understood.")
     _add_scene(made)
     _add_reading(made)
     made.add_argument("--picture", metavar="FILE.png", help="also write a pseudo-colour picture")
     made = command("export", export, "Write a trained model as a SavedModel for serving.")
-    made.add_argument("model", metavar="MODEL.keras", help="what detect --save-model wrote")
-    made.add_argument("folder", metavar="DIR", help="folder to write; a SavedModel is replaced")
+    made.add_argument("model", metavar="MODEL.keras", help="model that detect --save-model wrote")
+    made.add_argument(
+        "folder", metavar="DIR", help="folder to write; an existing SavedModel is replaced"
+    )
 
     command(
         "datasets", list_datasets, "List the benchmark scenes and where they were found.",
@@ -167,14 +169,14 @@ def _add_batch(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "scenes", metavar="SCENES", nargs="+",
         help="scenes, folders of scenes, patterns in quotes such as 'flights/*.img', or lists "
-        "(.txt, one of these in a line)",
+        "(.txt, one of these per line)",
     )  # fmt: skip
     _add_detection(made)
     # What the command line does not give, the config may.
     made.set_defaults(detector=None, format=None, out=None)
     made.add_argument(
         "--train-on", metavar="SCENE",
-        help=f"{LREN}: train on this scene alone, and score all of them with its model",
+        help=f"{LREN}: train only on this scene, and score all scenes with its model",
     )  # fmt: skip
     add_config_option(made)
     add_worker_options(made)
@@ -184,7 +186,7 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
     """The options of one detection."""
     made.add_argument(
         "--detector", metavar="NAME", default=LREN,
-        help=f"{', '.join(detectors.offered())} (default: {LREN})",
+        help=f"one of {', '.join(detectors.offered())} (default: {LREN})",
     )  # fmt: skip
     made.add_argument(
         "--preset",
@@ -192,7 +194,8 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     made.add_argument(
         "--seed", metavar="N",
-        help=f"seed of a detector that has one; {LREN}: of the initial weights (default: 123)",
+        help=f"seed of a detector that draws random numbers; {LREN}: of the initial weights "
+        "(default: 123)",
     )  # fmt: skip
     made.add_argument(
         "--lam", metavar="X",
@@ -203,10 +206,12 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="one setting of the detector; repeat it for more. "
+        help="a setting of the detector; repeat the option for more. "
         f"Settings of {LREN}: {', '.join(presets.setting_names())}",
     )  # fmt: skip
-    made.add_argument("--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: GPU, else CPU)")
+    made.add_argument(
+        "--device", metavar="NAME", help="/CPU:0, /GPU:0, … (default: first GPU, else CPU)"
+    )
     _add_files(made)
     add_format_option(made, "the scene")
     add_threshold_options(made)
@@ -224,16 +229,16 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--apply", metavar="MODEL",
         help=f"{LREN}: score with this trained model, a .keras file or an exported SavedModel, "
-        "and train nothing",
+        "instead of training",
     )  # fmt: skip
     made.add_argument(
         "--recalibrate", action="store_const", const=True,
         help="with --apply: compare the evidence with the background of this scene, not with that "
-        "of the scene of the training",
+        "of the training scene",
     )  # fmt: skip
     made.add_argument(
         "--evidence", action="store_const", const=True,
-        help=f"{LREN} with --preset robust: also write a map of each evidence",
+        help=f"{LREN} with --preset robust: also write a map of each kind of evidence",
     )  # fmt: skip
     _add_long_runs(made)
     _add_distribution(made)
@@ -242,11 +247,11 @@ def _add_detection(made: argparse.ArgumentParser) -> None:
 def _add_long_runs(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--resume", metavar="DIR",
-        help=f"{LREN}: keep the state of the training here, and go on from it if it is there",
+        help=f"{LREN}: store checkpoints of the training here, and continue from an existing one",
     )  # fmt: skip
     made.add_argument(
         "--checkpoint-every", metavar="N",
-        help="with --resume: epochs between two writings of the state (default: 50)",
+        help="with --resume: epochs between two checkpoints (default: 50)",
     )  # fmt: skip
     made.add_argument(
         "--log", metavar="FILE.csv", help=f"{LREN}: write the losses of every epoch as CSV"
@@ -260,13 +265,13 @@ def _add_long_runs(made: argparse.ArgumentParser) -> None:
 def _add_distribution(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--strategy", metavar="NAME",
-        help=f"{LREN}: {', '.join(STRATEGIES)}: spread the pixels over all GPUs of this machine, "
+        help=f"{LREN}: {' or '.join(STRATEGIES)}: spread the pixels over all GPUs of this machine, "
         "or over the processes that TF_CONFIG names (default: one device)",
     )  # fmt: skip
     made.add_argument(
         "--memory-limit", metavar="SIZE",
-        help=f"{LREN}: what training may take beside the scene, such as 2GiB; above it pixels "
-        "are read again in every epoch (default: half of what is free)",
+        help=f"{LREN}: memory that training may use in addition to the scene, such as 2GiB; if it "
+        "needs more, it processes pixels in chunks (default: half of the free memory)",
     )  # fmt: skip
 
 
@@ -274,10 +279,10 @@ def _add_compare(made: argparse.ArgumentParser) -> None:
     _add_scene(made)
     made.add_argument(
         "--detectors", metavar="NAME,NAME,…",
-        help=f"which, in this order (default: all: {', '.join(detectors.offered())})",
+        help=f"detectors to run, in this order (default: all: {', '.join(detectors.offered())})",
     )  # fmt: skip
     made.add_argument(
-        "--seed", metavar="N", help="seed of all detectors that have one (default: each its own)"
+        "--seed", metavar="N", help="seed of all detectors that have one (default: that of each)"
     )
     _add_files(made)
 
@@ -293,7 +298,7 @@ def _add_benchmark(made: argparse.ArgumentParser) -> None:
     _add_reading(made)
     made.add_argument(
         "--out", metavar="DIR", required=True,
-        help="folder of the benchmark, which gains what a call adds; finished runs are left out",
+        help="folder of the benchmark; each call adds to it, and finished runs are not repeated",
     )  # fmt: skip
     add_worker_options(made)
 
@@ -312,31 +317,31 @@ def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument("--truth-key", metavar="NAME", help="variable of the truth; '' for none")
     made.add_argument("--truth", metavar="FILE", help="truth in another file; non-zero = anomalous")
     made.add_argument("--mask", metavar="FILE", help="map of valid pixels, non-zero = valid; or\n"
-                      "GeoJSON polygons (.geojson), inside = valid; or a product's file of flags")
+                      "GeoJSON polygons (.geojson), inside = valid; or a product's flag file")
     made.add_argument(
         "--mask-bands", metavar="NAMES",
-        help="quality flags of a product that leave pixels out, such as cloud,cirrus,water; none "
-        "for none (default: docs/products.md)",
+        help="quality flags of a product that leave pixels out, such as cloud,cirrus,water, or "
+        "none (default: see docs/products.md)",
     )  # fmt: skip
     made.add_argument(
         "--mask-values", metavar="LIST",
-        help="values of --mask that mark valid pixels, such as 0, 1,4-7 or nonzero (default: all "
-        "but 0, of a map with one such value)",
+        help="values of --mask that mark valid pixels, such as 0, 1,4-7 or nonzero (default: the "
+        "one value other than 0)",
     )  # fmt: skip
     made.add_argument(
-        "--no-data", metavar="X", help="value that marks missing data, or several with commas; "
-        "file,0 for the file's own and 0 (default: the file's)",
+        "--no-data", metavar="X", help="value that marks missing data, or several separated by "
+        "commas; file,0 means the file's own value and 0 (default: the file's own)",
     )  # fmt: skip
     made.add_argument(
-        "--bands", metavar="LIST", help="bands to use, from 0, such as 0-99,120-; others left out"
+        "--bands", metavar="LIST", help="bands to use, counted from 0, such as 0-99,120-"
     )
     made.add_argument(
-        "--drop-water-bands", action="store_true", help="leave out what water vapour absorbs"
+        "--drop-water-bands", action="store_true", help="leave out bands that water vapour absorbs"
     )
     made.add_argument(
         "--axes", metavar="A,B,C",
-        help="what the axes of the stored cube are, such as band,row,column (default: what the "
-        "file says of them, else row,column,band)",
+        help="axes of the cube in stored order, such as band,row,column (default: as the file "
+        "identifies them, else row,column,band)",
     )  # fmt: skip
     made.add_argument(
         "--raw", action="store_true",

@@ -1,7 +1,7 @@
 """Bands of a scene that are dead, noisy or striped, and columns that are striped in many bands.
 
-A detector takes a damaged band for information: one pixel column that is off in a few bands stands
-out in every map. What is flagged here is worth a look before the first detection, no more.
+A detector cannot tell damage from information: one pixel column that is wrong in a few bands stands
+out in every map. The flags only suggest what to look at before the first detection.
 """
 
 from __future__ import annotations

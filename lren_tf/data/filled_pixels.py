@@ -1,7 +1,7 @@
 """The good bands of a scene with a spectrum in every pixel, read on access.
 
-What a detector works on. The cube stays where it is: only the pixels that are asked for are read,
-converted and filled.
+Detectors work on these. The cube stays where it is: only the requested pixels are read, converted
+and filled.
 """
 
 from __future__ import annotations

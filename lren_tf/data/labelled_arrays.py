@@ -1,6 +1,7 @@
 """xarray's arrays with named dimensions: recognised here, read in `lren_tf.io.labelled`.
 
-`Scene` takes them too, and knows no reader: `lren_tf.io` leaves its own here when it is imported.
+`Scene` accepts them too, but must not import a reader: `lren_tf.io` registers its own here when it
+is imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Masked arrays (`numpy.ma`): their mask says which values hold no data."""
+"""Masked arrays (`numpy.ma`): their mask marks values that are no-data."""
 
 from __future__ import annotations
 

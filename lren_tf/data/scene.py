@@ -29,32 +29,31 @@ class Scene:
     """One hyperspectral image and what is known about it.
 
     Attributes:
-        cube: [H, W, B] real numbers, dtype as stored (integers or floats). An array in memory
-            is brought to C order and native byte order, by one copy where it has another; one
-            that is mapped from a file stays there as it is. Beyond double precision it becomes
-            float64. The mask of a masked array goes into `valid` and `good_bands` (see
-            `data.masked_arrays.unmask`).
+        cube: [H, W, B] real numbers, dtype as stored (integers or floats). An array in memory is
+            brought to C order and native byte order, with one copy if necessary; one that is mapped
+            from a file stays as it is. Types beyond double precision become float64. The mask of a
+            masked array goes into `valid` and `good_bands` (see `data.masked_arrays.unmask`).
         truth: [H, W] bool, True on anomalous pixels, or None. Any real array is accepted
             and turned into bool by `!= 0`.
-        name: what messages, tables and figures call the scene.
+        name: of the scene in messages, tables and figures.
         source: path of the file it came from, or None.
         simulated: whether the scene was made by a program.
-        valid: [H, W] bool, False on pixels that hold no data; None where all do. Any finite
-            real array is accepted and turned into bool by `!= 0`; masked entries are False.
+        valid: [H, W] bool, False on pixels that hold no data; None if all do. Any finite real array
+            is accepted and turned into bool by `!= 0`; masked entries are False.
         good_bands: [B] bool, False on bands that are not to be used (listed as bad, or left
-            out on request); None where all are. Their values may be anything, NaN included.
+            out on request); None if all are used. Their values may be anything, even NaN.
         wavelengths: [B] float64, the centre of each band in nanometres, or None.
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
         background: [H, W] bool, True on the pixels that statistics of the background come from;
-            None for all. Others are scored without entering them. Any finite real array is
-            accepted and turned into bool by `!= 0`.
-        reading: what was done to the stored values on the way, such as axes that were turned.
+            None for all. Other pixels are scored, but do not enter the statistics. Any finite real
+            array is accepted and turned into bool by `!= 0`.
+        reading: what was done to the stored values, such as axes that were reordered.
         acquired: when it was measured, a day or a time of ISO 8601, or None.
         labels: names and coordinates of rows and columns, of a scene that came from xarray.
 
-    `cube` may be a `DataArray` or `Dataset` of xarray, as for `load_scene`: what it says of the
-    other attributes counts where they are left at their defaults.
+    `cube` may be a `DataArray` or `Dataset` of xarray, as for `load_scene`: it provides the other
+    attributes that are left at their defaults.
 
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or

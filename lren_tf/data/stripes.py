@@ -1,8 +1,8 @@
 """Columns and rows of a map that stand out from their neighbours over their whole length.
 
-Pushbroom sensors see every column of an image with a detector element of its own: one that is
-miscalibrated or dead leaves a stripe. Nature rarely draws along the pixels of a sensor from one
-edge of an image to the other, so that a line which lies above (or below) its neighbours almost
+A pushbroom sensor measures every column of an image with a separate detector element: one that is
+miscalibrated or dead leaves a stripe. Natural features rarely follow the pixels of a sensor from
+one edge of an image to the other, so a line that lies above (or below) its neighbours almost
 everywhere is an artefact.
 """
 

@@ -1,8 +1,8 @@
-"""Values that are most likely no measurements, though nothing says so.
+"""Values that are most likely not measurements, although the file does not mark them.
 
-A detector takes them for background, or for the anomaly of the scene. Three kinds are looked for:
-spectra of one constant, one and the same spectrum in many pixels, and values that lie
-a million times farther from a band than the band is wide. Large images are looked at in part.
+A detector would take them for background, or for the anomaly of the scene. Three kinds are searched
+for: spectra of one constant, the same spectrum in many pixels, and values that lie a million times
+farther from a band than the band is wide. Of large images only a sample is searched.
 """
 
 from __future__ import annotations

@@ -46,8 +46,7 @@ class Benchmark:
         shape: (H, W, B).
         anomalous: number of anomalous pixels in the truth.
         map_file: file name of the authors' released detection map, or None.
-        url: where the file is published; None where no address is known, so that it cannot be
-            downloaded.
+        url: where the file is published; None if no address is known, so it cannot be downloaded.
         source: sensor, place and collection of a scene without an address; "" of the others.
         truth_key: variable of the truth in the file; that of the cube is ``data``.
         truth_sha256: of the truth as it is loaded, :func:`lren_tf.data.scene.data_sha256`.

@@ -59,8 +59,8 @@ def load(name: str, download: bool = True) -> Scene:
         name: one of `names()` or `further_names()`. The further scenes cannot be downloaded: the
             file is expected as ``scenes/NAME.mat`` in the folder named by `LREN_TF_DATA`.
         download: whether a scene that `find` does not find may be downloaded. Progress is
-            logged by pooch. Without a connection the refusal comes within seconds, and a
-            download that fails leaves nothing behind.
+            logged by pooch. Without a connection the call fails within seconds, and a failed
+            download leaves nothing behind.
 
     Returns:
         A `Scene` named by its title, cube [H, W, B] in the stored dtype, truth [H, W] bool.

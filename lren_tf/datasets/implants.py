@@ -59,8 +59,8 @@ def implant(
        from 0.95 to 1.05 for each pixel: linear mixing with a slight change of brightness.
 
     The anomalies of `background` are left out of the truth and marked as not valid, so that a
-    detector is judged by the implants alone. Nothing else of `background` is changed, and its
-    sensor noise is that of the implants too, but for the share that they fill.
+    detector is evaluated with the implants alone. Nothing else in `background` changes, and the
+    implants have its sensor noise, except in the share of a pixel that they fill.
 
     Args:
         targets: a scene with truth; its valid anomalous pixels give the spectra.

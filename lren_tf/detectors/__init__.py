@@ -64,7 +64,7 @@ _WITH_KERAS = ("aae_rx", "aae", "hadgan", "auto_ad")
 def names() -> list[str]:
     """Names of all detectors, in the order of the paper's tables, then those of other packages.
 
-    A plug-in that cannot be used is not among them; a `UserWarning` tells of it once.
+    A plug-in that cannot be used is not among them; a `UserWarning` names it once.
     """
     found = plugins(GROUP)
     if not found:

@@ -1,4 +1,4 @@
-"""Auto-AD: what a convolutional autoencoder of noise does not learn of a scene (Wang et al.)."""
+"""Auto-AD: what a convolutional autoencoder does not learn of a scene (Wang et al.)."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ _NO_SETTING = "false_alarm_rate"
 class Detector(Estimator, abc.ABC):
     """An anomaly detector; subclasses are frozen dataclasses whose fields are its settings.
 
-    A subclass checks its fields in `__post_init__` and computes in `_score`. One that can score
-    another scene than that it learned of is an `InductiveDetector`.
+    A subclass checks its fields in `__post_init__` and computes in `_score`. A detector that can
+    score scenes other than the one it learned from is an `InductiveDetector`.
     """
 
     name: ClassVar[str]
@@ -57,13 +57,13 @@ class Detector(Estimator, abc.ABC):
     """Share of the background pixels that `predict` may call anomalies; it changes no score."""
 
     def prepare(self) -> None:
-        """Import what the module of the detector leaves to `score`: it is no time of a scene."""
+        """Import what `score` would import, so that it does not count in the time of a scene."""
 
     def effective_config(self) -> dict[str, Any]:
-        """Settings as of `get_config`, those that stand for others replaced by what they mean.
+        """Settings like `get_config`, with presets and variants replaced by their values.
 
-        A preset by its name, or None for what a variant has, is the same setting when the preset
-        or the variant changes; the values are not.
+        The name of a preset, or None for a variant's value, stays the same when the preset or the
+        variant changes; the values do not.
         """
         return self.get_config()
 
@@ -90,9 +90,9 @@ class Detector(Estimator, abc.ABC):
     def score(self, cube: npt.ArrayLike | Scene) -> np.ndarray:
         """Anomaly score of every pixel; higher = more anomalous.
 
-        Bands that a scene marks as not good are left out. Pixels that it says hold no data get
-        NaN. A detector that looks at neighbours computes with the mean of the valid spectra in
-        their place; any other does not see them at all.
+        Bands that a scene marks as not good are left out. Pixels that it marks as no-data get NaN.
+        A detector that uses neighbours computes with the mean of the valid spectra in their place;
+        any other detector does not see them at all.
 
         Args:
             cube: [H, W, L] finite real numbers (rows, columns, bands), a scene, or an xarray
@@ -124,7 +124,7 @@ class Detector(Estimator, abc.ABC):
 
         Raises:
             InputError: the cube cannot be used, or the detector needs more memory for it than is
-                free. What a computation alone finds is not among it.
+                free. Faults that only the computation can find are not checked.
         """
         self._checked(usable_scene(cube))
 
@@ -251,9 +251,9 @@ class Detector(Estimator, abc.ABC):
 
 
 class InductiveDetector(Detector):
-    """A detector that learns of one scene and scores others by it: `fit` here, `predict` there.
+    """A detector that learns from one scene with `fit`, and scores others with `predict`.
 
-    A subclass computes in `_fit` and `_score_by`; `score` is `_fit`'s scores.
+    A subclass computes in `_fit` and `_score_by`; `score` returns the scores of `_fit`.
     """
 
     inductive: ClassVar[bool] = True

@@ -63,8 +63,8 @@ class PCATLRSR(Detector):
     name: ClassVar[str] = "pca_tlrsr"
     title: ClassVar[str] = "PCA-TLRSR"
     why_not_inductive: ClassVar[str] = (
-        "its dictionary holds the columns of the image, row for row, which say nothing of another "
-        "image"
+        "its dictionary holds the columns of the image, row for row, which mean nothing for "
+        "another image"
     )
     streams: ClassVar[bool] = True
 

@@ -1,8 +1,8 @@
 """Memory that a detector needs for a scene, and the refusal of one that needs too much.
 
-Estimates count the arrays of the pixels that a detector holds at once, beside the scene itself;
-they are meant to be right within a factor of two. :func:`refuse_too_large` asks before a detector
-begins, since a process that the system ends for its memory says nothing.
+Estimates count the arrays of pixels that a detector holds at once, in addition to the scene itself;
+they are meant to be right within a factor of two. :func:`refuse_too_large` checks before a detector
+begins, since a process that the system kills for its memory leaves no message.
 """
 
 from __future__ import annotations

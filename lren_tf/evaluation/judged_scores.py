@@ -1,4 +1,4 @@
-"""Scores beside their truth: checked, pixels without data left out, scaled to [0, 1]."""
+"""Scores with their truth: checked, pixels without data left out, scaled to [0, 1]."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 Higher score = more anomalous, everywhere. Every function takes ``scores`` and ``truth`` of one
 common shape (a map [H, W], a table [N], anything: both are flattened), works in float64 and
-refuses what it cannot judge with :class:`~lren_tf.errors.InputError`. In ``truth`` every finite
+refuses what it cannot evaluate with :class:`~lren_tf.errors.InputError`. In ``truth`` every finite
 value other than zero marks an anomaly. A score that is NaN means "no data here": that pixel is
-left out, whatever the truth says of it, NaN included. So is a pixel that a masked array of scores
-or of truth hides.
+left out, whatever its truth is, even NaN. So is a pixel that is masked in a masked array of scores
+or of truth.
 
 Notation: s are the scores after a global min-max to [0, 1], T the anomalous pixels, B the
 background, and for a threshold tau
@@ -183,7 +183,7 @@ def pd_at_pf(scores: npt.ArrayLike, truth: npt.ArrayLike, pf: float) -> float:
         Share of the anomalous pixels, from 0 to 1.
 
     Raises:
-        InputError: `pf` is out of its range, or scores and truth cannot be judged.
+        InputError: `pf` is out of its range, or scores and truth cannot be evaluated.
     """
     if isinstance(pf, bool) or not isinstance(pf, (int, float, np.number)) or not 0 <= pf < 1:
         raise InputError(

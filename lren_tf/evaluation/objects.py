@@ -1,8 +1,8 @@
 """Detection of objects: groups of touching anomalous pixels of the truth, found or missed.
 
-A pixel is detected at a false-alarm rate as for `metrics.pd_at_pf`. An object is found where one
-of its pixels is detected. Detected pixels that touch form a group, at sides and corners, and a
-group without an anomalous pixel is a false alarm.
+A pixel is detected at a false-alarm rate as for `metrics.pd_at_pf`. An object is found if one
+of its pixels is detected. Detected pixels that touch at sides or corners form a group, and a group
+without an anomalous pixel is a false alarm.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The upper tail of scores: a generalised Pareto background with a few anomalies in it.
 
-Anomalies are part of what is fitted. To leave the highest scores out instead (censoring or
-truncation at a quantile), or to give them little weight (density power divergence), was tried
-and is no match for it: whatever share is left out is wrong for most scenes, and leaves the
-shape of the background too uncertain. See `threshold` for what was measured.
+Anomalies are part of the fitted model. Leaving the highest scores out instead (censoring or
+truncation at a quantile), or giving them little weight (density power divergence), was tried and
+is worse: any fixed share is wrong for most scenes, and the shape of the background remains too
+uncertain. See `threshold` for the measurements.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks of scores and truth before they are judged, cut or drawn.
+"""Checks of scores and truth before they are evaluated, cut or drawn.
 
 Everywhere a NaN score means "no data in this pixel", and infinity is refused. The functions differ
 in what they accept beyond that: :func:`score_array` any score map, :func:`score_map` one of rows

@@ -181,14 +181,14 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     has ξ of about −0.3. On the scores themselves the shapes run from 0 to 1 and more, and no
     penalty on ξ that tells few anomalies from a heavy tail allows for both.
 
-    The scores hold the anomalies too, and 1 % of anomalies is ten times a rate of 1e-3. They
-    are part of the model: the exceedances are a mixture of a generalised Pareto background and
-    of an anomalous part, which is kept only if the likelihood needs it (`tail.fit_tail`).
+    The scores include the anomalies, and 1 % of anomalies is ten times a rate of 1e-3. So anomalies
+    are part of the model: the exceedances are a mixture of a generalised Pareto background and of
+    an anomalous part, which is kept only if the likelihood needs it (`tail.fit_tail`).
 
-    Measured with RX on 200 × 200 simulated spectra of 10 bands, six seeds each: the rate that
-    the background realises over the requested one at 1e-3, lowest to highest. "Far" anomalies
-    each point in a direction of their own; "mixed" ones have one spectrum and fill 20 to 100 %
-    of their pixels, so that they reach from inside the background upwards.
+    Measured with RX on 200 × 200 simulated spectra of 10 bands, six seeds each: the realised rate
+    divided by the requested one at 1e-3, lowest to highest. "Far" anomalies each point in a
+    different direction; "mixed" ones have one spectrum and fill 20 to 100 % of their pixels, so
+    that they reach from inside the background upwards.
 
     ==========  ============  ============  ============  ============
     background  none          1 % far       2 % far       1 % mixed
@@ -201,7 +201,7 @@ def threshold_at(score: npt.ArrayLike, false_alarm_rate: float) -> Threshold:
     ==========  ============  ============  ============  ============
 
     At 1e-2 all entries of the table are within 0.51 to 1.13. With 2 % of mixed anomalies the
-    background has no visible tail of its own: rates at 1e-3 were 0.2 to 6 times the requested.
+    background has no separate visible tail: rates at 1e-3 were 0.2 to 6 times the requested one.
 
     On five laws of scores (gamma, chi-square with 80 degrees of freedom, lognormal, F with 12 and
     with 2) and 10000 scores without anomalies, the medians of six seeds are 0.92 to 0.96 times

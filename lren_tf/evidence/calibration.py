@@ -1,10 +1,10 @@
 """Scores as decades of rarity: −log₁₀ of the share of a scene's pixels that score higher.
 
-Different evidence has different units and different tails. It is comparable as the share of the
-background that would exceed it. Below the (1 − :data:`TAIL`) quantile q the share is counted:
-quantiles at :data:`KNOTS` + 1 equally spaced ranks, and a straight line between two of them. In
-scenes of few pixels it is a straight line over :data:`PIXELS` of them at least, since two scores
-that happen to be nearly equal would make the share of a third one a matter of rounding.
+Different evidence has different units and different tails. Expressed as the share of the background
+that would exceed it, it becomes comparable. Below the (1 − :data:`TAIL`) quantile q the share is
+counted: quantiles at :data:`KNOTS` + 1 equally spaced ranks, and a straight line between two of
+them. In scenes of few pixels it is a straight line over :data:`PIXELS` of them at least, since two
+scores that happen to be nearly equal would make the share of a third one a matter of rounding.
 Above it the exceedances y = s − q follow a generalised Pareto distribution (Pickands, 1975),
 
     P(S > s) = p · (1 + ξ y / σ)^(−1/ξ),    p = TAIL,
@@ -14,8 +14,8 @@ and Wallis, 1987): ξ = 2 − b₀ / (b₀ − 2 b₁) and σ = b₀ (1 − ξ).
 :data:`LARGEST_SHAPE`: with ξ < 0 the tail would end, and everything beyond its end would be
 equally, infinitely rare. So the decades are finite and rise with the score wherever it rises.
 
-No pixel is left out of that: anomalies among the highest scores make the tail a little heavier,
-which does no harm where scores are only added up. The sum of the evidence is what false-alarm
+All pixels take part in that fit: anomalies among the highest scores make the tail a little heavier,
+which does no harm as long as scores are only added up. The sum of the evidence is what false-alarm
 rates are read from, so :func:`with_background_tail` fits its tail again by likelihood, with the
 anomalies as a part of the model (:mod:`lren_tf.evaluation.pareto_tail`); p is then the share of
 the *background* above q. The scores are decades already, whose tail is nearly exponential: hence

@@ -1,10 +1,10 @@
 """Reconstruction by dilation outside graphs, in NumPy: sweeps, then only pixels that still change.
 
 Vincent (1993) calls this a hybrid algorithm. A round of sweeps takes a map down, up, to the right
-and to the left, as :mod:`lren_tf.evidence.structure` does in a graph, and leaves little to do:
-what still changes is followed from pixel to pixel through a queue. A long queue is not waited
-for, since a sweep carries a value along a straight line at once: after a while another round of
-sweeps is made, and so on. The result is a fixed point, which does not depend on the way to it.
+and to the left, as :mod:`lren_tf.evidence.structure` does in a graph, and leaves little to do: a
+queue then follows the pixels that still change. If the queue gets long, another round of sweeps is
+faster, since a sweep carries a value along a whole line at once; queue and sweeps alternate until
+nothing changes. The result is a fixed point, which does not depend on the order of the steps.
 """
 
 from __future__ import annotations

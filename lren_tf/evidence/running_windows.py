@@ -3,7 +3,7 @@
 The formula, its constants and a form of it for graphs are in :mod:`lren_tf.evidence.surroundings`.
 This form is several times as fast: the sums of a row of windows are those of the row above, with
 one row of pixels more and one less; and pixels lie along the last axis of every array, so that a
-whole block of them is factored at once. Strips of rows are worked on side by side. Their height
+whole block of them is factored at once. Strips of rows are processed in parallel. Their height
 does not depend on the number of threads, so the result does not either.
 """
 

@@ -1,6 +1,6 @@
-"""Structure: what of an image stands out as a small object.
+"""Structure: the small objects that stand out of an image.
 
-A map less its opening keeps what is bright and too narrow for a square of the opening. The
+A map minus its opening keeps what is bright and too narrow for a square of the opening. The
 opening is one *by reconstruction* (Vincent, 1993): the erosion is grown back within the map until
 nothing changes, so every object that the square fits into at one place is removed from the result
 whole, and what remains are objects that it fits into nowhere. The mean over :data:`SIZES` of
@@ -10,8 +10,8 @@ whole, and what remains are objects that it fits into nowhere. The mean over :da
 is what :func:`standing_out` returns.
 
 The evidence of a scene sums it over the leading principal components of the standardised spectra,
-scaled to unit variance, each as it is and negated: objects that are brighter or darker than what
-is around them in one of the components.
+scaled to unit variance, each as it is and negated: objects that are brighter or darker than
+their surroundings in one of the components.
 
 Windows are clipped at the border. Pixels without data take no part in any window and stop the
 reconstruction. All of it is float64.

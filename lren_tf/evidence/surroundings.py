@@ -5,11 +5,11 @@ around it, all of which are weighted 0 or 1:
 
     (z − m)ᵀ (C + RIDGE · I)⁻¹ (z − m),
 
-z standardised over the scene. Pixels that a first guess takes for anomalies have weight 0, the
-one in the middle of the window included, so no inner window is needed: what is small does not
-enter its own statistics, and what is common does. The scene as a whole counts as
-:data:`SCENE_PIXELS` further pixels of every window, which gives a window with few pixels, at a
-border, beside missing data or within a large target, a covariance.
+z standardised over the scene. Pixels that a first guess takes for anomalies have weight 0, even in
+the middle of the window, so no inner window is needed: a small object does not enter its own
+statistics, while common material does. The scene as a whole counts as :data:`SCENE_PIXELS` further
+pixels of every window. So even a window with few pixels (at a border, next to missing data or
+within a large target) has a covariance.
 
 The sums of weights, features and products of features over all windows are box sums: differences
 of cumulative sums along both axes, whose cost does not depend on the size of the window. They are

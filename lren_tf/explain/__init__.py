@@ -1,4 +1,4 @@
-"""Explanations: bands that made a pixel anomalous, and its spectrum beside its background."""
+"""Explanations: bands that made a pixel anomalous, and spectra of its background."""
 
 from lren_tf.explain.background import SpectralBackground, spectral_background
 from lren_tf.explain.explanation import Explanation, strongest_bands

@@ -1,7 +1,7 @@
 """The background of a scene as spectra: a sample of its pixels and their groups.
 
-The sample is what spectra of detections are compared with: the pixels that hold data and are not
-detected, at most `MOST_PIXELS` of them at equal distances in the image. A scene of a fitted LREN
+Spectra of detections are compared with this sample: pixels that hold data and are not detected, at
+most `MOST_PIXELS` of them at equal distances in the image. A scene of a fitted LREN
 is grouped by its components (the largest responsibility of the first network), any other by
 k-means on bands of unit variance.
 """

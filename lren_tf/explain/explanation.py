@@ -28,8 +28,8 @@ class Explanation:
             of a decoded residual they are the residual in the scene's units.
         completeness: how far the sum of the contributions is from value − baseline, as a share of
             it; 0 where they agree to rounding. NaN for a decoded residual.
-        evidence: share of each evidence in the score, by name; None for scores that are not made
-            of evidence. Structure has no bands, so its share is all that is known of it.
+        evidence: share of each evidence in the score, by name; None for scores without evidence.
+            Structure has no bands, so only its share is known.
     """
 
     row: int

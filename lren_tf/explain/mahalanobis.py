@@ -3,7 +3,7 @@
     (x − m)ᵀ C⁻¹ (x − m) = Σ_b (x − m)_b [C⁻¹ (x − m)]_b
 
 Each term belongs to a band, and their sum is the distance. A term may be negative: a band that
-deviates less than the others let expect makes the pixel less anomalous.
+deviates less than the other bands would lead you to expect makes the pixel less anomalous.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _DISTANCE = "squared Mahalanobis distance"
 
 
 def check_explainable(by: Any) -> None:
-    """Refuse what no contributions of bands are known of.
+    """Refuse detectors and models whose scores cannot be split into contributions of bands.
 
     Args:
         by: a detector or a model.

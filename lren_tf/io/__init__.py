@@ -1,6 +1,6 @@
 """Reading scenes and maps from files, and writing maps, one module per format.
 
-`Reader`, `Variable`, `Details` and `Reading` are what a reader of another package is made of.
+Other packages build their readers from `Reader`, `Variable`, `Details` and `Reading`.
 """
 
 from lren_tf.data.scene import Scene

@@ -4,10 +4,11 @@ An array is rows × columns × bands as it is stored unless evidence in its file
 
 - the names of its axes (dimension scales of netCDF-4, labels, lists of names),
 - the lengths of tables of wavelengths and their widths, arrays and attributes alike,
-- the shapes of 2-D layers beside it that share its rows and columns.
+- the shapes of 2-D layers in the file that share its rows and columns.
 
-Evidence that leaves the stored order possible changes nothing. Evidence that agrees on another
-order turns the array; evidence that disagrees is refused. The caller's `axes` stand above all.
+If the evidence allows the stored order, nothing changes. If it agrees on another order, the array
+is transposed; if it is contradictory, the file is refused. The caller's `axes` override all
+evidence.
 """
 
 from __future__ import annotations

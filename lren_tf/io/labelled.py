@@ -46,7 +46,7 @@ _UNNAMED = "scene"
 def scene_of(data: object, **options: Any) -> Scene | None:
     """The scene of xarray's data, read as `load_scene` does; None for any other data.
 
-    A table [N, B] is no scene.
+    A table [N, B] is not a scene.
 
     Args:
         data: anything.

@@ -60,8 +60,8 @@ def load_scene(
 
     A pixel holds no data where the mask is 0, where a value of a good band is NaN or infinite,
     and where a value of a good band is the no-data value of the file or of `no_data`. A band
-    that is so in every pixel with anything else is not a good one. `lren_tf.data.valid_pixels` has
-    the rule.
+    without data in every pixel in which other bands have data is not a good band.
+    `lren_tf.data.valid_pixels` has the rule.
 
     Args:
         path: the file, an ENVI header or its file of values; its stem becomes the scene's name.
@@ -76,29 +76,29 @@ def load_scene(
         mask: [H, W], non-zero = valid, or the path of a file with such a map, or of a GeoJSON
             file whose polygons hold what is valid (`lren_tf.io.polygons`); or the path of a
             product's own file of quality flags, which are set where a pixel is not valid. A file
-            with more than one value besides 0, or called after clouds or quality, needs
+            with more than one value besides 0, or named after clouds or quality, needs
             `mask_values`.
         no_data: value that marks missing data, instead of the file's own, in units of the cube
-            as it is read, or several; NaN for none. `"file,0"` is the file's own and 0.
+            as it is read, or several values; NaN for none. `"file,0"` means the file's own and 0.
         bands: the bands to use, counted from 0: indices, or text such as `"0-99,120-"`.
         drop_water: whether to leave out the bands that water vapour absorbs
-            (`lren_tf.data.band_selection.WATER_WINDOWS`); the file has to say wavelengths.
-        axes: what the axes of the stored cube are, such as `"band,row,column"`. Without it, what
-            the file says of them (`lren_tf.io.axes`), else rows × columns × bands.
+            (`lren_tf.data.band_selection.WATER_WINDOWS`); the file must list wavelengths.
+        axes: axes of the cube in stored order, such as `"band,row,column"`. Without it, as the file
+            identifies them (`lren_tf.io.axes`), else rows × columns × bands.
         raw: whether to leave values as they are stored, without the file's scale factors.
-        mask_bands: names of the quality flags of a product that leave pixels out, in place of
-            those that do so by themselves, such as `"cloud,water"`; `"none"` for none.
+        mask_bands: names of the quality flags of a product that leave pixels out, in place of those
+            that do so by default, such as `"cloud,water"`; `"none"` for none.
         mask_values: values of the mask that are valid: numbers, or text such as `"0,4-7"` or
             `"nonzero"`.
 
     Returns:
         A `Scene` with cube [H, W, B] in the stored dtype (scaled ones as float32), its truth,
-        and whatever the file says of valid pixels, bands, wavelengths and georeference.
+        and what the file states about valid pixels, bands, wavelengths and georeference.
 
     Raises:
         InputError: the file is missing, damaged or of another format; the cube or the truth
-            is missing, ambiguous, not real numbers, or of the wrong shape; which axis is which
-            is not certain; no pixel holds data; an argument cannot be used.
+            is missing, ambiguous, not real numbers, or of the wrong shape; the axes cannot be
+            identified; no pixel holds data; an argument cannot be used.
     """
     given, own = _no_data_values(no_data)
     flags, intervals = parse_flags(mask_bands), valid_intervals(mask_values)

@@ -45,7 +45,7 @@ def load_map(path: PathLike, key: str | None = None) -> np.ndarray:
 
 
 class PlacedMap(NamedTuple):
-    """A map and what its file says about it."""
+    """A map and the metadata of its file."""
 
     values: np.ndarray
     """[H, W]; NaN where the file says that there is no data, whatever value stands there."""
@@ -58,7 +58,7 @@ class PlacedMap(NamedTuple):
 
 
 def load_placed_map(path: PathLike, key: str | None = None) -> PlacedMap:
-    """Read a map as `load_map` does, with its georeference, and NaN where it has no data.
+    """Read a map like `load_map`, with its georeference, and NaN where it has no data.
 
     Integers become floats if a pixel holds no data, and stay as they are otherwise.
 

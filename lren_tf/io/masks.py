@@ -1,9 +1,9 @@
 """The mask of a scene: valid pixels by a map, by polygons, or by a product's flags.
 
-A map says 0 where a pixel is not valid and one other value where it is. A file with more values
-than these two, or called after clouds or quality, most likely marks the opposite, or classes: it
-is refused unless the caller says which of its values are valid. What the file itself calls no
-data is not valid whatever is said. Arrays are taken as documented, for their caller sees them.
+A map holds 0 where a pixel is not valid and one other value where it is. A file with more values
+than these two, or named after clouds or quality, most likely marks the opposite, or classes: it is
+refused unless the caller names its valid values. The file's own no-data value is never valid.
+Arrays are not checked in this way, since the caller can see their values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Masks that are files of a product's quality flags: inverted, for a flag is set where not to look.
+"""Masks that are files of a product's quality flags: inverted, since flags mark invalid pixels.
 
 Other masks are maps and polygons (`lren_tf.io.masks`).
 """

@@ -1,4 +1,4 @@
-"""Detections that a person has looked at: a list whose column `status` is filled."""
+"""Detections that a person has judged: a list whose column `status` is filled in."""
 
 from __future__ import annotations
 

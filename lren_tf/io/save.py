@@ -119,15 +119,15 @@ def save_map(
     no_data: float | None = None,
     georeference: Georeference | None = None,
 ) -> list[Path]:
-    """Write a map as NumPy, MATLAB, ENVI or GeoTIFF; all of its files appear whole or none.
+    """Write a map as NumPy, MATLAB, ENVI or GeoTIFF: all of its files completely, or none.
 
     Args:
-        path: its suffix says the format: `.npy`, `.mat`, `.tif` or `.tiff`, and `.img` or
+        path: its suffix determines the format: `.npy`, `.mat`, `.tif` or `.tiff`, and `.img` or
             `.hdr` for both files of an ENVI image.
         values: [H, W] real numbers.
         name: the variable in MATLAB, the band's name in ENVI and GeoTIFF.
-        no_data: the value of pixels that hold no data; None for NaN in floats, and for none in
-            integers.
+        no_data: the value of pixels that hold no data; None means NaN for floats, and no such value
+            for integers.
         georeference: of the scene. ENVI and GeoTIFF hold it; a map in sensor geometry
             with a lookup table is laid out on its grid there, `no_data` in empty cells (None is
             NaN, and makes floats of integers). NumPy and MATLAB hold none.

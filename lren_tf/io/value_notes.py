@@ -1,6 +1,6 @@
-"""Notes on values of a scene that are most likely no measurements, with the way to leave them out.
+"""Notes on values of a scene that are likely not measurements, with the option to exclude them.
 
-What is looked for, and how: `lren_tf.data.suspect_values`.
+`lren_tf.data.suspect_values` finds the values.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ are then computed at once.
 
 Only two steps touch arrays as long as the scene: the moments and the Mahalanobis distances.
 Both have their adjoints written out. Statistics and energy are in the mixture's precision
-(float64); the adjoints of the long arrays are in the precision of ``z``, since that is what
-they are handed back in.
+(float64); the adjoints of the long arrays are in the precision of ``z``, in which they
+are returned.
 """
 
 from __future__ import annotations

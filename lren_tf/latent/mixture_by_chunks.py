@@ -1,8 +1,8 @@
 """Statistics and energies of a mixture for many samples, outside graphs, in NumPy.
 
 The formulas are those of :mod:`lren_tf.latent.mixture`, in float64 and without gradients. A chunk
-of samples stays in a core's cache from the first operation to the last, chunks are worked on side
-by side, and components without weight are left out. Sums of chunks are added in their order, so
+of samples stays in a core's cache from the first operation to the last, chunks are processed in
+parallel, and components without weight are left out. Sums of chunks are added in their order, so
 the result does not depend on the number of threads.
 """
 

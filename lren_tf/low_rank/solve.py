@@ -87,16 +87,16 @@ def solve_low_rank(
             absolute entry of both residuals are below it.
         max_iterations: stop at the latest after this many.
         settled: once the stopping rule would be met with this tolerance times the largest entry of
-            X, μ grows tenfold in every iteration. 0: always by ρ, as the paper and the release
-            have it. What is then left of a run are steps that shrink as 1/μ; with 1e-6 it takes a
-            quarter to two fifths fewer iterations, and A keeps to about 5e-5 of its largest entry.
-            W, which A knows only through W D, and the multiplier keep less well.
+            X, μ grows tenfold in every iteration. 0: always by ρ, as in the paper and the release.
+            The remaining steps then shrink as 1/μ; with 1e-6 a run takes a quarter to two fifths
+            fewer iterations, and A changes by about 5e-5 of its largest entry. W, on which A
+            depends only through W D, and the multiplier change more.
         dtype: ``"float64"``, or ``"float32"`` for the pixels, with sums in float64: half the
-            memory. A differs by about 1e-5 of its largest entry. The tolerance is hardly ever
-            met, so that the largest number of iterations ends the run.
-        workers: those whose replicas keep a share of the pixels each, and exchange a few sums in
-            every iteration. Every process passes the same arguments and gets the whole result.
-            None: this process alone.
+            memory. A differs by about 1e-5 of its largest entry. The tolerance is hardly ever met,
+            so the run ends at the largest number of iterations.
+        workers: their replicas hold a share of the pixels each, and exchange a few sums in every
+            iteration. Every process passes the same arguments and gets the whole result. None: this
+            process alone.
 
     Raises:
         InputError: shapes that do not fit, NaN or infinity, or a setting out of range.

@@ -1,4 +1,4 @@
-"""Scores of several networks: energy of the background, and evidence that it is part of."""
+"""Scores of several networks: energy of the background, and the evidence that includes it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Four Keras layers without a `call`: the standardisation, the mixture with its dictionary, the
 background that the preset ``robust`` scores by, and the reference that its evidence is compared
-with. `fit` sets them; no training moves them.
+with. `fit` sets them; training steps do not change them.
 """
 
 from __future__ import annotations

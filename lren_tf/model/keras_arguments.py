@@ -2,7 +2,7 @@
 
 ``keras.Model`` trains on batches of samples with targets. `LREN` trains on all pixels of one scene
 and without targets, so that some arguments have no meaning here. Each of them is listed once, with
-the reason and with what to do instead; an argument at the value that Keras gives it is taken.
+the reason and with what to do instead; an argument with Keras' default value is accepted.
 """
 
 from __future__ import annotations

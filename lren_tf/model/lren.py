@@ -57,16 +57,16 @@ class LREN(KerasMethods):
     saved model scores as the original does.
 
     Args:
-        preset: ``"robust"``, one setting for every scene: take it for scenes of your own.
-            ``"paper"``, the default, is the text read literally, and ``"release"`` what the authors
-            ran; both reproduce the paper.
+        preset: ``"robust"``, one setting for every scene: use it for your own scenes. ``"paper"``,
+            the default, is the text read literally, and ``"release"`` what the authors ran; both
+            reproduce the paper.
         seed: seed of the initial weights; None for the preset's, 123.
         device: where to run; None for the first GPU, else the CPU. A strategy has its own.
         memory_limit: bytes, or text such as ``"2GiB"``, that training may take in addition to
-            the scene; None for half of the free memory when it begins. A training that would take
-            more works on a chunk of a batch at a time (:mod:`lren_tf.training.chunked_step`): the
-            same steps, to rounding. Where not even the standardised pixels fit, every epoch reads
-            them again.
+            the scene; None for half of the free memory when it begins. A training that would need
+            more works on a chunk of a batch at a time (:mod:`lren_tf.training.chunked_step`), with
+            the same steps up to rounding. If not even the standardised pixels fit, every epoch
+            reads them again.
         strategy: a ``tf.distribute`` strategy (``MirroredStrategy`` or
             ``MultiWorkerMirroredStrategy``) whose replicas share the pixels; None for one device.
             No ``strategy.scope()`` is needed. With several processes each makes the same calls on
@@ -194,10 +194,10 @@ class LREN(KerasMethods):
         Args:
             x: ``[N, L]`` or ``[H, W, L]`` array, a :class:`Scene`, or the path of a file
                 that :func:`lren_tf.load_scene` reads. Pixels that a scene marks as no-data
-                are left out, and so are bands that it marks as not good. Of a scene with a
-                background region only that is learned.
-            y: None; a target is refused, since nothing is learned from truth.
-            epochs: None for the setting (1000); of each phase where the training has two.
+                are left out, and so are bands that it marks as not good. If the scene has a
+                background region, only that is learned.
+            y: None; a target is refused, since the training uses no truth.
+            epochs: None for the setting (1000); per phase if the training has two.
             batch_size: pixels per step; None for the setting (all of them in ``paper``).
             verbose: ``"auto"`` is one progress bar on a terminal, and two messages of the logger
                 ``lren_tf.training.callbacks`` everywhere;
@@ -209,9 +209,9 @@ class LREN(KerasMethods):
             key: variable of the cube in a file with several.
             resume: folder for the checkpoint of this training
                 (:mod:`lren_tf.training.resume`). After an interruption, even a kill, the same
-                call continues from there and gives the bits of the uninterrupted training, on the
-                CPU of the same machine. A finished training is not run again. The checkpoint
-                holds no state of callbacks.
+                call continues from there and gives the same bits as the uninterrupted training, on
+                the CPU of the same machine. A finished training is not repeated. The checkpoint
+                does not hold the state of callbacks.
             checkpoint_every: epochs between two checkpoints.
             **unsupported: further arguments of ``keras.Model.fit``, which are refused
                 (:mod:`lren_tf.model.keras_arguments`).

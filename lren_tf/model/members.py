@@ -1,4 +1,4 @@
-"""Sequence whose items are made when they are asked for."""
+"""Sequence whose items are created on access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of a Keras model written as a SavedModel that needs TensorFlow alone."""
+"""Functions of a Keras model written as a SavedModel that needs only TensorFlow."""
 
 from __future__ import annotations
 

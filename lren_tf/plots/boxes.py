@@ -24,7 +24,7 @@ from lren_tf.plots.style import (
 
 
 def separability(boxes: Mapping[str, BoxWhisker]) -> Figure:
-    """Background (blue) beside anomaly (red) for every label, from `metrics.box_whisker`.
+    """Background (blue) next to anomaly (red) for every label, from `metrics.box_whisker`.
 
     Boxes span the quartiles with the median marked, whiskers the 10th to the 90th percentile.
 

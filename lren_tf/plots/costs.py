@@ -1,4 +1,4 @@
-"""Detection beside what it costs."""
+"""AUC(Pd,Pf) against the time that a detector takes."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def pf_tau_curves(curves: Mapping[str, RocCurve]) -> Figure:
 def pf_tau_grid(scenes: Mapping[str, Mapping[str, RocCurve]]) -> Figure:
     """`pf_tau_curves` for several scenes, one panel each, under one legend without areas.
 
-    Here Pf is logarithmic from 1e-4 to 1: on a linear axis a dozen detectors lie on each other in
-    the corner where all of them are good.
+    Here Pf is logarithmic from 1e-4 to 1: on a linear axis a dozen good detectors overlap in the
+    same corner.
 
     Args:
         scenes: title -> label -> curve; a scene may lack a label.

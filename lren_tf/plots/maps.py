@@ -183,8 +183,8 @@ def detection_grid(
 ) -> Figure:
     """Several scenes, one row each, one column for each label, one shared scale.
 
-    With more than eight columns every scene takes several lines, and every panel has its title:
-    on one line they would be smaller than a page can show.
+    With more than eight columns every scene takes several lines, and every panel has its title: on
+    one line the panels would be too small to read.
 
     Args:
         rows: (name, rgb [H, W, 3], truth [H, W] or None, label -> map [H, W]) for each

@@ -1,4 +1,4 @@
-"""Figures to files, whole or not at all."""
+"""Figures to files, written completely or not at all."""
 
 from __future__ import annotations
 

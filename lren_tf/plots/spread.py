@@ -28,9 +28,9 @@ def strip_plot(
 ) -> Figure:
     """A dot for every run, a bar at the median, a dashed line at the published value.
 
-    One panel for each scene, all on one scale. Dots of a label lie beside each other in the
-    order of their runs, so that none hides another; NaN is a failed run, which is counted under
-    its label instead of drawn.
+    One panel for each scene, all on one scale. Dots of a label lie next to each other in the order
+    of their runs, so that none hides another; NaN is a failed run, which is counted under its label
+    instead of drawn.
 
     Args:
         scenes: values of the runs by scene and label.

@@ -1,9 +1,9 @@
 """The processes of a ``MultiWorkerMirroredStrategy``, as ``TF_CONFIG`` names them.
 
-TensorFlow reads the variable itself, and answers what it cannot use with a traceback, or by
-waiting. Here it is looked at before TensorFlow is imported. And while TensorFlow waits for the
-other processes, for an hour, neither Ctrl-C nor a time limit reaches it: so they first wait for
-one another here.
+TensorFlow reads the variable itself, and reacts to values that it cannot use with a traceback, or
+by waiting. So the variable is checked here before TensorFlow is imported. TensorFlow also waits for
+the other processes for an hour, and neither Ctrl-C nor a time limit interrupts it: so the processes
+first wait for one another here.
 """
 
 from __future__ import annotations

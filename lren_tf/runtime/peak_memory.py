@@ -1,7 +1,7 @@
 """Peak of a process's own memory while something runs.
 
-RssAnon counts pages that belong to no file: arrays, not a mapped scene, which the system can drop
-whenever it likes. Memory of a GPU is not among them.
+RssAnon counts pages that belong to no file: arrays, but not a mapped scene, whose pages the system
+can drop at any time. GPU memory is not included.
 """
 
 from __future__ import annotations

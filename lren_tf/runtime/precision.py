@@ -1,4 +1,4 @@
-"""Single precision for Keras objects, whatever the program around this package has chosen."""
+"""Single precision for Keras objects, whatever the calling program has chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, for whoever asks to see them."""
+"""Progress bars on a terminal, for callers that want them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that share out work, and those of the numerical libraries held to one meanwhile."""
+"""Threads that share work, while the numerical libraries are limited to one thread each."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 A *replica* is a device that works on pixels; a process has one or, with several GPUs, one for
 each of them. Every replica gets its share of the rows of a batch. Partial results of the shares
-are summed over all replicas of all processes; every process does everything else alike, on the
-same sums, so the weights stay equal to the bit without being sent.
+are summed over all replicas of all processes; every process then does the same on the same sums, so
+the weights stay equal to the bit without being sent.
 
 The processes also exchange the latent samples after a training (nine numbers per pixel) and a
-few bytes by which they agree: on what they were started with, on the input that one of them
-refuses, on the state from which a training resumes. All of it is collective: every process makes
+few bytes by which they agree on how they were started, on an input that one of them refuses, and
+on the state from which a training resumes. All exchanges are collective: every process makes
 the same calls.
 
 The process with number 0 is the *chief*, as everywhere in ``tf.distribute``: it alone prints and

@@ -1,5 +1,5 @@
-"""Calls that are made elsewhere: one by one, tried again, left out where they are finished.
+"""Calls in other processes: one by one, retried after a failure, skipped if they are finished.
 
-A task is a call of a function with arguments. It knows no scene and no detector, and what it
-returns is its own affair; whoever wants a result to be found again keeps it in a file.
+A task is a call of a function with arguments. It does not depend on scenes or detectors, and may
+return anything; a caller that wants to find a result again stores it in a file.
 """

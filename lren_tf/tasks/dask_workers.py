@@ -1,12 +1,12 @@
-"""Tasks on the workers of Dask: processes of this computer, or of a cluster that is there.
+"""Tasks on the workers of Dask: processes of this computer, or of a running cluster.
 
 A worker makes one call at a time, whatever number of threads it offers: TensorFlow uses the
-cores of a machine by itself, and messages of a process cannot be told apart by thread.
+cores of a machine by itself, and the messages of a process cannot be separated by thread.
 
-When a worker dies, Dask starts its task elsewhere without asking, as often as the scheduler's
-own setting says. So the starts of a task are counted on the scheduler, which outlives workers,
-and a call that was started often enough is not made again. What a call returned lies there too:
-a worker that dies before Dask has fetched its result does not undo the work.
+When a worker dies, Dask restarts its task on another one by itself, as often as the scheduler's own
+setting allows. So the starts of a task are counted on the scheduler, which outlives workers, and a
+call that was started often enough is not made again. The result of a call is stored there too, so
+the work is not lost if a worker dies before Dask has fetched its result.
 """
 
 from __future__ import annotations

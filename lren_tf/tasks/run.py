@@ -1,4 +1,4 @@
-"""A queue of tasks: finished ones left out, failed ones tried again once, others unharmed."""
+"""A queue of tasks: finished ones skipped, failed ones tried once more, the others unaffected."""
 
 from __future__ import annotations
 

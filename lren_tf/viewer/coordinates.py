@@ -1,4 +1,4 @@
-"""Coordinates of a page: on the map's system by its affine numbers, longitude and latitude."""
+"""Coordinates of a page: those of the map by its affine transform, longitude and latitude."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The figures of a page, made with Bokeh: two maps, spectra, contributions of the bands.
 
-They are made without values; the page's script fills their sources.
+They are created without values; the page's script fills their sources.
 """
 
 from __future__ import annotations

@@ -73,10 +73,10 @@ def view(
         score: ``[H, W]``, higher = more anomalous; NaN where there is no data.
         by: what scored it, for contributions to its score: the detector ``rx`` or ``lrx``, or a
             fitted :class:`lren_tf.LREN`. None for contributions to RX.
-        false_alarm_rate: of the detections; the page can change it.
+        false_alarm_rate: of the detections; users of the page can change it.
         min_size: smallest detection in pixels.
         calibrated: whether the scores are −log₁₀ of a false-alarm rate, as those of the preset
-            ``robust``; None for what `by` says, without it for not.
+            ``robust``; None to decide by `by`, or False without it.
         title: name of the detector.
 
     Raises:

@@ -102,7 +102,7 @@ def test_a_detector_ran_or_refused_or_was_stopped():
     cases[1] = {"detector": "lrx", "shape": [9, 9, 5], "outcome": "stopped", "seconds": 1800}
     cases[2] = {"detector": "adlr", "shape": [9, 9, 5], "outcome": "refused"}
     header, _, *rows = tables.large_scenes_table({"cases": cases}).splitlines()
-    assert header.startswith("| detector | 9 × 9 × 5 | asks for, 1000 × 1000 × 100 |")
+    assert header.startswith("| detector | 9 × 9 × 5 | needs, 1000 × 1000 × 100 |")
     assert rows[0].startswith("| `rx` | 12 s, 0.50 GiB | 0.1 GiB |")
     assert "| not within 30 min |" in rows[1] and "| refused |" in rows[2]
     unmeasured = tables.large_scenes_table(None).splitlines()

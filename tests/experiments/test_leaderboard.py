@@ -36,8 +36,8 @@ def test_unfinished_seeds_do_not_count(folder):
     whole = leaderboard.collect(folder)
     assert whole["methods"]["lsdm_mog"]["seeds"] == [0, 1, 2]
     assert "rx" not in whole["missing"] and "lren" in whole["missing"]
-    assert "LSDM-MoG 3; the others draw nothing: RX" in leaderboard.extent(whole)
-    assert "Fewer seeds than the 5 that were meant: LSDM-MoG" in leaderboard.extent(whole)
+    assert "LSDM-MoG 3; the others draw no random numbers: RX" in leaderboard.extent(whole)
+    assert "Fewer than the intended 5 seeds: LSDM-MoG" in leaderboard.extent(whole)
     (folder / "runs" / "s1" / "lsdm_mog-1.json").unlink()
     # The third is whole, but seeds that follow a gap would be chosen ones.
     assert leaderboard.collect(folder)["methods"]["lsdm_mog"]["seeds"] == [0]

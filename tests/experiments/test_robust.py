@@ -204,7 +204,7 @@ def test_cost_is_the_median_over_scenes_of_a_run_beside_the_release(space):
 def test_the_table_says_of_each_line_whether_it_holds(space):
     fill(space, lambda scene, seed: 0.96 if (scene, seed) == ("pavia", 1) else 0.999)
     rows = robust.lines_table(space).splitlines()
-    assert rows[0] == "| what | asked | here | holds |"
+    assert rows[0] == "| measure | target | here | met |"
     assert "| worst seed on any scene | at least 0.97 | 0.9600 (Pavia) | **no** |" in rows
     assert sum(row.endswith("| yes |") for row in rows) == 7
 

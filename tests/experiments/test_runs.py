@@ -220,9 +220,16 @@ def test_one_detector_of_a_study_alone(tmp_path, monkeypatch, capsys):
     )
 
 
-def test_the_sensitivity_study_tells_runs_from_before_the_variants_of_adlr():
+def test_every_committed_run_of_the_sensitivity_study_has_the_settings_of_now():
+    for run in sensitivity.planned():
+        record = load_result(run, runs.REFERENCE)
+        assert record is not None, run
+        assert runs.has_settings_of(record, run), run
+
+
+def test_a_record_of_other_settings_is_told_apart():
     run = next(run for run in sensitivity.planned() if run.detector == "adlr")
     now = run.resolved_settings
-    before = {n: v for n, v in now.items() if n not in ("variant", "start", "lam_ratio", "scaled")}
+    before = {n: v for n, v in now.items() if n != "variant"}
     assert runs.has_settings_of({"settings": dict(now)}, run)
     assert not runs.has_settings_of({"settings": before}, run)

@@ -125,7 +125,7 @@ class TestReadme:
         ("README.md", "all {all} methods"),
         ("docs/README.md", "all {all} detectors"),
         ("docs/architecture.md", "{all} methods with one interface"),
-        ("notebooks/5_plugin_detector.ipynb", "beside the {all} of this project"),
+        ("notebooks/5_plugin_detector.ipynb", "like the {all} of this project"),
     ],
 )
 def test_the_number_of_detectors(name, sentence):

@@ -73,7 +73,7 @@ Colours are decades of the estimated false-alarm rate, so that maps can be compa
 
 {picture("every_detector", f"“{first}”: pseudo-colour, truth, the map of every detector")}
 
-`lren_tf.plots.detection_grid`; each detector has [a page of its own](detectors.md).
+`lren_tf.plots.detection_grid`; each detector has [its own page](detectors.md).
 
 ## Three scenes
 
@@ -85,15 +85,14 @@ Targets that fill their pixels, targets that fill a tenth to a third of one, and
 
 {picture("roc", "Detection probability over false-alarm probability")}
 
-`lren_tf.plots.roc_grid`. The axis of false alarms is logarithmic: its left half is what an operator
-works with.
+`lren_tf.plots.roc_grid`. The axis of false alarms is logarithmic: operators work in its left half.
 
 {picture("separability", "Boxes of the scores of background and targets")}
 
 `lren_tf.plots.separability_grid`: the scores of background and of targets, between their 10th and
 90th percentiles.
 
-## A score, and what is detected
+## A score map and its detections
 
 {picture("score", "Score map of the preset robust")}
 
@@ -106,7 +105,7 @@ works with.
 ## The page of a detection
 
 The page that `--view` writes and `lren_tf.view` shows in a notebook; try the slider, and click on a
-pixel. [A guide](view.md) explains it; [here it fills the window](pictures/view.html).
+pixel. [The guide](view.md) explains it; [this version](pictures/view.html) fills the window.
 
 <iframe class="page-frame" src="pictures/view.html" title="Detections of RX"></iframe>
 """

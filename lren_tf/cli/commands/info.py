@@ -21,7 +21,7 @@ from lren_tf.errors import InputError
 from lren_tf.runtime.files import atomic_path, ensure_writable_target
 
 _REASONS = {
-    "bad": "listed as bad, without data, or not asked for",
+    "bad": "listed as bad, without data, or not selected",
     "water": "absorbed by water vapour",
     "constant": "constant",
 }
@@ -118,7 +118,7 @@ def _range_text(scene: Scene) -> str:
 
 def _wavelengths_text(scene: Scene) -> str:
     if scene.wavelengths is None:
-        return "not said"
+        return "none"
     low, high = scene.wavelengths.min(), scene.wavelengths.max()
     return f"{low:.1f} to {high:.1f} nm"
 

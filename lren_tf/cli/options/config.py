@@ -36,9 +36,9 @@ def add_config_option(made: argparse.ArgumentParser) -> None:
     """``--config``."""
     made.add_argument(
         "--config", metavar="FILE.toml",
-        help="options by their names without dashes in front, and settings of the detector in the "
-        f"table [{SETTINGS}]; or a report (.json), whose detector and settings are used. Options "
-        "of the command line go before it",
+        help="file of options, named without the leading dashes, with settings of the detector "
+        f"in the table [{SETTINGS}]; or a report (.json), whose detector and settings are used. "
+        "Options on the command line override it",
     )  # fmt: skip
 
 

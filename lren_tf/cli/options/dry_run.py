@@ -28,8 +28,8 @@ def add_dry_run_option(parser: argparse.ArgumentParser) -> None:
     """``--dry-run``."""
     parser.add_argument(
         "--dry-run", action="store_true",
-        help="check everything that can be checked before the work, say what would be read and "
-        "written and estimate time and memory; write nothing",
+        help="check everything that can be checked in advance, list what would be read and "
+        "written, and estimate time and memory; write nothing",
     )  # fmt: skip
 
 

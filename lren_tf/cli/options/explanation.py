@@ -106,14 +106,14 @@ def add_explanation_options(parser: argparse.ArgumentParser) -> None:
     """``--explain`` and ``--view``."""
     parser.add_argument(
         "--explain", action="store_const", const=True,
-        help="with --false-alarm-rate and rx, lrx or lren: which bands made each detection "
-        "anomalous, in its list and in the report",
+        help="with --false-alarm-rate and rx, lrx or lren: add the bands that made each detection "
+        "anomalous to the list and the report",
     )  # fmt: skip
     parser.add_argument(
         "--view", action="store_const", const=True,
-        help="also write a page to look at: maps, detections, spectra, contributions of bands; "
-        f"one HTML file without a network (detections at {PAGE_RATE:g} without "
-        "--false-alarm-rate; needs the extra 'view')",
+        help="also write an HTML page with maps, detections, spectra and contributions of bands, "
+        f"which needs no network (without --false-alarm-rate, detections at {PAGE_RATE:g}; "
+        "extra 'view')",
     )  # fmt: skip
 
 

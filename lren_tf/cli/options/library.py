@@ -1,4 +1,4 @@
-"""``--spectra`` and ``--library``: spectra of detections, and what they may be."""
+"""``--spectra`` and ``--library``: spectra of detections, and the nearest materials."""
 
 from __future__ import annotations
 

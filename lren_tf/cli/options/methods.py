@@ -18,27 +18,27 @@ def add_method_options(made: argparse.ArgumentParser) -> None:
     """``--detectors``, ``--seeds``, ``--set``, ``--against`` and ``--chosen-with-truth``."""
     made.add_argument(
         "--detectors", metavar="NAME,NAME,…",
-        help="which, in this order (default: those of the folder; all in a new one: "
+        help="detectors to run, in this order (default: those of the folder; in a new one, all: "
         f"{', '.join(detectors.offered())})",
     )  # fmt: skip
     made.add_argument(
         "--seeds", metavar="N",
-        help="seeds of each detector that draws random numbers: its own and those after it "
-        "(default: 1)",
+        help="number of seeds of each detector that draws random numbers: its default seed and "
+        "the next ones (default: 1)",
     )  # fmt: skip
     made.add_argument(
         "--set", action="append", default=[], metavar="DETECTOR.NAME=VALUE",
-        help="one setting of a detector, which is then a method beside that with the defaults; "
-        "repeat it for more",
+        help="a setting of a detector, which adds a method next to the one with the defaults; "
+        "repeat the option for more settings",
     )  # fmt: skip
     made.add_argument(
         "--against", action="append", default=[], metavar="FOLDER",
-        help="score maps of another program, called by the names of the scenes; repeat it for more",
+        help="score maps of another program, named after the scenes; repeat for more folders",
     )  # fmt: skip
     made.add_argument(
         "--chosen-with-truth", metavar="yes|no",
         help="whether the settings of --set and the maps of --against were chosen with the truth "
-        "of the scenes; with yes they are shown apart and not ranked",
+        "of the scenes; if yes, they are listed separately and not ranked",
     )  # fmt: skip
 
 

@@ -45,9 +45,9 @@ def add_format_option(made: argparse.ArgumentParser, of: str) -> None:
     """
     made.add_argument(
         "--format", metavar="NAME", default=AUTO,
-        help="maps are always written as .npy, and in this format beside it: "
-        f"{', '.join(MAP_FORMATS)} (none beside it), or {AUTO}, the default, for that of {of}'s "
-        "file (of HDF5: geotiff, where its pixels lie on a map grid or a table leads to one)",
+        help="format of maps in addition to .npy: "
+        f"{', '.join(MAP_FORMATS)} (.npy only), or {AUTO}, the default, for that of {of}'s "
+        "file (for HDF5: geotiff, if its pixels lie on a map grid or have a lookup table to one)",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``--background`` and ``--review``: where statistics come from, and what is known already."""
+"""``--background`` and ``--review``: where statistics come from, and detections already judged."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def add_region_options(parser: argparse.ArgumentParser) -> None:
     """``--background`` and ``--review``."""
     parser.add_argument(
         "--background", metavar="FILE",
-        help="rx, lrx, crd, lren: map of the region that statistics of the background come from; "
-        "non-zero = background. --mask says what is scored",
+        help="rx, lrx, crd, lren: map of the region that background statistics come from; "
+        "non-zero = background (--mask selects what is scored)",
     )  # fmt: skip
     parser.add_argument(
         "--review", metavar="FILE.csv",
-        help="with --false-alarm-rate: a list of detections of this scene with target, nothing or "
-        "background in its column status; targets are left out of the background (rx, lrx, crd, "
-        "lren), the others are not listed again",
+        help="with --false-alarm-rate: a list of detections of this scene whose column status says "
+        "target, nothing or background; targets are left out of the background statistics (rx, "
+        "lrx, crd, lren), the others are not listed again",
     )  # fmt: skip
 
 

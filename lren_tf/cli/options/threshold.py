@@ -193,11 +193,11 @@ def add_threshold_options(parser: argparse.ArgumentParser, *, required: bool = F
     """``--false-alarm-rate`` and ``--min-size``."""
     parser.add_argument(
         "--false-alarm-rate", metavar="X", required=required,
-        help="set a threshold which this share of the background exceeds, such as 1e-3; "
-        "writes a mask and the detections as CSV and GeoJSON",
+        help="set the threshold that this share of the background exceeds, such as 1e-3, and "
+        "write a mask and the detections as CSV and GeoJSON",
     )  # fmt: skip
     parser.add_argument(
-        "--min-size", metavar="N", help="leave out detections of fewer pixels (default: 1)"
+        "--min-size", metavar="N", help="leave out detections with fewer pixels (default: 1)"
     )
 
 
@@ -205,8 +205,8 @@ def add_vector_option(parser: argparse.ArgumentParser) -> None:
     """``--vector``."""
     parser.add_argument(
         "--vector", metavar="NAME",
-        help="with --false-alarm-rate: polygons of the detections as geojson (the default with "
-        "the extra 'geo'), as gpkg, a GeoPackage (extra 'vector'), or none",
+        help="with --false-alarm-rate: write polygons of the detections as geojson (the default; "
+        "extra 'geo'), as gpkg, a GeoPackage (extra 'vector'), or none",
     )  # fmt: skip
 
 

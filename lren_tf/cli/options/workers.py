@@ -1,4 +1,4 @@
-"""``--workers``, ``--threads`` and ``--scheduler``: where many tasks are worked on."""
+"""``--workers``, ``--threads`` and ``--scheduler``: the processes that work on many tasks."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def add_worker_options(made: argparse.ArgumentParser) -> None:
     """``--workers``, ``--threads`` and ``--scheduler``."""
     made.add_argument(
         "--workers", metavar="N",
-        help="processes of this computer that share the work, by Dask (default: 0, everything in "
-        "this one, without Dask)",
+        help="worker processes on this computer, started through Dask (default: 0, run in this "
+        "process, without Dask)",
     )  # fmt: skip
     made.add_argument(
         "--threads", metavar="N",
-        help="with --workers: threads of each (default: the cores shared out)",
+        help="with --workers: threads of each worker (default: an equal share of the cores)",
     )  # fmt: skip
     made.add_argument(
         "--scheduler", metavar="ADDRESS",
-        help="a Dask scheduler that is running, such as tcp://host:8786, with its workers",
+        help="use the workers of this running Dask scheduler, such as tcp://host:8786",
     )  # fmt: skip
 
 

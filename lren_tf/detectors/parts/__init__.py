@@ -1,1 +1,1 @@
-"""Algorithms that detectors are made of, independent of the detector protocol."""
+"""Algorithms that detectors are built from, independent of the detector protocol."""

@@ -1,4 +1,4 @@
-"""The range of values, by which those of other scenes can be scaled too."""
+"""The range of values, which can also scale the values of other scenes."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ and each factor in turn is set to its optimum, which never lowers the evidence l
 
 with ⟨e_ij⟩ = y_ij − v̄_iᵀ ū_j and ⟨e_ij²⟩ = ⟨e_ij⟩² + tr(⟨v_i v_iᵀ⟩⟨u_j u_jᵀ⟩) − (v̄_iᵀ ū_j)².
 
-Beside Y the arrays are k + 3 of its size and the N covariances of r × r; everything else is
-made for a block of pixels at a time.
+In addition to Y, memory holds k + 3 arrays of its size and the N covariances of r × r; everything
+else is computed for a block of pixels at a time.
 """
 
 from __future__ import annotations

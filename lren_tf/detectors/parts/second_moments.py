@@ -1,7 +1,7 @@
 """Mean, covariance and Mahalanobis distances of pixels that are read a chunk at a time.
 
 Chunks are read in the dtype they are stored in; all arithmetic is float64. Several chunks are
-worked on side by side, and their sums added in the order of the pixels, so that the same pixels
+processed in parallel, and their sums added in the order of the pixels, so that the same pixels
 give the same bits however many threads there are.
 """
 

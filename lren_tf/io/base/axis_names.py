@@ -1,4 +1,4 @@
-"""Names that axes of images have, and what they say."""
+"""Names that axes of images have, and their meaning."""
 
 from __future__ import annotations
 

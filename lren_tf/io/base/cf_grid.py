@@ -1,4 +1,4 @@
-"""Place of an array by the conventions of netCDF (CF): coordinate variables and a grid mapping.
+"""Georeference of an array by the conventions of netCDF (CF): coordinates and grid mapping.
 
 Coordinate variables lie on the axes of an array and give the centres of its pixels; a grid
 mapping names their coordinate reference system. What GDAL adds, the attributes `spatial_ref` and

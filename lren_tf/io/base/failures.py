@@ -1,6 +1,6 @@
 """Errors of readers and their libraries as refusals, with a remedy for each cause.
 
-`Copy or download it again` is left for files that are damaged.
+`Copy or download it again` is used only for damaged files.
 """
 
 from __future__ import annotations

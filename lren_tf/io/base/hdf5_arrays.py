@@ -1,4 +1,4 @@
-"""Values of an HDF5 array as they are meant, and what its attributes say of them."""
+"""Values of an HDF5 array as its attributes define them, and its other details."""
 
 from __future__ import annotations
 

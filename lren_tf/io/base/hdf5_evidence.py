@@ -1,7 +1,7 @@
 """Names of axes, units and tables of bands that an HDF5 file attaches to its arrays.
 
-Whatever cannot be read here is taken as not said: an attribute that is damaged, or of a type that
-h5py does not know, must not cost the array that it belongs to.
+Whatever cannot be read here is treated as absent: an attribute that is damaged, or of a type that
+h5py does not know, must not make its array unreadable.
 """
 
 from __future__ import annotations

@@ -34,18 +34,18 @@ _LARGEST_IN_MICROMETRES = 100.0
 
 @dataclass(frozen=True)
 class Details:
-    """Metadata of a cube in a file; None or empty where the file says nothing.
+    """Metadata of a cube in a file; None or empty if the file does not give them.
 
     Attributes:
         no_data: values that mark missing data, of the cube as it is read, in all bands or one
-            in each. None of a cube that was scaled: its reader has put NaN there.
+            in each. None for a scaled cube, in which the reader has put NaN instead.
         valid: [H, W] bool, False on pixels that the file itself masks.
         good_bands: [B] bool, False on bands listed as bad.
         wavelengths: [B] float64 in nanometres.
         georeference: where the pixels lie on the map.
         grid_axes: the axes of the stored array that the georeference calls rows and columns.
         reading: what was done to the stored values, in sentences for `lren-tf info`.
-        filled: whether the reader has put NaN where the file says no data.
+        filled: whether the reader has replaced no-data values by NaN.
         acquired: when it was measured, from `acquired.iso_time`.
         unit: of the values of a map, or empty.
     """

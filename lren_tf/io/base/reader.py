@@ -20,17 +20,17 @@ from lren_tf.io.base.variable import Variable
 class Reader(abc.ABC):
     """An opened file of one format.
 
-    A subclass sets the class attributes and, in its constructor, `variables`; it answers `read`,
-    and `details` where its format says more than values.
+    A subclass sets the class attributes and, in its constructor, `variables`; it implements `read`,
+    and `details` if its format has metadata.
 
     Args:
-        source: the file; whatever a reader opens of it is entered there, and closed with it.
+        source: the file; whatever a reader opens is registered there, and closed with it.
 
     Attributes:
         title: what `Scene.source_format` and messages call the format.
         suffixes: of names of files, in lower case with the full stop.
-        product: whether the layers beside a cube are those of a product, not what its owner put
-            there: none of them is taken for the truth by its values alone.
+        product: whether the other layers of the file belong to a product and were not added by its
+            owner: none of them is taken for the truth because of its values alone.
         what: what a damaged file is not a readable one of.
         without_cube: what to do with a file that holds no cube.
         file: the path, by whose name messages call it.
@@ -82,7 +82,7 @@ class Reader(abc.ABC):
     def details(self, name: str, how: Reading = AS_MEANT) -> Details:
         """Return the metadata of one of `variables`.
 
-        What of it cannot be used is told by a `UserWarning`.
+        A `UserWarning` reports metadata that cannot be used.
 
         Args:
             name, how: as for `read`.

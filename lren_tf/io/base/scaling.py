@@ -19,7 +19,7 @@ class Reading:
         raw: whether they are left as they are stored.
         fill: whether scaled values are NaN where the stored one marks missing data.
         flags: the quality flags of a product that leave pixels out, from
-            `quality.parse_flags`; None for those that its reader takes by itself.
+            `quality.parse_flags`; None for the defaults of the reader.
     """
 
     raw: bool = False

@@ -27,11 +27,11 @@ class Variable:
         shape: its axes in the order in which reading returns them.
         kind: the file's word for its type, such as `double`, `uint16`, `cell`.
         readable: whether it can be read as a dense real or bool array.
-        dimensions: the names of its axes, empty where the file says none; () where it says no
-            name at all.
-        unit: what the file says of the unit of its values, or None.
+        dimensions: the names of its axes, empty text for an axis without a name; () if no axis has
+            one.
+        unit: unit of its values as the file gives it, or None.
         tables: tables of bands that the file attaches to it.
-        doubt: the refusal where its axes have to be asked for, or None.
+        doubt: the refusal if the caller has to name its axes, or None.
     """
 
     name: str

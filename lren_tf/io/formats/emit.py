@@ -5,7 +5,7 @@ wants each spectrum once and next to its real neighbours, while the map grid rep
 turns all. The positions of the pixels (`location/lon`, `location/lat`) and the geometry lookup
 table (`location/glt_x`, `location/glt_y`) are kept in the georeference, and
 `LookupTable.orthorectified` lays a finished map out on the map grid. The mask file of the granule
-is used if it lies beside it (`lren_tf.io.formats.emit_mask`).
+is used if it is in the same folder (`lren_tf.io.formats.emit_mask`).
 
 Source: EMIT L2A algorithm and user guides, LP DAAC, collection EMITL2ARFL.001.
 """

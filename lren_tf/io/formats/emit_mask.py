@@ -4,8 +4,8 @@ Versions of the product list other bands in another order, so a flag is found by
 whose labels do not call them flags are numbers (optical depth, water vapour, probability, distance
 to a cloud) and leave no pixel out. -9999 is where nothing was measured, by every band alike.
 
-Cloud, cirrus, spacecraft and dilated cloud leave pixels out by themselves; water and the aggregate
-of everything, water included, do not, because ships and platforms are looked for as well.
+Cloud, cirrus, spacecraft and dilated cloud leave pixels out by default; water and the aggregate of
+everything, which includes water, do not, because users also look for ships and platforms.
 
 Source: EMIT L2A Mask ATBD, JPL, 2025, section 4.4; LP DAAC, collections EMITL2ARFL.001 and
 EMITL2AMASK.002.

@@ -1,9 +1,9 @@
-"""The text of an ENVI header, entry by entry: nothing in it vanishes without a word.
+"""The text of an ENVI header, entry by entry: nothing in it is dropped silently.
 
-Read as ENVI and GDAL read it. A brace ends at the brace that closes it, whatever follows on the
-line; `;` begins a comment; blanks and underscores in names are the same, and so is their case; of
-an entry that comes twice the last one counts. What cannot be read is told by a `UserWarning` with
-its line, or refused where a value would be lost.
+It is read as ENVI and GDAL read it. A brace ends at the brace that closes it, whatever follows on
+the line; `;` begins a comment; blanks and underscores in names are the same, and so is their case;
+of an entry that comes twice the last one counts. What cannot be read is reported by a `UserWarning`
+with its line, or refused if a value would be lost.
 """
 
 from __future__ import annotations

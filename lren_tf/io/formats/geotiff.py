@@ -1,7 +1,7 @@
 """GeoTIFF images through rasterio (GDAL): values in blocks, no data, wavelengths, georeference.
 
-Read block by block, so that beside the cube itself there are never more than a few of the file's
-blocks in memory. Scales and offsets of bands are applied, which makes a float32 copy
+The file is read block by block, so that memory never holds more than the cube itself and a few
+blocks. Scales and offsets of bands are applied, which makes a float32 copy
 (float64 for doubles) with NaN where the stored value is the no-data value of its band. Maps are
 written with one band, compressed without loss.
 """

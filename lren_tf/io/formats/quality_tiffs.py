@@ -4,8 +4,8 @@ EnMAP has one for each flag, and one of classes in which 3 is what lies outside 
 with a band for each flag; Landsat (collection 2) one whose bits are flags, and bit 0 no data. A
 flag is set where a pixel is not to be used, so that as masks they are inverted.
 
-Of a layer of one flag that flag counts. Of the others cloud, cirrus and dilated cloud leave pixels
-out by themselves.
+In a layer with one flag, that flag counts. In the others, cloud, cirrus and dilated cloud leave
+pixels out by default.
 
 Source: as `lren_tf.io.formats.sidecar_tiff`; USGS LSDS-1618 and LSDS-1619, Landsat Collection 2
 Level 2 Science Product Guides, `QA_PIXEL`.

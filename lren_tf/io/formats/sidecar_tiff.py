@@ -1,11 +1,11 @@
-"""EnMAP and DESIS (DLR), levels 1C and 2A: a GeoTIFF with an XML and quality layers beside it.
+"""EnMAP and DESIS (DLR), levels 1C and 2A: a GeoTIFF with a separate XML and quality layers.
 
-The TIFF holds whole numbers; wavelengths and the gain and offset of every band stand in the XML.
+The TIFF holds whole numbers; wavelengths and the gain and offset of every band are in the XML.
 Quality layers are TIFFs of their own, on the grid of the image: of EnMAP one for each flag and one
 of classes, in which 3 is what lies outside the swath; of DESIS one with a band for each flag. The
 masks of single values (`QL_PIXELMASK`, `QL_QUALITY` of DESIS) are not read.
 
-Cloud and cirrus leave pixels out by themselves.
+Cloud and cirrus leave pixels out by default.
 
 Source: EnMAP HSI Level 1B/1C/2A Product Specification (EN-PCV-ICD-2009-2), DLR; DESIS Products
 Specification (PAV-DLR-TN-004), DLR; names of elements and bands also as EnMAP-Box reads them.

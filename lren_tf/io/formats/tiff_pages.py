@@ -1,9 +1,9 @@
 """TIFFs of several images: pages that are the bands of one cube, or images listed one by one.
 
-A TIFF may hold an image behind the other, each with its own size. Pages of one band and one size
-are one cube, read as rows × columns × pages; any others are images of their own, called `page 1`,
-`page 2`, ..., and none of them is picked. What tifffile writes of an array of three axes says
-which axis is which only where it lists them; else they have to be asked for.
+A TIFF may hold several images, each with its own size. Pages of one band and one size form one
+cube, read as rows × columns × pages; any others are separate images, called `page 1`, `page 2`,
+..., and none of them is chosen. What tifffile writes of an array of three axes says which axis is
+which only where it lists them; else they have to be asked for.
 """
 
 from __future__ import annotations

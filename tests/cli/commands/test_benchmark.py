@@ -360,7 +360,7 @@ class TestSettings:
         assert found == ["mean", "s0", "s1"]
         for file in ("leaderboard.md", "leaderboard.html"):
             text = Path("out", file).read_text("utf-8")
-            assert "Ranks are over the 4 that took part in no choice: s2, s3, s4, s5." in text
+            assert "Ranks are over the 4 scenes used in no choice: s2, s3, s4, s5." in text
             assert "2 of 6" in text and f"{areas[0][1]:.4f} †" not in text
             assert text.count("†") == 3  # two cells and what it means
 
@@ -372,7 +372,7 @@ class TestSettings:
         text = Path("out/leaderboard.md").read_text("utf-8")
         assert f"| Noise | {told['methods']['noise']['mean_rank']:.2f} † | 6 of 6 |" in text
         assert f"| RX | {told['methods']['rx']['mean_rank']:.2f} * | – |" in text
-        assert "No scene is left that took part in no choice" in text
+        assert "Every scene was used to choose some method" in text
 
     def test_a_scene_that_nobody_knows(self, scenes, monkeypatch, capsys):
         monkeypatch.setattr(Noise, "chosen_on", ("cost",), raising=False)

@@ -30,7 +30,7 @@ def test_a_plain_file(scene_file, capsys):
         ("values", f"float32, {SCENE.cube.min():.6g} to {SCENE.cube.max():.6g}"),
         ("valid pixels", "120 of 120 (100.0%)"),
         ("used bands", "8 of 8: 0-7"),
-        ("wavelengths", "not said"),
+        ("wavelengths", "none"),
         ("georeference", "none"),
         ("truth", f"{SCENE.truth.sum()} anomalous pixels"),
     ]
@@ -52,7 +52,7 @@ def test_everything_an_envi_header_says(capsys):
     assert lines[4:] == [
         ("valid pixels", "29 of 30 (96.7%)"),
         ("used bands", "5 of 8: 0-2,4,6"),
-        ("unused bands", "1 listed as bad, without data, or not asked for: 3"),
+        ("unused bands", "1 listed as bad, without data, or not selected: 3"),
         ("unused bands", "1 absorbed by water vapour: 7"),
         ("unused bands", "1 constant: 5"),
         ("wavelengths", "450.0 to 1400.0 nm"),
