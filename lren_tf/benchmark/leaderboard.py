@@ -154,8 +154,10 @@ def _mean(
     mean: Cell = {"scenes": len(done)}
     if not done:
         return mean
-    for name in next(iter(done.values())):
-        values = [cell[name] for cell in done.values() if isinstance(cell[name], dict)]
+    measured = dict.fromkeys(name for cell in done.values() for name in cell)
+    for name in measured:
+        # A cell of one object has no intervals, which are drawn anew below.
+        values = [cell[name] for cell in done.values() if isinstance(cell.get(name), dict)]
         if name == "intervals" or not values or "mean" not in values[0]:
             continue
         mean[name] = {"mean": fmean(value["mean"] for value in values), "scenes": len(values)}

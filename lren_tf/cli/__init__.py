@@ -8,6 +8,7 @@ imported only by what needs it, and only after everything that can be checked wi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with code 0, after ``--help`` or ``--version``.
     """
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that has no "×" must not end a run that took an hour.
         with suppress(AttributeError, ValueError):
@@ -38,8 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console.of(words)
     with console.listening():
         error, code = _run(words)
-    console.conclude(error, code)
-    return code
+    return console.conclude(error, code)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that whoever started the process has closed, to nowhere.
+
+    A file that is opened later would take the place of a closed one, and what TensorFlow says on
+    stderr would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, "r+", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, nowhere)
 
 
 def _run(words: Sequence[str]) -> tuple[str | None, int]:
@@ -48,7 +65,6 @@ def _run(words: Sequence[str]) -> tuple[str | None, int]:
     try:
         make_parser().parse_args(words, parsed)
         parsed.run(parsed)
-        sys.stdout.flush()
     except InputError as error:
         return error.for_command_line(), 2
     except KeyboardInterrupt as interruption:

@@ -35,6 +35,8 @@ class Console:
         lines: that were printed, or would have been.
         notices: likewise.
         results: entries of the JSON object.
+        unprinted: why lines could not be printed on stdout; empty where they could, or where
+            nobody reads them.
     """
 
     command: str | None = None
@@ -43,6 +45,7 @@ class Console:
     lines: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
+    unprinted: str = ""
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Console:
@@ -63,7 +66,7 @@ class Console:
         """Print lines on stdout, at once even into a file or a pipe."""
         self.lines += text.splitlines()
         if self.speaks:
-            _print(text, sys.stdout)
+            self._print(text)
 
     def note(self, text: str) -> None:
         """Print a notice on stderr."""
@@ -86,25 +89,46 @@ class Console:
             logger.removeHandler(handler)
             _current.reset(token)
 
-    def conclude(self, error: str | None = None, code: int = 0) -> None:
-        """Print the error of the command, if any, and the JSON object, if it is asked for."""
+    def conclude(self, error: str | None = None, code: int = 0) -> int:
+        """Print the error of the command, if any, and the JSON object, if it is asked for.
+
+        Returns:
+            The exit code: 1 in place of 0 where something could not be printed.
+        """
         if error is not None:
             _print(f"lren-tf: {error}", sys.stderr)
         if self.as_json:
             ending = {} if error is None else {"error": error, "exit_code": code}
             entries = {**self.results, "notices": self.notices, "lines": self.lines}
             found = {"command": self.command, **ending, **entries}
-            _print(json_text(found).rstrip("\n"), sys.stdout)
+            self._print(json_text(found).rstrip("\n"))
+        if not self.unprinted or code != 0:
+            return code
+        _print(
+            f"lren-tf: what was to be printed is lost ({self.unprinted}); expected an output that "
+            "takes it. Files that the command writes are written.",
+            sys.stderr,
+        )
+        return 1
+
+    def _print(self, text: str) -> None:
+        self.unprinted = _print(text, sys.stdout) or self.unprinted
 
 
-def _print(text: str, stream: TextIO) -> None:
-    """Print at once; where the reader has gone, as ``head`` does, print nothing from then on."""
+def _print(text: str, stream: TextIO) -> str:
+    """Print at once; where nothing can be printed any more, print nothing from then on.
+
+    Returns:
+        Why it cannot, such as a full disk; empty where the reader has gone, as ``head`` does.
+    """
     try:
         print(text, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
         # The work goes on: its files count, and Python would complain once more at its end.
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
+        return "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
+    return ""
 
 
 _current: ContextVar[Console | None] = ContextVar("console", default=None)
@@ -182,13 +206,15 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 def collected_notices(told: bool = True) -> Iterator[list[str]]:
     """Warnings meant for users, told at once and collected for the report.
 
+    One that repeats the one before, as explaining a score repeats what scoring said, is left out.
+
     Args:
         told: False to collect them only, in a process other than the chief.
     """
     collected: list[str] = []
 
     def show(message: Warning | str, category: type[Warning], *origin: Any) -> None:
-        if category is UserWarning:
+        if category is UserWarning and collected[-1:] != [str(message)]:
             collected.append(str(message))
             if told:
                 note(str(message))

@@ -15,14 +15,16 @@ from typing import Any
 from lren_tf.batch.finished import ENTRY, Result
 from lren_tf.cli.commands.detect import detect
 from lren_tf.cli.console import unheard
+from lren_tf.cli.options.files import READ
 from lren_tf.errors import InputError
 from lren_tf.io.scene_files import files_of
+from lren_tf.io.spectral_library import library_files
 from lren_tf.runtime.files import ensure_writable_folder
 from lren_tf.runtime.folder_lock import remove_temporary
 from lren_tf.tasks.run import Task
 
-_FILES = ("truth", "mask", "apply")
-"""Options that name files which a result depends on."""
+FILES = (*(name for name in READ if name != "scene"), "apply")
+"""Options that name files which a result depends on, beside the scene."""
 _NOT_OF_THE_RESULT = frozenset({
     # The scene and where its results go; resolved settings stand for the options of them.
     "scene", "out", "detector", "preset", "seed", "lam", "epochs", "set", "recalibrate",
@@ -61,21 +63,22 @@ class Detection:
             InputError: a file is missing.
         """
         scene = self.options["scene"]
-        more = {n: v for n, v in self.options.items() if n not in _NOT_OF_THE_RESULT | {*_FILES}}
+        more = {n: v for n, v in self.options.items() if n not in _NOT_OF_THE_RESULT | {*FILES}}
         settings = {**self.settled, "options": more}
         files = {}
         if os.path.isabs(scene):
             files["scene"] = files_of(Path(scene))
         else:
             settings["scene"] = scene
-        for what in _FILES:
+        for what in FILES:
             path = self.options[what]
             if path is None:
                 continue
             if what == "apply" and self.trained is not None:
                 settings["trained"] = self.trained
             else:
-                files[what] = files_of(Path(path))
+                found = library_files if what == "library" else files_of
+                files[what] = list(found(Path(path)))
         return Result(self.report, settings, files)
 
     def task(self) -> Task:

@@ -16,7 +16,12 @@ from lren_tf.cli.options.distribution import OPTIONS as DISTRIBUTION
 from lren_tf.cli.options.long_training import OPTIONS as LONG_RUNS
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.pixel_matrix import PixelMatrix
-from lren_tf.data.same_sensor import SensorRecord, refuse_other_wavelengths, warn_of_drift
+from lren_tf.data.same_sensor import (
+    SensorRecord,
+    refuse_other_wavelengths,
+    warn_of_bands_left_out,
+    warn_of_drift,
+)
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.records import scene_record, scoring_record
@@ -134,6 +139,8 @@ class Applied:
         if self.model is None:
             score, evidence = self._served(scene, with_evidence)
             if self._sensor is not None:
+                used = np.asarray(self._sensor.used, bool)
+                warn_of_bands_left_out(scene.name, scene.good_bands, used)
                 self._note_drift(scene, self._sensor)
             return score, evidence, {**record, "versions": loaded_versions()}
         model = self.model

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lren_tf.data.band_selection import ranges_text
 from lren_tf.data.pixel_matrix import PixelMatrix
 from lren_tf.errors import InputError
 
@@ -72,6 +73,32 @@ def refuse_other_wavelengths(
             f"{found[worst]:.1f} nm and that of the model at {expected[worst]:.1f} nm",
             expected="a scene of the sensor that the model was fitted on",
             remedy="fit a new model",
+        )
+
+
+def warn_of_bands_left_out(
+    name: str, good: np.ndarray | None, used: np.ndarray | None
+) -> None:
+    """Tell of bands that enter a fitted model although the scene is to be scored without them.
+
+    A model cannot do without a band that it was fitted on, so its values count, whatever the
+    scene's list of bad bands or a choice of bands says.
+
+    Args:
+        name: of the scene.
+        good: [L] bool, False on bands that the scene leaves out; None where it leaves out none.
+        used: [L] bool, bands that enter the model; None for all.
+    """
+    if good is None:
+        return
+    against = ~good if used is None else ~good & np.asarray(used, bool)
+    if against.any():
+        one = np.count_nonzero(against) == 1
+        warnings.warn(
+            f"{name} leaves out band{'' if one else 's'} {ranges_text(against)}, but the model was "
+            f"fitted on {'it, and its' if one else 'them, and their'} values enter the scores; "
+            "fit a new model without, or do not leave out what it uses.",
+            stacklevel=2,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 import dataclasses
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -109,7 +111,7 @@ class Detector(Estimator, abc.ABC):
             return labelled.on_labels(self.score(labelled))
         scene = usable_scene(cube)
         doubt = self._checked(scene)
-        with blaming(self.plugin):
+        with self._refusing_singular(scene), blaming(self.plugin):
             score = self._scores_of_valid(scene)
         self._check_scores(score, scene, doubt)
         return scene.spread(score)
@@ -128,7 +130,7 @@ class Detector(Estimator, abc.ABC):
 
     def _fitted(self, scene: Scene) -> tuple[Any, np.ndarray]:
         doubt = self._checked(scene)
-        with blaming(self.plugin):
+        with self._refusing_singular(scene), blaming(self.plugin):
             learned, scores = self._fit_valid(scene)
         self._check_scores(scores, scene, doubt)
         return learned, scores
@@ -143,6 +145,19 @@ class Detector(Estimator, abc.ABC):
         if doubt:
             warnings.warn(f"{scene.name} {doubt}.", stacklevel=3)
         return doubt
+
+    @contextmanager
+    def _refusing_singular(self, scene: Scene) -> Iterator[None]:
+        """Refuse a scene on which the body meets a matrix that its algebra cannot take."""
+        try:
+            yield
+        except np.linalg.LinAlgError as error:
+            raise InputError(
+                f"{self.title} cannot be computed on {scene.name} ({str(error).rstrip('.')}); "
+                "expected spectra that differ by more than rounding leaves of them, subtract an "
+                "offset that all values share, leave out bands, or choose other settings "
+                f"({self._settings_text()})."
+            ) from error
 
     def _check_scores(self, scores: np.ndarray, scene: Scene, doubt: str | None = None) -> None:
         """Refuse scores that are none; tell of flat ones unless there is doubt, or None."""
@@ -274,7 +289,7 @@ class InductiveDetector(Detector):
         return learned, self._valid(scores, scene)
 
     def _scored(self, learned: Any, scene: Scene) -> np.ndarray:
-        with blaming(self.plugin):
+        with self._refusing_singular(scene), blaming(self.plugin):
             scores = self._scores_by(learned, scene)
         self._check_scores(scores, scene)
         return scores

@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from lren_tf.data.array_checks import check_finite_pixels, varying_bands
 from lren_tf.data.pixel_matrix import PixelMatrix
-from lren_tf.data.same_sensor import refuse_other_wavelengths
+from lren_tf.data.same_sensor import refuse_other_wavelengths, warn_of_bands_left_out
 from lren_tf.data.scene import Scene
 from lren_tf.errors import InputError
 from lren_tf.io import scene_of
@@ -83,6 +83,8 @@ class FittedBands(BaseEstimator):  # type: ignore[misc]
     def read(self, X: Any, owner: str, *, tables: bool) -> Samples:
         """Read X, of the same bands, of which the same are used.
 
+        Warns of those among them that X leaves out.
+
         Args:
             X, owner, tables: as for `learn`.
 
@@ -98,6 +100,7 @@ class FittedBands(BaseEstimator):  # type: ignore[misc]
         )
         same = samples._replace(scene=replace(scene, good_bands=self.good_bands))
         self._check_finite(same)
+        warn_of_bands_left_out(scene.name, scene.good_bands, self.good_bands)
         return same
 
     def _samples(self, X: Any, owner: str, *, tables: bool, reset: bool) -> Samples:

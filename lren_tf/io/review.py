@@ -43,11 +43,12 @@ def read_review(path: str | os.PathLike[str]) -> list[Reviewed]:
         raise InputError(f"{file} does not exist; expected a list of detections, check the path.")
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            # A list without a detection has its heading all the same.
+            rows, heading = list(reader), reader.fieldnames or ()
     except (OSError, ValueError, csv.Error):
-        rows = []
-    wanted = ("status", *_NUMBERS)
-    if not rows or any(name not in rows[0] for name in wanted):
+        rows, heading = [], ()
+    if not {"status", *_NUMBERS} <= set(heading):
         raise InputError(
             f"{file} is no list of detections with a column 'status'; expected the "
             f"_detections.csv of lren-tf detect, its column status filled with "

@@ -123,12 +123,7 @@ def read_spectral_library(path: str | os.PathLike[str]) -> SpectralLibrary:
         from spectral.io import envi
 
     file = Path(path)
-    if not file.is_file():
-        raise InputError(
-            f"{file} does not exist; expected an ENVI spectral library (.sli with its .hdr), "
-            "check the path."
-        )
-    header, values = _pair(file)
+    header, values = library_files(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -156,8 +151,17 @@ def read_spectral_library(path: str | os.PathLike[str]) -> SpectralLibrary:
     return SpectralLibrary(names[: len(spectra)], spectra, wavelengths)
 
 
-def _pair(file: Path) -> tuple[Path, Path]:
-    """Header and values of a library of which one is named."""
+def library_files(file: Path) -> tuple[Path, Path]:
+    """Return the header and the values of a library, of which one is named.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    if not file.is_file():
+        raise InputError(
+            f"{file} does not exist; expected an ENVI spectral library (.sli with its .hdr), "
+            "check the path."
+        )
     header: Path | None = file
     values: Path | None = file
     if file.suffix.lower() == ".hdr":

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lren_tf.data.array_checks import check_finite_pixels
 from lren_tf.data.masked_arrays import unmask
 from lren_tf.data.pixel_matrix import PixelMatrix
-from lren_tf.data.same_sensor import refuse_other_wavelengths
+from lren_tf.data.same_sensor import refuse_other_wavelengths, warn_of_bands_left_out
 from lren_tf.data.scene import Scene
 from lren_tf.data.standardisation import Scaler
 from lren_tf.errors import InputError
@@ -96,7 +96,14 @@ def as_model_input(x: Any, key: str | None = None) -> ModelInput:
         scene = x
     else:
         values, valid, good_bands = unmask(x)
-        array: npt.NDArray[Any] = np.asarray(values)
+        try:
+            array: npt.NDArray[Any] = np.asarray(values)
+        except Exception as error:  # whatever an array-like's own conversion raises
+            raise InputError(
+                f"the data is of type {type(x).__name__} and cannot be read as an array "
+                f"({type(error).__name__}); expected numbers as samples × bands or rows × columns "
+                "× bands, convert it first."
+            ) from error
         if array.ndim == 2 and array.dtype.kind in "iuf" and 0 not in array.shape:
             if valid is not None and not valid.any():
                 raise InputError(
@@ -135,6 +142,8 @@ def input_of_sensor(
 ) -> ModelInput:
     """Return finite pixels of the sensor that a model was fitted on.
 
+    Warns of bands that the network uses and the scene leaves out.
+
     Args:
         x, key: as for :func:`as_model_input`.
         bands: L, number of bands of the sensor.
@@ -154,8 +163,10 @@ def input_of_sensor(
         )
     found = None if data.wavelengths is None else np.array(data.wavelengths)
     refuse_other_wavelengths(data.name, found, wavelengths)
+    left_out = data.good_bands
     data = data._replace(good_bands=used)
     data.check_finite()
+    warn_of_bands_left_out(data.name, left_out, used)
     return data
 
 

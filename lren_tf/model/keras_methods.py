@@ -252,6 +252,25 @@ class KerasMethods(Results):
             self._remove_network()
             self.create(bands, used)
 
+    def save(self, filepath: str | os.PathLike[str], **options: Any) -> None:
+        """Write the model to a file that ``keras.models.load_model`` reads.
+
+        Args:
+            filepath: file ``*.keras``.
+            **options: ``overwrite`` and ``zipped``, as for ``keras.Model.save``.
+
+        Raises:
+            InputError: the name ends otherwise. Keras would write ``.h5``, its format of before,
+                and not read it again.
+        """
+        if not os.fspath(filepath).endswith(".keras"):
+            raise InputError(
+                f"filepath is {os.fspath(filepath)!r}; expected a name that ends in .keras, the "
+                "only format that keeps all of the model: rename it, or call export for a "
+                "SavedModel."
+            )
+        super().save(filepath, **options)
+
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
         """Load weights that ``save_weights`` or a ``ModelCheckpoint`` wrote.
 

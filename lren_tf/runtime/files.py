@@ -15,6 +15,10 @@ from lren_tf.errors import InputError
 
 # The disk, the quota, and the largest file that the file system or the user's limit allows.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LONGEST_SHOWN = 160
+"""Characters of a path in a message."""
+_LONGEST_SUFFIXES = 32
+"""Characters of a target's suffixes that its temporary file keeps: `.weights.h5` and the like."""
 
 
 @contextmanager
@@ -55,7 +59,7 @@ def atomic_paths(*targets: str | os.PathLike[str]) -> Iterator[list[Path]]:
             if os.path.isdir(target):
                 raise InputError(f"{given} is a folder; expected a file to write, add a file name.")
             folder = ensure_writable_folder(target.parent)
-            temporary = folder / f".{secrets.token_hex(8)}{''.join(target.suffixes)}"
+            temporary = folder / _hidden(target)
             # Created by open() and not by mkstemp(), whose mode 0600 would stay on the file.
             temporary.open("xb").close()
             moves.append((temporary, target))
@@ -135,7 +139,10 @@ def ensure_writable_target(path: str | os.PathLike[str]) -> Path:
     real = Path(os.path.realpath(target))
     if os.path.isdir(real):
         raise InputError(f"{path} is a folder; expected a file to write, add a file name.")
-    ensure_writable_folder(next(folder for folder in real.parents if os.path.lexists(folder)))
+    folder = next(folder for folder in real.parents if os.path.lexists(folder))
+    ensure_writable_folder(folder)
+    for part in real.relative_to(folder).parts:
+        as_path(folder / part)  # a name that is too long fails only in a folder that exists
     return target
 
 
@@ -178,9 +185,21 @@ def as_path(path: str | os.PathLike[str]) -> Path:
             result.stat()  # NUL characters and over-long names fail here and not later
     except (TypeError, ValueError, RuntimeError, OSError) as error:
         raise InputError(
-            f"{path!r} is not a usable path ({error}); expected the path of a file or folder."
+            f"{_shown(path)} is not a usable path ({getattr(error, 'strerror', None) or error}); "
+            "expected the path of a file or folder."
         ) from error
     return result
+
+
+def _shown(path: object) -> str:
+    """A path as messages show it: as text, the middle of a long one left out."""
+    text = repr(os.fspath(path)) if isinstance(path, os.PathLike) else repr(path)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:60]} … {text[-60:]}"
+
+
+def _hidden(target: Path) -> str:
+    """Name of a temporary file for a target, as short as the target's may be long."""
+    return f".{secrets.token_hex(8)}{''.join(target.suffixes)[-_LONGEST_SUFFIXES:]}"
 
 
 def _move_all(moves: list[tuple[Path, Path]]) -> None:

@@ -20,7 +20,8 @@ def quiet_start() -> Iterator[None]:
     C++ writes them before any logging level applies, so the file descriptor is redirected.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
+    if sys.stderr is not None:  # as it is where the process was started without one
+        sys.stderr.flush()
     try:
         original = os.dup(2)
     except OSError:  # closed by whoever started us
@@ -32,7 +33,8 @@ def quiet_start() -> Iterator[None]:
             yield
         except BaseException as error:
             os.dup2(original, 2)
-            if not isinstance(error, (InputError, WorkerLost, KeyboardInterrupt)):
+            told = isinstance(error, (InputError, WorkerLost, KeyboardInterrupt))
+            if not told and sys.stderr is not None:
                 messages.seek(0)
                 sys.stderr.write(messages.read().decode(errors="replace"))
             raise

@@ -156,7 +156,7 @@ class EpochProgress(keras.callbacks.Callback):
         self._start = time.perf_counter()
         self._last = None
         _log.info("%s: %d epochs", self._what, self._epochs)
-        if self._wants_bar and sys.stdout.isatty():
+        if self._wants_bar and sys.stdout is not None and sys.stdout.isatty():
             self._bar = keras.utils.Progbar(self._epochs, unit_name="epoch", interval=0.2)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -127,6 +128,12 @@ class TestNotices:
         assert main(["compare", "small.mat", "--detectors", "noise", "--quiet"]) == 0
         assert capsys.readouterr() == ("", "")
 
+    def test_one_that_repeats_the_one_before_is_left_out(self, capsys):
+        with collected_notices() as found:
+            for text in ("a", "a", "b", "a"):
+                warnings.warn(text, stacklevel=1)
+        assert found == ["a", "b", "a"]
+
     def test_outside_of_a_command_they_are_printed(self, capsys):
         say("a line")
         note("a notice")
@@ -181,6 +188,39 @@ def test_a_reader_that_has_gone_ends_no_run(options, scene_file, monkeypatch, ca
         assert main(["detect", scene_file, *RX, *options]) == 0
     assert Path("small_score.npy").exists()
     assert "Broken" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_output_that_is_full_is_told_and_ends_no_run(options, scene_file, monkeypatch, capsys):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["detect", scene_file, *RX, *options]) == 1
+    assert Path("small_report.json").exists()
+    assert capsys.readouterr().err == (
+        "lren-tf: what was to be printed is lost (No space left on device); expected an output "
+        "that takes it. Files that the command writes are written.\n"
+    )
+
+
+@pytest.mark.slow
+def test_a_process_without_standard_streams(scene_file):
+    program = (
+        "import os, sys; from lren_tf.cli import main; code = main(sys.argv[1:]); "
+        "os._exit(code if {os.fstat(n).st_rdev for n in (0, 1, 2)} == "
+        "{os.stat(os.devnull).st_rdev} else 9)"
+    )
+    # As `<&- >&- 2>&-` of a shell does; a file would take the number of a closed one.
+    closing = (
+        "import os, sys; [os.close(n) for n in (0, 1, 2)]; "
+        "os.execv(sys.executable, [sys.executable, '-c', *sys.argv[1:]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", closing, program, "detect", scene_file, *RX],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert Path("small_report.json").exists()
 
 
 class TestMessagesOfTheLibrary:

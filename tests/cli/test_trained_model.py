@@ -103,6 +103,17 @@ class TestApply:
         assert told["metrics"] is not None
 
     @pytest.mark.parametrize("model", ["model.keras", "saved"])
+    def test_bands_that_the_model_uses_and_the_scene_leaves_out(self, model, models, capsys):
+        mat("same.mat", data=SCENE.cube)
+        assert main(["detect", "same.mat", "--apply", model, "--bands", "0-4,7"]) == 0
+        said = "same leaves out bands 5-6, but the model was fitted on them, and their values enter"
+        assert said in capsys.readouterr().err
+        (notice,) = report("same_report.json")["notices"]
+        assert notice.startswith(said)
+        score = np.load("same_score.npy")
+        np.testing.assert_allclose(score, models.score(SCENE), rtol=1e-5)
+
+    @pytest.mark.parametrize("model", ["model.keras", "saved"])
     def test_another_number_of_bands(self, model, models, refused):
         mat("narrow.mat", data=SCENE.cube[:, :, :5])
         message = refused("detect", "narrow.mat", "--apply", model)

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 
 from lren_tf.data.pixel_matrix import PixelMatrix
-from lren_tf.data.same_sensor import SensorRecord, refuse_other_wavelengths, warn_of_drift
+from lren_tf.data.same_sensor import (
+    SensorRecord,
+    refuse_other_wavelengths,
+    warn_of_bands_left_out,
+    warn_of_drift,
+)
 from lren_tf.errors import InputError
 
 CENTRES = tuple(np.linspace(400.0, 1000.0, 13).tolist())
 RNG = np.random.default_rng(0)
 FITTED = RNG.normal([3.0, 5.0, 100.0, 0.2], [1.0, 0.5, 20.0, 0.01], (400, 4))
+
+
+def bands(word):
+    """Bands of a word of ones and zeros."""
+    return None if word is None else np.array(list(word)) == "1"
 
 
 class TestWavelengths:
@@ -33,6 +43,26 @@ class TestWavelengths:
     ])  # fmt: skip
     def test_where_nothing_can_be_said(self, found, fitted):
         refuse_other_wavelengths("s", found, fitted)
+
+
+class TestBandsLeftOut:
+    @pytest.mark.parametrize(("good", "used", "said"), [
+        ("1101", "1111", "s leaves out band 2, but the model was fitted on it, and its values"),
+        ("1001", None, "s leaves out bands 1-2, but the model was fitted on them, and their"),
+        ("0101", "0111", "s leaves out band 2, but"),
+    ])  # fmt: skip
+    def test_that_the_model_uses(self, good, used, said):
+        good, used = map(bands, (good, used))
+        with pytest.warns(UserWarning, match=said):
+            warn_of_bands_left_out("s", good, used)
+
+    @pytest.mark.parametrize(("good", "used"), [
+        (None, None), ("1100", "1100"), ("1110", "1100"), (None, "1100"),
+    ])  # fmt: skip
+    @pytest.mark.filterwarnings("error")
+    def test_that_it_does_not_use(self, good, used):
+        good, used = map(bands, (good, used))
+        warn_of_bands_left_out("s", good, used)
 
 
 class TestDrift:

@@ -99,3 +99,20 @@ def test_scores_that_are_not_finite_are_refused_with_the_settings():
 
     with pytest.raises(InputError, match="Seen gave 1 scores that are NaN or infinite"):
         Dividing().score(CUBE)
+
+
+@dataclass(frozen=True)
+class Singular(Seen):
+    """Meets a matrix that its algebra cannot take, as spectra of 1e6 and little more make it."""
+
+    title: ClassVar[str] = "One of algebra"
+
+    def _score(self, cube: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(cube[:3, :3, 0] * 0, cube[:3, 0])
+
+
+@pytest.mark.parametrize("use", [Singular().score, Singular().fit, Singular().fit_predict])
+def test_algebra_that_rounding_defeats_is_a_refusal(use):
+    said = r"One of algebra cannot be computed on far \(Singular matrix\); expected spectra that"
+    with pytest.raises(InputError, match=said):
+        use(Scene(CUBE, name="far"))

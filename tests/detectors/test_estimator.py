@@ -109,6 +109,13 @@ class TestFitHereScoreThere:
         np.testing.assert_array_equal(labels == 0, ~valid)
         assert rx.predict(SCENE).all()
 
+    def test_bands_that_only_the_other_scene_leaves_out(self):
+        rx = detectors.create("rx").fit(SCENE)
+        broken = OTHER.cube.copy()
+        broken[..., 2] = 9e3
+        with pytest.warns(UserWarning, match="Dead leaves out band 2, but the model was fitted"):
+            rx.predict(Scene(broken, name="Dead", good_bands=np.arange(8) != 2))
+
     def test_another_sensor_is_refused(self):
         waves = np.linspace(400, 900, 8)
         rx = detectors.create("rx").fit(Scene(SCENE.cube, wavelengths=waves))

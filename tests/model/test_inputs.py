@@ -49,3 +49,14 @@ def test_finite_where_it_matters():
 def test_key_with_an_array():
     with pytest.raises(InputError, match="key='a' was given with an array"):
         as_model_input(CUBE, "a")
+
+
+class OnAnotherDevice:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("can't convert a cuda tensor")
+
+
+@pytest.mark.parametrize("data", [(CUBE, CUBE[..., 0]), [[1.0, 2.0], [3.0]], OnAnotherDevice()])
+def test_what_is_no_array(data):
+    with pytest.raises(InputError, match=r"of type \w+ and cannot be read as an array"):
+        as_model_input(data)

@@ -66,6 +66,13 @@ class TestFiles:
         np.testing.assert_array_equal(loaded.mixture.Gamma, model.mixture.Gamma)
         assert loaded.dictionary.pixels.tolist() == model.dictionary.pixels.tolist()
 
+    @pytest.mark.parametrize("name", ["m.h5", "m.hdf5", "m"])
+    def test_a_format_that_could_not_be_read_again(self, name, tmp_path):
+        for path in (tmp_path / name, str(tmp_path / name)):
+            with pytest.raises(InputError, match=r"expected a name that ends in \.keras"):
+                LREN("release", **SMALL).save(path)
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.slow
     def test_weights_travel_alone(self, model, tmp_path):
         model.save_weights(tmp_path / "model.weights.h5")

@@ -276,6 +276,9 @@ class TestEnsureWritableTarget:
             ensure_writable_target(tmp_path / "file" / "deeper" / "a.npy")
         with pytest.raises(InputError, match="not a usable path"):
             ensure_writable_target(tmp_path / ("x" * 300))
+        for missing in ("new", "new/" + "y" * 300):  # folders that are not there yet
+            with pytest.raises(InputError, match=r" … .{60} is not a usable path \(File nam"):
+                ensure_writable_target(tmp_path / missing / ("x" * 300))
 
     def test_folder_that_refuses_files(self, tmp_path, monkeypatch):
         def refuse(**keywords):
@@ -356,3 +359,13 @@ class TestAtomicFolder:
             self.fill(temporary)
         assert (tmp_path / "link").is_symlink()
         assert self.content(tmp_path / "real") == {os.path.join("deep", "file"): "new"}
+
+
+def test_the_longest_names_that_a_folder_holds(tmp_path):
+    for name in ("x" * 251 + ".npy", "a." + "x" * 249 + ".npy", "a" * 243 + ".weights.h5"):
+        target = tmp_path / "new" / name
+        assert ensure_writable_target(target) == target
+        with atomic_path(target) as temporary:
+            assert temporary.name.endswith(".weights.h5" if "weights" in name else ".npy")
+            temporary.write_text("x")
+        assert target.read_text() == "x"

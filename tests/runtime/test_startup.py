@@ -36,6 +36,14 @@ def test_a_failure_shows_what_was_held_back(capfd):
     assert capfd.readouterr().err == "from C++"
 
 
+def test_a_process_without_stderr(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with quiet_start():
+        pass
+    with pytest.raises(RuntimeError):
+        start(RuntimeError())
+
+
 def test_a_refusal_needs_no_messages(capfd):
     with pytest.raises(InputError):
         start(InputError("the scene is too blue."))

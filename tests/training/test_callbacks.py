@@ -44,6 +44,12 @@ class TestEpochProgress:
             progress.on_epoch_end(epoch, {"loss": 10.0 / (epoch + 1), "energy": 1.0})
         progress.on_train_end({"loss": 10.0 / epochs})
 
+    def test_a_process_without_stdout(self, monkeypatch, caplog):
+        caplog.set_level("INFO", "lren_tf")
+        monkeypatch.setattr("sys.stdout", None)
+        self.play()
+        assert len(caplog.messages) == 2
+
     def test_two_messages_and_nothing_printed(self, capsys, caplog):
         caplog.set_level("INFO", "lren_tf")
         self.play()

@@ -15,7 +15,7 @@ from lren_tf.batch.finished import ENTRY, read_report
 from lren_tf.batch.scenes import ListedScene, listed_scenes
 from lren_tf.cli.console import OPTIONS as CONSOLE
 from lren_tf.cli.console import collected_notices, result, say, tell_files
-from lren_tf.cli.detection_task import Detection
+from lren_tf.cli.detection_task import FILES, Detection
 from lren_tf.cli.options.batch_plan import tell_batch_plan
 from lren_tf.cli.options.config import with_config
 from lren_tf.cli.options.detector import LREN
@@ -45,7 +45,7 @@ _OWN = (
 )  # fmt: skip
 _ONE_EACH = ("save_model", "log", "resume", "tensorboard")
 """Options that name what is written; no two scenes may write the same."""
-_PATHS = (*_ONE_EACH, "truth", "mask", "apply")
+_PATHS = (*_ONE_EACH, *FILES)
 _NAMED = 5
 
 
@@ -206,6 +206,12 @@ class _Plan:
                     f"in {self.out / TRAINED} and applies it; expected one of the two, leave one "
                     "out."
                 )
+        if arguments.background is not None:
+            raise InputError(
+                "--background was given with --train-on, whose model scores all scenes; expected "
+                "one of the two, since the region is one of a single scene: train with lren-tf "
+                "detect --background --save-model, then pass that model with --apply."
+            )
         if arguments.detector != LREN:
             raise InputError(
                 f"--train-on was given with the detector {arguments.detector!r}; expected it with "

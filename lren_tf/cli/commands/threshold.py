@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from lren_tf.cli.console import collected_notices, renamed, result, say, tell_files
 from lren_tf.cli.options.dry_run import tell_plan
 from lren_tf.cli.options.outputs import (
@@ -19,6 +21,7 @@ from lren_tf.cli.options.threshold import (
     threshold_endings,
     threshold_request,
 )
+from lren_tf.errors import InputError
 from lren_tf.io import load_placed_map
 from lren_tf.io.load import scene_stem
 from lren_tf.records import json_text
@@ -38,6 +41,7 @@ def threshold(arguments: argparse.Namespace) -> None:
             score, georeference, source_format, unit = load_placed_map(
                 arguments.score, arguments.score_key
             )
+        _refuse_a_mask(arguments.score, score)
         told_by = None if arguments.refit else _calibrated_by(Path(arguments.score), unit)
         maps = MapOutput(requested, source_format, georeference)
         targets = _targets(arguments, maps, request)
@@ -65,6 +69,21 @@ def threshold(arguments: argparse.Namespace) -> None:
     if told_by is not None:
         say(f"by {told_by} the scores are decades of the false-alarm rate: --refit fits their tail")
     tell_files(targets)
+
+
+def _refuse_a_mask(name: str, score: np.ndarray) -> None:
+    """Refuse a map of two values, of which no threshold leaves a small share above.
+
+    Of a scene's file, the map that is found may be its truth.
+    """
+    found = np.unique(score[~np.isnan(score)])
+    if found.size == 2:
+        raise InputError(
+            received=f"the map of {name} holds no other values than {found[0]:g} and {found[1]:g}, "
+            "as a mask or a truth does",
+            expected="scores",
+            remedy="pass the score map",
+        )
 
 
 def _calibrated_by(path: Path, unit: str) -> str | None:

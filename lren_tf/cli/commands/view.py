@@ -24,6 +24,7 @@ from lren_tf.datasets.by_name import is_name
 from lren_tf.errors import InputError
 from lren_tf.explain.pixels import EXPLAINED
 from lren_tf.io import load_map
+from lren_tf.records import scene_record
 from lren_tf.runtime.files import as_path, atomic_paths, ensure_writable_target
 from lren_tf.viewer.figures import check_bokeh
 
@@ -123,7 +124,26 @@ def _scene(report: Mapping[str, Any], path: Path) -> tuple[Scene, Region]:
     # What the run has asked for; a rate is at hand, and no trained model.
     options.false_alarm_rate, options.apply = "", None
     region = Region.of(options)
-    return region.applied(scene, learned="model" not in report), region
+    scene = region.applied(scene, learned="model" not in report)
+    _refuse_other_pixels(scene, report, path, reviewed=bool(region.reviewed))
+    return scene, region
+
+
+def _refuse_other_pixels(
+    scene: Scene, report: Mapping[str, Any], path: Path, *, reviewed: bool
+) -> None:
+    """Refuse a mask or a region that has changed, as far as the report tells of it."""
+    found, told = scene_record(scene), report["scene"]
+    names = {"valid": "pixels that hold data", "bands_left_out": "bands that are left out"}
+    if not reviewed:  # a review may go on after the run
+        names["background"] = "pixels of the background"
+    for name, what in names.items():
+        if found.get(name) != told.get(name):
+            raise InputError(
+                f"the {what} are others ({found.get(name)}) than those of {path} "
+                f"({told.get(name)}); expected the mask and the region of that run, run lren-tf "
+                "detect again."
+            )
 
 
 def _title(report: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lren_tf import presets
 from lren_tf.cli.console import OPTIONS as CONSOLE
+from lren_tf.cli.console import note
 from lren_tf.cli.options.detector import DEFAULT_PRESET, LREN
 from lren_tf.errors import InputError
 from lren_tf.runtime.files import as_path
@@ -53,7 +54,8 @@ def with_config(arguments: argparse.Namespace) -> argparse.Namespace:
     if arguments.config is None:
         return arguments
     path = str(arguments.config)
-    read = _report(path) if path.lower().endswith(".json") else _toml(path)
+    is_report = path.lower().endswith(".json")
+    read, reading = _report(path) if is_report else (_toml(path), None)
     options, settings = _parted(path, read, arguments)
     _refuse_another_detector(path, arguments, options, settings)
     merged = argparse.Namespace(**vars(arguments))
@@ -66,7 +68,24 @@ def with_config(arguments: argparse.Namespace) -> argparse.Namespace:
     if (merged.detector or LREN) == LREN:
         settings = _counting(merged.preset or DEFAULT_PRESET, settings)
     merged.set = [*arguments.set, *(f"{name}={text}" for name, text in settings.items())]
+    _note_what_is_not_used(path, reading, merged)
     return merged
+
+
+def _note_what_is_not_used(path: str, reading: Any, merged: argparse.Namespace) -> None:
+    """Tell of options that read the scene of a report, which are of that scene and not used."""
+    if not isinstance(reading, Mapping):
+        return
+    left = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+        for name, value in reading.items()
+        if name != "scene" and value not in (None, False) and not getattr(merged, name, None)
+    ]
+    if left:
+        note(
+            f"{path} is of a run with {', '.join(left)}, which a report as config does not bring; "
+            "pass what holds for these scenes too."
+        )
 
 
 def _toml(path: str) -> dict[str, Any]:
@@ -91,8 +110,8 @@ def _content(path: str) -> str:
         ) from error
 
 
-def _report(path: str) -> dict[str, Any]:
-    """Detector, preset, settings and threshold of a report."""
+def _report(path: str) -> tuple[dict[str, Any], Any]:
+    """Detector, preset, settings and threshold of a report; what it tells of reading its scene."""
     try:
         report = json.loads(_content(path))
     except ValueError as error:
@@ -116,7 +135,7 @@ def _report(path: str) -> dict[str, Any]:
     found[SETTINGS] = {n: value for n, value in report[SETTINGS].items() if n != "device"}
     threshold = report.get("threshold") or {}
     found |= {n: threshold[n] for n in ("false_alarm_rate", "min_size") if n in threshold}
-    return found
+    return found, report.get("reading")
 
 
 def _parted(

@@ -31,6 +31,24 @@ def add_region_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def refuse_region(arguments: argparse.Namespace) -> None:
+    """Refuse combinations of options that no scene could have.
+
+    Raises:
+        InputError: ``--review`` without a threshold, or ``--background`` beside a trained model.
+    """
+    if arguments.review is not None and arguments.false_alarm_rate is None:
+        raise InputError(
+            "--review was given without --false-alarm-rate; expected both, since it is about "
+            "detections: add --false-alarm-rate or leave --review out."
+        )
+    if arguments.background is not None and arguments.apply is not None:
+        raise InputError(
+            "--background was given with --apply; expected one of the two, since a trained "
+            "model has its background already: leave --background out."
+        )
+
+
 @dataclass(frozen=True)
 class Region:
     """Request of the options of `add_region_options`.
@@ -51,16 +69,7 @@ class Region:
             InputError: a file that cannot be used, ``--review`` without a threshold, or
                 ``--background`` beside a trained model.
         """
-        if arguments.review is not None and arguments.false_alarm_rate is None:
-            raise InputError(
-                "--review was given without --false-alarm-rate; expected both, since it is about "
-                "detections: add --false-alarm-rate or leave --review out."
-            )
-        if arguments.background is not None and arguments.apply is not None:
-            raise InputError(
-                "--background was given with --apply; expected one of the two, since a trained "
-                "model has its background already: leave --background out."
-            )
+        refuse_region(arguments)
         reviewed = [] if arguments.review is None else read_review(arguments.review)
         return cls(arguments.background, tuple(reviewed))
 

@@ -11,6 +11,7 @@ from lren_tf.cli.options.detector import LREN, detector_from, lren_settings, ref
 from lren_tf.cli.options.distribution import Distribution
 from lren_tf.cli.options.files import RunFiles
 from lren_tf.cli.options.long_training import LongRun
+from lren_tf.cli.options.region import refuse_region
 from lren_tf.cli.options.threshold import requested_threshold
 from lren_tf.cli.trained_model import existing_model, refuse_training_options
 from lren_tf.errors import InputError
@@ -27,6 +28,7 @@ def settled(arguments: argparse.Namespace) -> dict[str, Any]:
         InputError: one of the options cannot be used, whatever the scene.
     """
     threshold = requested_threshold(arguments)
+    refuse_region(arguments)
     found: dict[str, Any] = {"detector": arguments.detector}
     found["threshold"] = None if threshold is None else asdict(threshold)
     if arguments.detector != LREN:

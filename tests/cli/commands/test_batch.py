@@ -137,6 +137,51 @@ def test_the_mask_and_the_truth_of_each_scene(scenes, detected):
     assert "a_mask.npy does not exist" in table()["a"]["reason"]
 
 
+def test_the_background_and_the_review_of_each_scene(scenes, detected):
+    for name in "ab":
+        region = np.zeros((12, 10), np.uint8)
+        region[:8] = 1
+        np.save(f"{name}_region.npy", region)
+    options = (*RX, *RATE, "--background", "{scene}_region.npy")
+    assert run("in", *options) == run("in", *options) == 0
+    assert detected == ["a", "b"]
+    before = np.load("out/scenes/b/b_score.npy")
+    region[:] = 0
+    region[4:] = 1
+    np.save("b_region.npy", region)
+    assert run("in", *options) == 0
+    assert detected == ["a", "b", "b"]
+    assert not np.array_equal(before, np.load("out/scenes/b/b_score.npy"))
+    # A person decides about a detection: the list without it is another result.
+    found = Path("out/scenes/b/b_detections.csv").read_text("utf-8").splitlines()
+    names = found[0].split(",")
+    for name in "ab":
+        Path(f"{name}_seen.csv").write_text(found[0] + "\n" + found[1] + "\n", "utf-8")
+    options = (*options, "--review", "{scene}_seen.csv")
+    assert run("in", *options) == 0
+    listed = report("out/scenes/b/b_report.json")["threshold"]["detections"]
+    row = found[1].split(",")
+    row[names.index("status")] = "nothing"
+    Path("b_seen.csv").write_text(found[0] + "\n" + ",".join(row) + "\n", "utf-8")
+    del detected[:]
+    assert run("in", *options) == 0
+    assert detected == ["b"]
+    assert report("out/scenes/b/b_report.json")["threshold"]["detections"] == listed - 1
+
+
+def test_another_library_is_another_result(scenes, detected):
+    names = {"a": "one", "b": "two"}
+    for name in names.values():
+        assert main(["detect", "in/b.npz", *RX, *RATE, "--spectra", "--out", name]) == 0
+    options = (*RX, *RATE, "--library", "one/b_spectra.sli")
+    assert run("in", *options) == run("in", *options) == 0
+    assert detected == ["a", "b"]
+    spectra = Path("one/b_spectra.sli")
+    spectra.write_bytes(spectra.read_bytes()[::-1])
+    assert run("in", *options) == 0
+    assert detected == ["a", "b", "a", "b"]
+
+
 def test_a_scene_that_changes_meanwhile(scenes, monkeypatch, capsys):
     detect = detection_task.detect
 
@@ -167,6 +212,18 @@ def test_a_report_as_config(scenes, detected, capsys):
     assert run("in", "--config", "out/scenes/a/a_report.json") == 0
     assert "(2 of them before)" in capsys.readouterr().out
     assert detected == ["a", "b"]
+
+
+def test_a_report_as_config_leaves_out_how_its_scene_was_read(scenes, capsys):
+    np.save("m.npy", np.eye(12, 10) == 0)
+    options = ("--bands", "0-5", "--mask", "m.npy")
+    assert main(["detect", "in/a.npz", *RX, *options, "--raw", "--out", "before"]) == 0
+    capsys.readouterr()
+    assert run("in/b.npz", "--config", "before/a_report.json", "--bands", "0-3") == 0
+    assert capsys.readouterr().err == (
+        "lren-tf: note: before/a_report.json is of a run with --mask m.npy, --raw, which a report "
+        "as config does not bring; pass what holds for these scenes too.\n"
+    )
 
 
 def test_an_interruption(scenes, monkeypatch, capsys):
@@ -265,6 +322,11 @@ class TestRefusals:
             (("in", *RX, "--epochs", "3"), "--epochs was given with the detector 'rx'"),
             (("in", "--set", "nope=1"), "setting 'nope' is unknown"),
             (("in", "--recalibrate"), "--recalibrate was given without --apply"),
+            (("in", "--train-on", "in/a.npz", "--background", "r.npy"), "--background was given "
+             "with --train-on"),
+            (("in", "--apply", "m.keras", "--background", "r.npy"), "--background was given with "
+             "--apply"),
+            (("in", *RX, "--review", "r.csv"), "--review was given without --false-alarm-rate"),
             (("in", "--preset", "paper", "--evidence"), "--evidence was given"),
             (("in", *RX, "--false-alarm-rate", "2"), "--false-alarm-rate is 2"),
             (("in", *RX, "--format", "nope"), "--format is 'nope'"),

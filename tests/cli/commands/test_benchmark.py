@@ -13,6 +13,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import scipy.io
+from scipy import ndimage
 
 from lren_tf import datasets, detectors, metrics, plots
 from lren_tf.benchmark import run as runs
@@ -155,6 +156,23 @@ class TestResults:
         assert len(table) == 3 * 7
         (line,) = (row for row in table if row["method"] == "RX" and row["scene"] == "s2")
         assert float(line["auc_pd_pf"]) == rx["by_scene"]["s2"]["auc_pd_pf"]["mean"]
+
+    @pytest.mark.parametrize("order", ["single several", "several single"])
+    def test_a_scene_of_one_object_among_others(self, order, scenes):
+        made = scene(7)
+        labels, count = ndimage.label(made.truth)
+        assert count > 1
+        np.savez("single.npz", cube=made.cube, truth=labels == 1)
+        np.savez("several.npz", cube=made.cube, truth=made.truth)
+        assert bench(*(f"{n}.npz" for n in order.split()), "--detectors", "rx") == 0
+        rx = board()["methods"]["rx"]
+        cells = rx["by_scene"]
+        assert "intervals" in cells["several"] and "intervals" not in cells["single"]
+        # The scene with one object stays what it is while the other one's are drawn.
+        low, high = rx["mean"]["intervals"]["auc_pd_pf"]
+        of_one = cells["single"]["auc_pd_pf"]["mean"]
+        ends = cells["several"]["intervals"]["auc_pd_pf"]
+        assert [low, high] == pytest.approx([(of_one + end) / 2 for end in ends])
 
     def test_few_scenes_are_not_tested(self, scenes):
         assert bench(*scenes[:4], "--detectors", "rx,noise") == 0

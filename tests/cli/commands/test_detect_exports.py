@@ -216,6 +216,15 @@ class TestRegionAndReview:
         assert told["scene"]["background"] == 30 * 28 - pixels
         assert main(["view", "o/a_report.json"]) == 0
 
+    def test_a_review_of_a_run_that_found_nothing(self, scene_file):
+        """A batch with a review for each scene has such lists too."""
+        assert detect(scene_file, "--min-size", "500", "--out", "none") == 0
+        assert len(Path("none/a_detections.csv").read_text().splitlines()) == 1
+        assert detect(scene_file, "--out", "plain") == 0
+        assert detect(scene_file, "--review", "none/a_detections.csv", "--out", "o") == 0
+        for name in ("a_score.npy", "a_detections.csv"):
+            assert Path("o", name).read_bytes() == Path("plain", name).read_bytes()
+
     @pytest.mark.parametrize(
         ("text", "said"),
         [

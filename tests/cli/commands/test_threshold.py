@@ -211,7 +211,11 @@ class TestThreshold:
         np.save("flat.npy", np.arange(5.0))
         np.save("gone.npy", np.full((3, 3), np.nan))
         np.save("inf.npy", np.full((3, 3), np.inf))
+        np.save("mask.npy", np.eye(9) > 0)
+        mat("scene.mat", data=WIDE.cube, map=np.where(WIDE.truth, 5, 2).astype(np.uint8))
         for arguments, said in (
+            (["mask.npy", "--false-alarm-rate", "0.01"], "no other values than 0 and 1, as a mask"),
+            (["scene.mat", "--false-alarm-rate", "0.01"], "no other values than 2 and 5"),
             (["a_score.npy"], "required: --false-alarm-rate; see lren-tf threshold --help"),
             (["none.npy", "--false-alarm-rate", "0.01"], "none.npy does not exist"),
             (["b.npz", "--false-alarm-rate", "0.01"], "pass --score-key to choose one"),

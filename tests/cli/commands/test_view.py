@@ -132,6 +132,21 @@ class TestViewOfAReport:
         mat("a.mat", data=SCENE.cube[::-1])
         assert "holds other values" in refused("view", "o/a_report.json")
 
+    @pytest.mark.parametrize(("option", "what"), [
+        ("--mask", "pixels that hold data"), ("--background", "pixels of the background"),
+    ])  # fmt: skip
+    def test_another_mask_or_region(self, option, what, scene_file, refused, capsys):
+        mask = np.ones((30, 28), np.uint8)
+        mask[:4] = 0
+        np.save("m.npy", mask)
+        assert main(["detect", scene_file, *RX, option, "m.npy", "--out", "o"]) == 0
+        assert main(["view", "o/a_report.json"]) == 0
+        Path("o/a_view.html").unlink()
+        mask[4] = 0
+        np.save("m.npy", mask)
+        capsys.readouterr()
+        assert f"the {what} are others" in refused("view", "o/a_report.json")
+
     def test_another_score(self, run, refused):
         np.save("o/a_score.npy", np.zeros((3, 4)))
         assert "has 3 × 4 pixels" in refused("view", "o/a_report.json")
