@@ -7,6 +7,7 @@ row after row, so that any per-pixel vector [N] becomes a map with `reshape(H, W
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,9 @@ from lren_tf.errors import InputError
 
 FEWEST_BACKGROUND_PIXELS = 10
 """Fewest pixels of a background region; fewer have no statistics to speak of."""
+
+_SHORTEST = 50.0
+"""Nanometres: no image has all its bands below, and no list in micrometres reaches it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,8 +44,8 @@ class Scene:
         simulated: whether the scene was made by a program.
         valid: [H, W] bool, False on pixels that hold no data; None if all do. Any finite real array
             is accepted and turned into bool by `!= 0`; masked entries are False.
-        good_bands: [B] bool, False on bands that are not to be used (listed as bad, or left
-            out on request); None if all are used. Their values may be anything, even NaN.
+        good_bands: [B] bool or 0 and 1, False on bands that are not to be used (listed as bad, or
+            left out on request); None if all are used. Their values may be anything, even NaN.
         wavelengths: [B] float64, the centre of each band in nanometres, or None.
         georeference: where the pixels lie on the map, or None.
         source_format: what `source` was read as (`"ENVI"`, `"GeoTIFF"`, ...), or None.
@@ -58,8 +62,8 @@ class Scene:
     Raises:
         InputError: the cube is not a real 3-D array with every axis at least 1; the truth or
             `valid` is not a finite real array of the cube's rows × columns; no pixel is valid
-            or no band good; `good_bands` or `wavelengths` has not one entry for each band, or
-            a wavelength is not a positive number.
+            or no band good; `good_bands` or `wavelengths` does not have one entry for each
+            band, or a wavelength is not a positive number.
     """
 
     cube: np.ndarray
@@ -164,11 +168,18 @@ class Scene:
         return None if count == self.valid_count else seen
 
     def _checked_good_bands(self) -> np.ndarray | None:
-        good = real_array(self.good_bands, f"{self.name}: good_bands") != 0
-        if good.shape != (self.bands,):
+        given = real_array(self.good_bands, f"{self.name}: good_bands")
+        if given.shape != (self.bands,):
             raise InputError(
-                f"{self.name}: good_bands has shape {good.shape}; expected ({self.bands},), one "
+                f"{self.name}: good_bands has shape {given.shape}; expected ({self.bands},), one "
                 "entry for each band, pass such a list."
+            )
+        good = given != 0
+        # Numbers of bands would leave out band 0 alone.
+        if not np.array_equal(given, good):
+            raise InputError(
+                f"{self.name}: good_bands holds {given[given != good][0]}; expected True or False "
+                "for each band, pass np.isin(np.arange(bands), numbers) of numbers of bands."
             )
         if not good.any():
             raise InputError(
@@ -192,6 +203,12 @@ class Scene:
                 f"{self.name}: the wavelength of band {band} (counted from 0) is "
                 f"{wavelengths[band]}; expected positive numbers in nanometres, correct the list "
                 "or leave it out."
+            )
+        if wavelengths.max() < _SHORTEST:
+            warnings.warn(
+                f"{self.name}: the wavelengths end at {wavelengths.max():g} nanometres; if they "
+                "are micrometres, multiply them by 1000.",
+                stacklevel=4,
             )
         return wavelengths
 

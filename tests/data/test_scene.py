@@ -164,6 +164,7 @@ class TestWhatAFileSays:
             ({"valid": np.ones((5, 4))}, r"the mask has shape \(5, 4\); expected \(4, 5\)"),
             ({"valid": np.full((4, 5), np.nan)}, "the mask holds 20 NaN"),
             ({"good_bands": [0, 0, 0]}, "all 3 bands are marked as not to be used"),
+            ({"good_bands": [0, 1, 2]}, r"good_bands holds 2; expected True or False .* np.isin"),
             ({"good_bands": [1, 1]}, r"good_bands has shape \(2,\); expected \(3,\)"),
             ({"wavelengths": [1, 2]}, r"wavelengths have shape \(2,\); expected \(3,\)"),
             ({"wavelengths": [1, 0, 2]}, "wavelength of band 1 .* is 0.0"),
@@ -179,6 +180,10 @@ class TestWhatAFileSays:
     def test_refusals(self, given, said):
         with pytest.raises(InputError, match=f"field: .*{said}"):
             Scene(cube(), name="field", **given)
+
+    def test_wavelengths_that_may_be_micrometres(self):
+        with pytest.warns(UserWarning, match=r"^field: the wavelengths end at 2\.4 nanometres; if"):
+            Scene(cube(), name="field", wavelengths=[0.4, 1.1, 2.4])
 
     def test_usable_means_the_valid_part(self):
         values = cube(dtype="f4")
