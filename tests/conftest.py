@@ -34,8 +34,8 @@ def what_is_freed_is_kept():
         yield
 
 
-_AT_IMPORT: list[tuple[str, np.random.Generator, Any]] = []
-"""Module, generator and its state after the import, of every generator of a module of tests."""
+_AT_IMPORT: dict[str, list[tuple[np.random.Generator, Any]]] = {}
+"""Generators of a module of tests, each with its state after the import, by the module's name."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +44,8 @@ def generators_of_the_module(request: pytest.FixtureRequest) -> None:
 
     So a test draws the same numbers whichever tests ran before it.
     """
-    for module, generator, state in _AT_IMPORT:
-        if module == request.module.__name__:
-            generator.bit_generator.state = state
+    for generator, state in _AT_IMPORT.get(request.module.__name__, []):
+        generator.bit_generator.state = state
 
 
 SLOW = Path(__file__).with_name("slow.txt")
@@ -65,9 +64,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lines of the studies.
     """
     for module in {item.module for item in items if isinstance(item, pytest.Function)}:
-        for value in vars(module).values():
-            if isinstance(value, np.random.Generator):
-                _AT_IMPORT.append((module.__name__, value, value.bit_generator.state))
+        _AT_IMPORT[module.__name__] = [
+            (value, value.bit_generator.state)
+            for value in vars(module).values()
+            if isinstance(value, np.random.Generator)
+        ]
     if config.getoption("--all-fast"):
         return
     listed = set(SLOW.read_text(encoding="utf-8").splitlines())
